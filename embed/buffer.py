@@ -1,0 +1,88 @@
+"""Vectors on their way into the bank: held until whole chunks can be committed, all feature sets in one commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.features import CHUNK_ROWS
+from ..store.specs import FeatureKey
+from .plan import Present
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+FLUSH_SECONDS = 120.0
+"""A slow encoder commits at least this often, chunk or no chunk: weeks of GPU time are not held back for alignment."""
+
+
+class FeatureBuffer:
+    """Rows wait here, in the order they came. What is not committed when the process is killed is computed again."""
+
+    def __init__(self, bank: Bank, keys: Sequence[FeatureKey], have: Mapping[str, Present], message: str) -> None:
+        self._bank = bank
+        self._keys = keys
+        self._rows = {key.digest: have[key.digest].rows for key in keys}
+        self._items: dict[str, list[NDArray[np.int64]]] = {key.digest: [] for key in keys}
+        self._vectors: dict[str, list[NDArray[Any]]] = {key.digest: [] for key in keys}
+        self._table_rows: dict[str, list[dict[str, Any]]] = {}
+        self._message = message
+        self._last = time.monotonic()
+
+    def add(self, key: FeatureKey, items: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        self._items[key.digest].append(items)
+        self._vectors[key.digest].append(vectors)
+
+    def add_row(self, table: str, row: dict[str, Any]) -> None:
+        """A table row that is committed with the vectors."""
+        self._table_rows.setdefault(table, []).append(row)
+
+    def pending(self, key: FeatureKey) -> int:
+        return sum(map(len, self._items[key.digest]))
+
+    def flush_if_due(self) -> None:
+        """Commit whole chunks where there are any, or everything where the last commit is long ago."""
+        if time.monotonic() - self._last > FLUSH_SECONDS:
+            self.flush()
+        elif any(self._rows[key.digest] % CHUNK_ROWS + self.pending(key) >= CHUNK_ROWS for key in self._keys):
+            self._commit({key.digest: self._aligned(key) for key in self._keys})
+
+    def flush(self) -> None:
+        """Commit everything."""
+        self._commit({key.digest: self.pending(key) for key in self._keys})
+
+    def _aligned(self, key: FeatureKey) -> int:
+        """How many pending rows end on a chunk's border."""
+        rows = self._rows[key.digest]
+        return max(0, (rows + self.pending(key)) // CHUNK_ROWS * CHUNK_ROWS - rows)
+
+    def _commit(self, counts: Mapping[str, int]) -> None:
+        if not any(counts.values()) and not self._table_rows:
+            return
+        with self._bank.commit(self._message, rows=sum(counts.values())) as commit:
+            for key in self._keys:
+                count = counts[key.digest]
+                if not count:
+                    continue
+                items, vectors = self._take(key, count)
+                there = commit.items(key, self._rows[key.digest])
+                if there is not None:  # another process wrote to this set meanwhile: its rows stay, ours of the same items go
+                    fresh = ~Present(there).mask(items)
+                    items, vectors = items[fresh], vectors[fresh]
+                    self._rows[key.digest] = len(there)
+                if len(items):
+                    commit.append_features(key, vectors, items)
+                self._rows[key.digest] += len(items)
+            for table, rows in self._table_rows.items():
+                commit.append(table, rows)
+        self._table_rows = {}
+        self._last = time.monotonic()
+
+    def _take(self, key: FeatureKey, count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        items, vectors = np.concatenate(self._items[key.digest]), np.concatenate(self._vectors[key.digest])
+        self._items[key.digest], self._vectors[key.digest] = [items[count:]], [vectors[count:]]
+        return items[:count], vectors[:count]

@@ -1,0 +1,143 @@
+"""What an encoder is: pixels, voxels or texts in, vectors out. Numpy at the border, so that nobody needs torch to use one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import EncoderError
+from ..store.specs import EncoderSpec, ViewSpec
+
+Side = Literal["volume", "slice", "text"]
+"""What an encoder can be given."""
+
+_PLURALS: dict[Side, str] = {"volume": "volumes", "slice": "slices", "text": "texts"}
+_ELSEWHERE: dict[Side, str] = {
+    "volume": "pool its slice vectors, or choose an encoder of volumes",
+    "slice": "choose one that has, such as timm:NAME, open_clip:MODEL/TAG or intensity",
+    "text": "choose one that has, such as open_clip:MODEL/TAG",
+}
+_AXES: dict[Side, str] = {"volume": "(B, C, Z, Y, X)", "slice": "(B, C, Y, X)"}
+
+
+@final
+@dataclass(frozen=True)
+class Encoded:
+    """The outcome for a batch of B, on the CPU, float32. Parts that an encoder does not give are None."""
+
+    vector: NDArray[np.float32]
+    """(B, D)."""
+    depth: NDArray[np.float32] | None = None
+    """(B, Z', D): one vector per step along the slice axis."""
+    depth_mask: NDArray[np.bool_] | None = None
+    """(B, Z'): False where a step is padding."""
+    tokens: NDArray[np.float32] | None = None
+    """(B, T, D): one vector per patch."""
+    grid: tuple[int, ...] | None = None
+    """How the T tokens lie, such as (Z', Y', X') or (Y', X'), the last axis running fastest."""
+
+
+class Encoder(ABC):
+    """The contract of every encoder. Subclasses set the attributes and write `_encode`; what goes in and out is checked here."""
+
+    spec: EncoderSpec
+    view: ViewSpec
+    """The preprocessing it was made for; a caller may ask for another."""
+    offers: frozenset[Side]
+    channels: frozenset[int]
+    """How many windows (channels) it takes at once; empty where it takes no pixels."""
+    size: tuple[int, int] | None = None
+    """(Y, X) that planes must have; None where any will do."""
+
+    @abstractmethod
+    def _encode(self, side: Side, batch: Any) -> Encoded:
+        """Encode a batch of at least one that was checked: float32 pixels or voxels, or a list of texts; `side` is in `offers`."""
+
+    @final
+    def encode_volumes(self, voxels: NDArray[np.float32]) -> Encoded:
+        """Encode voxels (B, C, Z, Y, X), float32, in the encoder's input range.
+
+        Raises:
+            EncoderError: it offers no volumes, or what goes in or comes out has not the shape or holds NaN.
+        """
+        return self._checked("volume", self._pixels("volume", voxels))
+
+    @final
+    def encode_slices(self, pixels: NDArray[np.float32]) -> Encoded:
+        """Encode pixels (B, C, Y, X), float32, in the encoder's input range.
+
+        Raises:
+            EncoderError: as in `encode_volumes`.
+        """
+        return self._checked("slice", self._pixels("slice", pixels))
+
+    @final
+    def encode_texts(self, texts: Sequence[str]) -> Encoded:
+        """Encode B texts. Longer ones than the encoder's context are cut, as its tokenizer does.
+
+        Raises:
+            EncoderError: as in `encode_volumes`.
+        """
+        self._require("text")
+        if isinstance(texts, str):
+            raise EncoderError(f"encoder {self.spec.name!r} was given one string; expected a list of texts")
+        return self._checked("text", list(texts))
+
+    @final
+    def check_view(self, view: ViewSpec) -> None:
+        """Say before anything is decoded that a view does not fit this encoder.
+
+        Raises:
+            EncoderError: the view's number of windows or its size is not what the encoder takes.
+        """
+        self._require_channels(max(1, len(view.windows)))
+        if self.size is not None and view.size != self.size:
+            found = "no size" if view.size is None else f"size {view.size[0]}x{view.size[1]}"
+            raise EncoderError(f"encoder {self.spec.name!r} takes planes of {self.size[0]}x{self.size[1]} pixels; the view has {found}")
+
+    def _require(self, side: Side) -> None:
+        if side not in self.offers:
+            can = " and ".join(_PLURALS[s] for s in _PLURALS if s in self.offers)
+            raise EncoderError(f"encoder {self.spec.name!r} encodes {can}; it has no {side} side: {_ELSEWHERE[side]}")
+
+    def _require_channels(self, found: int) -> None:
+        if found not in self.channels:
+            takes = " or ".join(map(str, sorted(self.channels)))
+            plural = "" if takes == "1" else "s"
+            raise EncoderError(f"encoder {self.spec.name!r} takes {takes} window{plural} (channel{plural}) at once; found {found}")
+
+    def _pixels(self, side: Side, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._require(side)
+        name, axes = self.spec.name, _AXES[side]
+        if batch.ndim != axes.count(",") + 1 or batch.dtype != np.float32:
+            raise EncoderError(f"encoder {name!r} takes {_PLURALS[side]} as float32 {axes}; found {batch.dtype} of shape {batch.shape}")
+        self._require_channels(batch.shape[1])
+        if 0 in batch.shape[2:]:
+            raise EncoderError(f"encoder {name!r} was given {_PLURALS[side]} without a pixel: shape {batch.shape}")
+        if self.size is not None and batch.shape[-2:] != self.size:
+            raise EncoderError(
+                f"encoder {name!r} takes planes of {self.size[0]}x{self.size[1]} pixels; found {batch.shape[-2]}x{batch.shape[-1]}"
+            )
+        if not np.isfinite(batch).all():
+            raise EncoderError(f"encoder {name!r} was given values that are not finite (NaN or infinite)")
+        return batch
+
+    def _checked(self, side: Side, batch: NDArray[np.float32] | list[str]) -> Encoded:
+        """Every vector that leaves an encoder passes here."""
+        count = len(batch)
+        if count == 0:
+            return Encoded(np.empty((0, self.spec.dim), np.float32))
+        encoded = self._encode(side, batch)
+        expected = (count, self.spec.dim)
+        if encoded.vector.shape != expected or encoded.vector.dtype != np.float32:
+            found = f"{encoded.vector.dtype} of shape {encoded.vector.shape}"
+            raise EncoderError(f"encoder {self.spec.name!r} gave {found}; expected float32 of shape {expected}")
+        for part in (encoded.vector, encoded.depth, encoded.tokens):
+            if part is not None and not np.isfinite(part).all():
+                raise EncoderError(f"encoder {self.spec.name!r} gave values that are not finite (NaN or infinite) for a batch of {count}")
+        return encoded

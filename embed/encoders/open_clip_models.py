@@ -1,0 +1,163 @@
+"""`open_clip:MODEL/TAG` and `open_clip:hf-hub:ORG/NAME`: dual encoders of slices and texts, through the open_clip library."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import open_clip
+from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
+from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+from torch import Tensor
+
+from ...store.errors import EncoderError, UnknownNameError, UsageError
+from ...store.specs import EncoderSpec, ViewSpec
+from ...store.windows import PRESETS
+from ..device import pick_device
+from ..encoder import Encoder
+from ..torch_encoder import TorchEncoder
+from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
+
+_HUB = "hf-hub:"
+_HUB_NAMES = (HF_SAFE_WEIGHTS_NAME, "open_clip_pytorch_model.safetensors", HF_WEIGHTS_NAME)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where open_clip finds a model on this machine: what to call it, its weights, and what else to tell `create_model`."""
+
+    model: str
+    weights: str | None = None
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
+    """The encoder `open_clip:NAME`; with random weights the tag may be left out."""
+    uri, wanted = f"open_clip:{name}", random_weights is None
+    on_hub = name.startswith(_HUB)
+    place = _on_hub(uri, name.removeprefix(_HUB), wanted) if on_hub else _built_in(uri, name, wanted)
+    on = pick_device(device)
+    if random_weights is None:
+        model = _create(uri, place, pretrained=place.weights, require_pretrained=True)
+    else:
+        uri += f"+random{random_weights}"
+        with seeded(random_weights):
+            model = _create(uri, place, load_weights=False, pretrained_text=False)
+    prepared = open_clip.get_model_preprocess_cfg(model)
+    image_size = prepared["size"]
+    size = (image_size, image_size) if isinstance(image_size, int) else (int(image_size[0]), int(image_size[1]))
+    bias = getattr(model, "logit_bias", None)
+    config = open_clip.get_model_config(place.model)
+    if config is None:
+        raise EncoderError(f"encoder {uri!r}: open_clip has no configuration of {place.model}")
+    spec = EncoderSpec(
+        name=uri,
+        version="1",
+        dim=int(config["embed_dim"]),
+        unit_length=True,
+        logit_scale=float(model.logit_scale.detach().exp()),
+        logit_bias=None if bias is None else float(bias.detach()),
+        mean=tuple(map(float, prepared["mean"])),
+        std=tuple(map(float, prepared["std"])),
+    )
+
+    @cache
+    def tokenizer() -> Any:
+        """Made when the first text comes: slices need none, and it may ask for files of its own."""
+        try:
+            with offline(), _quiet():
+                return open_clip.get_tokenizer(place.model)
+        except ImportError as error:
+            raise EncoderError(f"texts of encoder {uri!r} need a library that is missing ({error}): pip install transformers") from error
+        except LOAD_ERRORS as error:
+            raise EncoderError(f"the tokenizer of encoder {uri!r} is not on this machine ({type(error).__name__}: {error})") from error
+
+    def images(pixels: Tensor) -> Tensor:
+        return model.encode_image(pixels, normalize=True)
+
+    def texts(batch: list[str]) -> Tensor:
+        return model.encode_text(tokenizer()(batch).to(on), normalize=True)
+
+    view = ViewSpec(windows=(PRESETS["ctclip"],), size=size)
+    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size)
+
+
+def _create(uri: str, place: _Place, **options: Any) -> Any:
+    try:
+        with offline(), _quiet():
+            return open_clip.create_model(place.model, precision="fp32", device="cpu", **place.options, **options)
+    except ImportError as error:
+        raise EncoderError(f"encoder {uri!r} needs a library that is missing ({error}): pip install transformers") from error
+    except LOAD_ERRORS as error:
+        where = place.weights or place.model
+        raise EncoderError(f"encoder {uri!r} cannot be built from {where} ({type(error).__name__}: {error})") from error
+
+
+def _on_hub(uri: str, repo: str, want_weights: bool) -> _Place:
+    names = ("open_clip_config.json",)
+    config = cached_file(repo, names)
+    looked = [] if config else [in_hub_cache(repo, names)]
+    if want_weights and cached_file(repo, _HUB_NAMES) is None:
+        looked.append(in_hub_cache(repo, _HUB_NAMES))
+    get = f"hf download {repo}"
+    if config is None:
+        raise missing(uri, looked, get, otherwise="")  # without its configuration there is no model to fill at random
+    if looked:
+        raise missing(uri, looked, get)
+    return _Place(f"local-dir:{config.parent}")
+
+
+def _built_in(uri: str, name: str, want_weights: bool) -> _Place:
+    model, _, tag = name.partition("/")
+    if model not in open_clip.list_models():
+        raise UnknownNameError("open_clip model", model, open_clip.list_models())
+    tags = list_pretrained_tags_by_model(model)
+    if not tag:
+        if want_weights:
+            raise UsageError(f"encoder {uri!r} lacks its tag: write open_clip:{model}/TAG, TAG one of {', '.join(tags) or 'none'}")
+        return _Place(model)
+    published = get_pretrained_cfg(model, tag)
+    if not published:
+        raise UnknownNameError(f"open_clip model {model!r}: tag", tag, tags)
+    # a tag's own activation and normalization: open_clip only warns where the activation differs
+    options = {
+        "force_quick_gelu": bool(published.get("quick_gelu")),
+        "force_preprocess_cfg": {key: published[key] for key in ("mean", "std") if key in published},
+    }
+    return _Place(model, str(_weights_of_tag(uri, published)) if want_weights else None, options)
+
+
+def _weights_of_tag(uri: str, published: dict[str, Any]) -> Path:
+    looked: list[str] = []
+    repo, _, filename = published.get("hf_hub", "").rpartition("/")
+    if repo:
+        stem = PurePosixPath(filename).stem
+        names = (f"{stem}.safetensors", filename) if filename else (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
+        if file := cached_file(repo, tuple(dict.fromkeys(names))):
+            return file
+        looked.append(in_hub_cache(repo, tuple(dict.fromkeys(names))))
+    url = published.get("url", "")
+    if url:
+        file = Path("~/.cache/clip").expanduser() / PurePosixPath(url).name
+        if file.is_file():
+            return file
+        looked.append(str(file))
+    raise missing(uri, looked, f"hf download {repo}" if repo else f"download {url} to there")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """open_clip tells its steps through the root logger, and so would set up logging for the whole process."""
+    root, handler, before = logging.getLogger(), logging.NullHandler(), logging.root.manager.disable
+    root.addHandler(handler)
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        root.removeHandler(handler)

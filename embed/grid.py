@@ -1,0 +1,115 @@
+"""Where the voxels of a view's grid lie on the scan's own: positions in mm, crops and padding. Numpy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import ViewError
+from ..store.scan import Volume
+
+_NAMES = "zyx"
+_ROUNDING = 1e-6
+"""Spacings come from positions and affines: 39.9999999 voxels are 40."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A resampled axis: between which voxels of the source its own lie."""
+
+    source_mm: NDArray[np.float64]
+    """(n,) centres of the source's voxels along the axis, increasing."""
+    centres_mm: NDArray[np.float64]
+    """(m,) centres of the resampled ones, in the same frame."""
+    step_mm: float
+    """Between two of them: at most one part in m over what was asked."""
+    lower: NDArray[np.int64]
+    """(m,) the source voxel at or below each, or the first."""
+    upper: NDArray[np.int64]
+    """(m,) the source voxel above each, or the last."""
+    weight: NDArray[np.float32]
+    """(m,) of the upper one, 0..1."""
+
+    def __getitem__(self, part: slice) -> Axis:
+        """The same for a part of the resampled voxels."""
+        return Axis(self.source_mm, self.centres_mm[part], self.step_mm, self.lower[part], self.upper[part], self.weight[part])
+
+    def carried(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(m,) a coordinate in mm known at the source's centres (n,), at the resampled ones; it goes on straight beyond the outer ones."""
+        at, source = self.centres_mm, self.source_mm
+        if len(source) == 1:
+            return values[0] + (at - source[0])
+        left = np.clip(self.lower, 0, len(source) - 2)
+        slope = np.diff(values) / np.diff(source)
+        return values[left] + (at - source[left]) * slope[left]
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is taken of an axis, and what is padded before and behind it."""
+
+    taken: slice
+    pad: tuple[int, int] = (0, 0)
+
+
+def centre_span(count: int, wanted: int | None) -> Span:
+    """The central `wanted` of `count` voxels, padded evenly where there are fewer; all of them for None."""
+    if wanted is None:
+        return Span(slice(0, count))
+    start = max(0, (count - wanted) // 2)
+    lack = max(0, wanted - count)
+    return Span(slice(start, start + min(count, wanted)), (lack // 2, lack - lack // 2))
+
+
+def resampled_axes(volume: Volume, spacing_mm: tuple[float, float, float]) -> tuple[Axis, Axis, Axis]:
+    """The three axes (z, y, x) of a scan, resampled to a spacing (z, y, x) in mm.
+
+    Raises:
+        ViewError: the scan's spacing is unknown.
+    """
+    z, y, x = (resampled_axis(_source_centres(volume, a), volume.spacing_mm[a], spacing_mm[a]) for a in range(3))
+    return z, y, x
+
+
+def resampled_axis(centres: NDArray[np.float64], width_mm: float | None, spacing_mm: float) -> Axis:
+    """Voxels of `spacing_mm` over the extent of the source's voxels at `centres` (increasing, mm).
+
+    The extent runs from half a gap before the first centre to half a gap behind the last, where a single voxel is
+    `width_mm` wide. It holds floor(extent / spacing) voxels, at least one, which share it evenly. On even centres
+    this is torch.nn.functional.interpolate(size=..., align_corners=False) without antialiasing, as in CT-CLIP's
+    published preprocessing; beyond the outer centres the outer value holds.
+    """
+    if len(centres) > 1:
+        start, stop = centres[0] - (centres[1] - centres[0]) / 2, centres[-1] + (centres[-1] - centres[-2]) / 2
+    else:
+        half = (spacing_mm if width_mm is None else width_mm) / 2
+        start, stop = centres[0] - half, centres[0] + half
+    count = max(1, int((stop - start) / spacing_mm + _ROUNDING))
+    step = float(stop - start) / count
+    at = start + (np.arange(count) + 0.5) * step
+    lower = np.clip(np.searchsorted(centres, at, side="right") - 1, 0, len(centres) - 1)
+    upper = np.minimum(lower + 1, len(centres) - 1)
+    gap = np.where(upper > lower, centres[upper] - centres[lower], 1.0)
+    weight = np.clip((at - centres[lower]) / gap, 0, 1).astype(np.float32)
+    return Axis(centres, at, step, lower, upper, weight)
+
+
+def source_z(volume: Volume) -> NDArray[np.float64]:
+    """(Z,) mm along the superior axis of the centre of each plane Z of the canonical array; NaN where unknown."""
+    if volume.slice_axis == 0:
+        return volume.z_mm
+    depth, height, width = volume.voxels.shape
+    superior = volume.affine[2]
+    return superior[0] * (width - 1) / 2 + superior[1] * (height - 1) / 2 + superior[2] * np.arange(depth) + superior[3]
+
+
+def _source_centres(volume: Volume, axis: int) -> NDArray[np.float64]:
+    """(n,) mm along an axis of its voxels: the true positions for slices, even steps otherwise."""
+    if axis == volume.slice_axis and np.isfinite(volume.positions_mm).all():
+        return volume.positions_mm
+    step = volume.spacing_mm[axis]
+    if step is None:
+        raise ViewError(f"view resamples to a spacing in mm; the scan's spacing along {_NAMES[axis]} is unknown: leave the spacing out")
+    return np.arange(volume.voxels.shape[axis]) * float(step)

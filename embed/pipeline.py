@@ -1,0 +1,274 @@
+"""The embedding path: decode each missing scan once, give it to the encoder in every view asked for, commit in chunks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import EncoderError, ReadError, ScanbankError, SourceChangedError, ViewError
+from ..store.progress import Progress, Silent
+from ..store.readers import load_volume
+from ..store.scan import Volume
+from ..store.specs import FeatureKey, ViewSpec
+from .buffer import FeatureBuffer
+from .encoder import Encoder
+from .plan import Present, Work, missing, present
+from .views import check_view, slice_batches, volume_voxels
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+PLANES = 32
+"""Planes given to an encoder at once."""
+_REUSE_BYTES = 64 * 2**20
+
+
+@dataclass
+class EmbedReport:
+    """What became of the volumes of a bank."""
+
+    volumes: int = 0
+    """Volumes that got vectors."""
+    vectors: int = 0
+    copied: int = 0
+    """Volumes whose vectors were copied from a scan of equal content."""
+    skipped: int = 0
+    """Volumes that had all their vectors."""
+    failed: int = 0
+    reasons: dict[str, int] = field(default_factory=dict[str, int])
+    sets: list[str] = field(default_factory=list[str])
+    interrupted: bool = False
+    texts: int = 0
+
+
+def keys_of(encoder: Encoder, views: Sequence[ViewSpec]) -> list[FeatureKey]:
+    """The feature sets that embedding with these views fills: of volumes where the encoder takes volumes, else of slices.
+
+    Raises:
+        EncoderError: the encoder takes no scans, or a view does not fit it.
+    """
+    if not encoder.offers & {"volume", "slice"}:
+        raise EncoderError(f"encoder {encoder.spec.name!r} takes neither volumes nor slices")
+    for view in views:
+        encoder.check_view(view)
+    kind = "volume" if "volume" in encoder.offers else "slice"
+    return [FeatureKey(kind, encoder.spec, view) for view in dict.fromkeys(views)]
+
+
+def embed(
+    bank: Bank,
+    encoder: Encoder,
+    views: Sequence[ViewSpec] = (),
+    *,
+    accept_changed: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> EmbedReport:
+    """Give every volume of the bank that lacks them its vectors, in each of `views` (by default the encoder's own).
+
+    A scan that cannot be read or viewed costs itself only: it goes to the table `failures`. On Ctrl-C what is done is
+    committed, and the report says `interrupted`.
+
+    Args:
+        bank: The bank; it must have been ingested on this machine, which knows where the files are.
+        encoder: From `open_encoder`.
+        views: One feature set each.
+        accept_changed: Read files that changed since ingest.
+        workers: Threads that decode ahead; memory holds that many volumes and two more.
+        progress: Told of stages and steps.
+
+    Raises:
+        EncoderError: the encoder takes no scans, or a view does not fit it.
+    """
+    keys = keys_of(encoder, views or [encoder.view])
+    return _Run(bank, encoder, keys, accept_changed, progress or Silent()).go(workers)
+
+
+class _Run:
+    def __init__(self, bank: Bank, encoder: Encoder, keys: list[FeatureKey], accept_changed: bool, progress: Progress) -> None:
+        self.bank = bank
+        self.encoder = encoder
+        self.keys = keys
+        self.accept_changed = accept_changed
+        self.progress = progress
+        self.have = present(bank, keys)
+        self.buffer = FeatureBuffer(bank, keys, self.have, f"embed: {', '.join(key.name for key in keys)}")
+        self.report = EmbedReport(sets=[key.name for key in keys])
+        self.reusable = _Reusable(bank, keys, self.have)
+        failures = bank.sql("SELECT stage, source FROM failures WHERE stage IN ('decode', 'embed')").to_pylist()
+        self.failed_before = {(row["stage"], row["source"]) for row in failures}
+
+    def go(self, workers: int) -> EmbedReport:
+        todo, self.report.skipped = missing(self.bank, self.keys, self.have)
+        self.progress.start(f"embedding with {self.encoder.spec.name}", len(todo))
+        try:
+            for work, decoded in self._decoded(todo, workers):
+                self._one(work, decoded)
+                self.buffer.flush_if_due()
+                self.progress.advance()
+        except KeyboardInterrupt:
+            self.report.interrupted = True
+        self.buffer.flush()
+        self.bank.refresh()
+        return self.report
+
+    def _decoded(self, todo: Sequence[Work], workers: int) -> Iterator[tuple[Work, Volume | ScanbankError]]:
+        """Volumes in order, decoded ahead by at most `workers`."""
+        queue: deque[tuple[Work, Future[Volume | ScanbankError]]] = deque()
+        pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode")
+        try:
+            rest = iter(todo)
+            queue.extend((work, pool.submit(self._decode, work)) for work in islice(rest, max(1, workers)))
+            while queue:
+                work, future = queue.popleft()
+                decoded = future.result()
+                queue.extend((following, pool.submit(self._decode, following)) for following in islice(rest, 1))
+                yield work, decoded
+                del decoded, future
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _decode(self, work: Work) -> Volume | ScanbankError:
+        try:
+            located = self.bank.local_map.locate(work.volume)
+            if located is None:
+                return ReadError("this machine does not know where its files are; ingest the folder here, or bring the local map along")
+            volume = load_volume(located, accept_changed=self.accept_changed)
+            _check_voxels(volume, work)
+        except ScanbankError as error:
+            return error
+        except MemoryError:
+            return ReadError("not enough memory to decode it")
+        return volume
+
+    def _one(self, work: Work, decoded: Volume | ScanbankError) -> None:
+        if not isinstance(decoded, Volume):
+            self._fail("decode", work, work.volume, decoded)
+            return
+        self._clear("decode", work.volume)
+        self.buffer.add_row("contents", {"volume": work.volume, "content": decoded.content}) if self.reusable.is_new(
+            work, decoded.content
+        ) else None
+        wanted: dict[str, NDArray[np.int64]] = {}
+        for key in self.keys:
+            items = work.items(key.kind)
+            lacking = np.flatnonzero(~self.have[key.digest].mask(items))
+            source = f"{work.volume}:{key.digest[:8]}"
+            if not len(lacking):
+                continue
+            try:
+                check_view(key.view, decoded)
+            except ViewError as error:
+                self._fail("embed", work, source, error)
+                continue
+            self._clear("embed", source)
+            wanted[key.digest] = lacking
+        self._encode(work, decoded, wanted)
+
+    def _encode(self, work: Work, volume: Volume, wanted: dict[str, NDArray[np.int64]]) -> None:
+        keys = [key for key in self.keys if key.digest in wanted]
+        copied = {key.digest: v for key in keys if (v := self.reusable.find(key, volume.content)) is not None}
+        vectors: dict[str, NDArray[Any]] = dict(copied)
+        rest = [key for key in keys if key.digest not in copied]
+        try:
+            vectors |= self._vectors(work, volume, rest)
+        except (EncoderError, ViewError) as error:
+            for key in rest:
+                self._fail("embed", work, f"{work.volume}:{key.digest[:8]}", error)
+            rest = []
+        for key in keys:
+            if key.digest not in vectors:
+                continue
+            whole, lacking = vectors[key.digest], wanted[key.digest]
+            self.reusable.keep(key, volume.content, whole)
+            self.buffer.add(key, work.items(key.kind)[lacking], whole[lacking])
+            self.report.vectors += len(lacking)
+        self.report.volumes += bool(vectors)
+        self.report.copied += bool(copied) and not rest
+
+    def _vectors(self, work: Work, volume: Volume, keys: Sequence[FeatureKey]) -> dict[str, NDArray[Any]]:
+        """All items' vectors of one volume for each key: one decode, one resampling for views that differ in windows only."""
+        if not keys:
+            return {}
+        input_range = self.encoder.spec.input_range
+        if keys[0].kind == "volume":
+            voxels = ((key, volume_voxels(volume, key.view, input_range)[0]) for key in keys)
+            return {key.digest: self.encoder.encode_volumes(v[None]).vector for key, v in voxels}
+        vectors = {key.digest: np.empty((work.slices, key.encoder.dim), dtype=np.float32) for key in keys}
+        for indices, planes in slice_batches(volume, [key.view for key in keys], input_range, PLANES):
+            for key, pixels in zip(keys, planes, strict=True):
+                vectors[key.digest][indices] = self.encoder.encode_slices(pixels).vector
+        return vectors
+
+    def _fail(self, stage: str, work: Work, source: str, error: ScanbankError) -> None:
+        reason = str(error)
+        self.failed_before.add((stage, source))
+        row = {"stage": stage, "source": source, "volume": work.volume, "reason": reason, "files": 1, "noticed": datetime.now(UTC)}
+        self.buffer.add_row("failures", row)
+        self.report.failed += 1
+        kind = "a source changed since ingest; --accept-changed reads it all the same" if isinstance(error, SourceChangedError) else reason
+        self.report.reasons[kind] = self.report.reasons.get(kind, 0) + 1
+
+    def _clear(self, stage: str, source: str) -> None:
+        if (stage, source) in self.failed_before:
+            self.buffer.add_row("failures", {"stage": stage, "source": source, "reason": "", "files": 1, "noticed": datetime.now(UTC)})
+
+
+def _check_voxels(volume: Volume, work: Work) -> None:
+    """Raises ReadError for what no encoder should see."""
+    found = volume.voxels.shape[volume.slice_axis]
+    if found != work.slices:
+        raise ReadError(f"it has {found} slices, but had {work.slices} at ingest; ingest its folder again")
+    lowest, highest = volume.voxels.min(), volume.voxels.max()
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        count = int((~np.isfinite(volume.voxels)).sum())
+        raise ReadError(f"{count} of {volume.voxels.size} voxels are NaN or infinite")
+    if lowest == highest:
+        raise ReadError(f"every voxel has the same value, {lowest:g}")
+
+
+class _Reusable:
+    """Vectors by content digest: scans of equal content share the computation. Items never merge: each gets its rows."""
+
+    def __init__(self, bank: Bank, keys: Sequence[FeatureKey], have: dict[str, Present]) -> None:
+        self._sets = {s.digest: s for s in bank.feature_sets}
+        self._have = have
+        query = "SELECT c.content, v.volume, v.ordinal, v.slices, v.slice_ordinal FROM contents c JOIN volumes v USING (volume) ORDER BY v.ordinal"
+        rows = bank.sql(query).to_pylist()
+        self._known = {row["volume"]: row["content"] for row in rows}
+        self._embedded: dict[str, list[Work]] = {}
+        for row in rows:
+            self._embedded.setdefault(row["content"], []).append(Work(row["volume"], row["ordinal"], row["slices"], row["slice_ordinal"]))
+        self._recent: OrderedDict[tuple[str, str], NDArray[Any]] = OrderedDict()
+        self._bytes = 0
+
+    def is_new(self, work: Work, content: str) -> bool:
+        """Whether the content digest of a volume is yet to be written down."""
+        return self._known.get(work.volume) != content
+
+    def find(self, key: FeatureKey, content: str) -> NDArray[Any] | None:
+        """All items' vectors of a scan of this content, from this run or from the bank."""
+        if (recent := self._recent.get((key.digest, content))) is not None:
+            return recent
+        for work in self._embedded.get(content, []):
+            items = work.items(key.kind)
+            if self._have[key.digest].mask(items).all():
+                return self._sets[key.digest].of(items)
+        return None
+
+    def keep(self, key: FeatureKey, content: str, vectors: NDArray[Any]) -> None:
+        if (key.digest, content) in self._recent:
+            return
+        self._recent[key.digest, content] = vectors
+        self._bytes += vectors.nbytes
+        while self._bytes > _REUSE_BYTES:
+            _, dropped = self._recent.popitem(last=False)
+            self._bytes -= dropped.nbytes

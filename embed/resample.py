@@ -1,0 +1,65 @@
+"""Interpolation, with torch. Everything is in the voxels' own units: windows come after, so that they share one resampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from .grid import Axis
+from .windowing import BELOW_ALL
+
+_CHUNK_VOXELS = 1 << 24
+"""Voxels interpolated at once: 64 MB as float32."""
+
+
+def interpolate(voxels: NDArray[np.int16] | NDArray[np.float32], axes: tuple[Axis, Axis, Axis]) -> NDArray[np.float32]:
+    """Trilinear interpolation of (Z, Y, X) onto three resampled axes, float32, without antialiasing; a few planes at a time."""
+    along_z, along_y, along_x = axes
+    shape = tuple(len(axis.lower) for axis in axes)
+    out = np.empty(shape, np.float32)
+    planes = max(1, _CHUNK_VOXELS // max(1, voxels.shape[1] * voxels.shape[2]))
+    for start in range(0, shape[0], planes):
+        part = along_z[start : start + planes]
+        below, above = _tensor(voxels[part.lower]), _tensor(voxels[part.upper])
+        chunk = below.lerp_(above, torch.from_numpy(part.weight)[:, None, None])
+        chunk = _blend(chunk, 1, along_y)
+        out[start : start + planes] = _blend(chunk, 2, along_x).numpy()
+    return out
+
+
+def fit_planes(planes: NDArray[np.number], spacing: tuple[float | None, float | None], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize planes (n, Y, X) into (n, *size), their aspect in mm kept (square pixels where `spacing` is unknown).
+
+    Bilinear with antialiasing (area-weighted when it shrinks); centred, what is left over holds `BELOW_ALL`.
+    """
+    inner = fitted_size((planes.shape[1], planes.shape[2]), spacing, size)
+    given = _tensor(planes)[:, None]
+    resized = given if inner == given.shape[2:] else functional.interpolate(given, size=inner, mode="bilinear", antialias=True)
+    out = np.full((len(planes), *size), BELOW_ALL, np.float32)
+    top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    out[:, top : top + inner[0], left : left + inner[1]] = resized[:, 0].numpy()
+    return out
+
+
+def fitted_size(shape: tuple[int, int], spacing: tuple[float | None, float | None], size: tuple[int, int]) -> tuple[int, int]:
+    """The (Y, X) pixels within `size` that planes of `shape` fill with their aspect in mm kept."""
+    row, column = spacing
+    height, width = shape[0] * (row if row and column else 1.0), shape[1] * (column if row and column else 1.0)
+    scale = min(size[0] / height, size[1] / width)
+    return min(size[0], max(1, round(height * scale))), min(size[1], max(1, round(width * scale)))
+
+
+def _tensor(values: NDArray[np.number]) -> Tensor:
+    """A copy in any case: a part of the volume may be read-only or run backwards, which torch does not take."""
+    return torch.from_numpy(np.array(values, np.float32, order="C"))
+
+
+def _blend(values: Tensor, dim: int, axis: Axis) -> Tensor:
+    below = values.index_select(dim, torch.from_numpy(axis.lower))
+    above = values.index_select(dim, torch.from_numpy(axis.upper))
+    shape = [1, 1, 1]
+    shape[dim] = -1
+    return below.lerp_(above, torch.from_numpy(axis.weight).view(shape))

@@ -1,0 +1,1 @@
+"""Entry points, thin: the command line, benchmarks, sheets of pictures. May import every other folder."""

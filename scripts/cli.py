@@ -1,0 +1,73 @@
+"""The command `scanbank`. Every command imports what it needs when it runs, so that help answers at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from . import cli_bank, cli_embed, cli_ingest
+from .output import complain
+
+
+class _Group(TyperGroup):
+    """Prints an error of ours as one line and ends with its exit code: 1 failed, 2 misused."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("interrupted: what was committed is kept; run the same command to go on")
+            raise typer.Exit(1) from None
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            from ..store.errors import ScanbankError
+
+            if not isinstance(error, ScanbankError):
+                raise
+            complain(f"error: {error}")
+            raise typer.Exit(error.exit_code) from error
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Encode every CT scan, slice and report once; train, compare and search on the cached features in seconds. "
+    "Exit codes: 0 done, 1 failed in part or whole, 2 misused.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"scanbank {version('scanbank')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and end.")) -> None:
+    del version
+
+
+app.command("init")(cli_bank.init)
+app.command("ingest")(cli_ingest.ingest)
+app.command("embed")(cli_embed.embed)
+app.command("status")(cli_bank.status)
+app.command("sql")(cli_bank.sql)
+app.command("log")(cli_bank.log)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

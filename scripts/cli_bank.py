@@ -1,0 +1,153 @@
+"""Commands about a bank as a whole: init, status, sql, log."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import At, BankPath, Json, KeyFile
+from .output import complain, print_json, print_table, say, size
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..store import Bank
+
+
+class Format(str, Enum):
+    """How a query's answer is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+def init(bank: BankPath, key_file: KeyFile = None, json: Json = False) -> None:
+    """Make an empty bank, and its key outside of it."""
+    from ..store import Bank
+    from ..store.key import default_key_file
+
+    made = Bank.create(bank, key_file=key_file)
+    key = key_file or default_key_file(made.card["key"])
+    if json:
+        print_json({"bank": str(made.path), "key_file": str(key)})
+        return
+    say(f"bank {made.path}")
+    say(f"key  {key} (keep a copy: without it, original ids and paths cannot be looked up)")
+
+
+def status(
+    bank: BankPath,
+    failures: Annotated[bool, typer.Option("--failures", help="List what failed, with paths from this machine's map.")] = False,
+    at: At = None,
+    json: Json = False,
+) -> None:
+    """Show what a bank holds: items, feature sets, labels, failures, sizes."""
+    from ..store import Bank
+    from ..store.status import failed_items, overview
+
+    opened = Bank.open(bank, at=at)
+    if failures:
+        rows = failed_items(opened)
+        if json:
+            print_json(rows)
+        elif rows:
+            columns = ("stage", "reason", "files", "path")
+            print_table(columns, [[row[c] for c in columns] for row in rows])
+        else:
+            say("no failures")
+        return
+    shown = overview(opened)
+    if json:
+        print_json(shown)
+    else:
+        _print_overview(opened, shown)
+
+
+def _print_overview(bank: Bank, shown: dict[str, Any]) -> None:
+    say(f"bank {bank.path}  format {bank.card['format']}  snapshot {shown['snapshot']}")
+    say("items         " + ", ".join(f"{count} {name}" for name, count in shown["items"].items()))
+    say("left out      " + (", ".join(f"{row['files']} x {row['reason']}" for row in shown["left_out"]) or "nothing"))
+    say("flags         " + (", ".join(f"{count} {name}" for name, count in shown["flags"].items()) or "none"))
+    failed = shown["failures"]
+    say("failures      " + (", ".join(f"{count} in {stage}" for stage, count in failed.items()) + "; see --failures" if failed else "none"))
+    say("size          " + ", ".join(f"{name} {size(count)}" for name, count in shown["bytes"].items()))
+    if shown["feature_sets"]:
+        columns = ("name", "items", "dim", "dtype")
+        say()
+        print_table(columns, [[row[c] for c in columns] for row in shown["feature_sets"]], "feature sets")
+    if shown["labels"]:
+        columns = ("finding", "source", "level", "present", "absent", "other")
+        say()
+        print_table(columns, [[row[c] for c in columns] for row in shown["labels"]], "labels")
+
+
+def sql(
+    bank: BankPath,
+    query: Annotated[str, typer.Argument(help='One SELECT, such as "SELECT * FROM volumes"; "SHOW TABLES" and "DESCRIBE volumes" work too.')],
+    format: Annotated[Format, typer.Option("--format", help="How the answer is printed.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write to instead of stdout.", show_default=False)] = None,
+    at: At = None,
+) -> None:
+    """Ask a bank a question in SQL (DuckDB's), read-only."""
+    from ..store import Bank
+
+    answer = Bank.open(bank, at=at).sql(query)
+    if format is Format.parquet and output is None and sys.stdout.isatty():
+        complain("error: Parquet is not for a terminal; give -o FILE")
+        raise typer.Exit(2)
+    if output:
+        from ..store.files import write_atomic
+        from ..store.repository import told
+
+        with told(f"writing {output}"):
+            write_atomic(output, lambda aside: aside.write_bytes(_encode(answer, format)) and None)
+    elif format is Format.table:
+        print_table(answer.column_names, [list(row.values()) for row in answer.to_pylist()])
+        complain(f"{answer.num_rows} rows")
+    else:
+        sys.stdout.buffer.write(_encode(answer, format))
+
+
+def _encode(answer: pa.Table, format: Format) -> bytes:
+    import io
+    import json
+
+    from .output import _cell, _plain
+
+    sink = io.BytesIO()
+    if format is Format.parquet:
+        import pyarrow.parquet as pq
+
+        pq.write_table(answer, sink)
+        return sink.getvalue()
+    rows = answer.to_pylist()
+    if format is Format.json:
+        return (json.dumps(rows, default=_plain) + "\n").encode()
+    import csv
+
+    text = io.StringIO(newline="")
+    if format is Format.csv:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(answer.column_names)
+        writer.writerows([json.dumps(v, default=_plain) if isinstance(v, list | dict) else v for v in row.values()] for row in rows)
+    else:
+        text.write("\t".join(answer.column_names) + "\n")
+        text.writelines("\t".join(map(_cell, row.values())) + "\n" for row in rows)
+    return text.getvalue().encode()
+
+
+def log(bank: BankPath, json: Json = False) -> None:
+    """List the snapshots of a bank, newest first."""
+    from ..store import Bank
+
+    entries = Bank.open(bank).log()
+    if json:
+        print_json([{"snapshot": e.snapshot, "at": e.at, "message": e.message, "metadata": e.metadata} for e in entries])
+    else:
+        print_table(("snapshot", "at", "message"), [(e.snapshot, e.at.strftime("%Y-%m-%d %H:%M:%S"), e.message) for e in entries])

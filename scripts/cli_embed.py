@@ -1,0 +1,68 @@
+"""The command `scanbank embed`: vectors for everything in a bank that lacks them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import BankPath, Json, listed
+from .output import complain, print_json, progress, say
+
+if TYPE_CHECKING:
+    from ..embed.pipeline import EmbedReport
+
+
+def embed(
+    bank: BankPath,
+    encoder: Annotated[str, typer.Option(help="intensity, timm:NAME or open_clip:MODEL/TAG.", show_default=False)],
+    window: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="HU window: a name such as brain, LEVEL/WIDTH, LO..HI, several as channels joined by +, or as-is for images without HU. "
+            "Repeat it for one feature set each; by default the encoder's own.",
+            show_default=False,
+        ),
+    ] = None,
+    random_weights: Annotated[
+        int | None, typer.Option(metavar="SEED", help="Random weights instead of trained ones, for trying out.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Threads that decode ahead.")] = min(4, os.cpu_count() or 1),
+    accept_changed: Annotated[bool, typer.Option("--accept-changed", help="Read files that changed since ingest.")] = False,
+    json: Json = False,
+) -> None:
+    """Encode every scan of a bank that has no vectors yet. Interrupt it any time; run it again to go on."""
+    from ..embed import open_encoder
+    from ..embed.pipeline import embed as embed_scans
+    from ..store import Bank
+    from ..store.windows import parse_windows
+
+    windows = [parse_windows(text) for text in listed(window)]  # mistakes first, before weights are loaded
+    opened = Bank.open(bank)
+    model = open_encoder(encoder, random_weights=random_weights, device=device)
+    views = [replace(model.view, windows=w) for w in windows] or [model.view]
+    with progress(not json) as listener:
+        report = embed_scans(opened, model, views, accept_changed=accept_changed, workers=workers, progress=listener)
+    if json:
+        print_json(asdict(report))
+    else:
+        _tell(report)
+    if report.interrupted:
+        complain("interrupted: what was done is committed; run the same command to go on")
+        raise typer.Exit(1)
+    if report.failed:
+        complain(f"{report.failed} failed; `scanbank status {bank} --failures` lists them")
+        raise typer.Exit(1)
+
+
+def _tell(report: EmbedReport) -> None:
+    say(f"{report.volumes} volumes encoded, {report.vectors} vectors into {', '.join(report.sets)}")
+    if report.copied:
+        say(f"{report.copied} of them were copied from scans of equal content")
+    if report.skipped:
+        say(f"{report.skipped} volumes had theirs already")
+    for reason, count in report.reasons.items():
+        complain(f"{count} x {reason}")

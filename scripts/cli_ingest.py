@@ -1,0 +1,159 @@
+"""The command `scanbank ingest`: scans, labels and reports into a bank."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import BankPath, Json, KeyFile, listed
+from .output import complain, print_json, progress, say, summary
+
+if TYPE_CHECKING:
+    from ..store.annotate import AnnotateReport
+    from ..store.csv_types import ParsedTable, TableOptions
+    from ..store.ingest import IngestReport
+
+_TABLES = "Tables"
+
+
+class ImageMode(str, Enum):
+    """How PNG and JPEG files are meant."""
+
+    stack = "stack"
+    each = "each"
+
+
+def ingest(
+    bank: BankPath,
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Files and folders with scans.", show_default=False)] = None,
+    images: Annotated[
+        ImageMode | None,
+        typer.Option(help="PNG and JPEG: a folder of numbered slices is one volume, or every image is one.", show_default=False),
+    ] = None,
+    exported_window: Annotated[
+        str | None, typer.Option(metavar="WINDOW", help="The window that images were saved with, such as brain.", show_default=False)
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that read headers.")] = min(4, os.cpu_count() or 1),
+    key_file: KeyFile = None,
+    json: Json = False,
+    labels: Annotated[list[Path] | None, typer.Option(help="CSV with labels; may be repeated.", rich_help_panel=_TABLES, show_default=False)] = None,
+    reports: Annotated[list[Path] | None, typer.Option(help="CSV with reports; may be repeated.", rich_help_panel=_TABLES, show_default=False)] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(metavar="THEIRS=OURS", help="Column names, such as AccessionNo=accession.", rich_help_panel=_TABLES, show_default=False)
+    ] = None,
+    findings: Annotated[list[str] | None, typer.Option(help="Columns that are findings.", rich_help_panel=_TABLES, show_default=False)] = None,
+    classes: Annotated[list[str] | None, typer.Option(help="Text columns that are categories.", rich_help_panel=_TABLES, show_default=False)] = None,
+    attributes: Annotated[
+        list[str] | None, typer.Option(help="Columns that are attributes, such as sex,site.", rich_help_panel=_TABLES, show_default=False)
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Columns to leave.", rich_help_panel=_TABLES, show_default=False)] = None,
+    columns: Annotated[list[str] | None, typer.Option(help="Names for a table without a header line.", rich_help_panel=_TABLES, show_default=False)] = None,
+    source: Annotated[str, typer.Option(help="Who says so: kept beside each label.", rich_help_panel=_TABLES)] = "table",
+    create_studies: Annotated[bool, typer.Option(help="Rows without a scan make a study of their own.", rich_help_panel=_TABLES)] = False,
+    keep_text: Annotated[bool, typer.Option("--keep-text", help="Keep report text unscrubbed.", rich_help_panel=_TABLES)] = False,
+) -> None:
+    """Add scans, labels and reports to a bank. Reads headers only; nothing is decoded.
+
+    Lists of columns take commas. Rows of a table match by the most specific of: path (relative to the table), series_uid,
+    accession, study_uid, patient_id + slice_number, patient_id.
+    """
+    from ..store import Bank
+    from ..store.annotate import AnnotateOptions, annotate
+    from ..store.csv_types import TableOptions
+    from ..store.errors import UsageError
+    from ..store.ingest import ingest as ingest_scans
+    from ..store.windows import parse_window
+
+    if not paths and not labels and not reports:
+        raise UsageError("nothing to ingest: give PATH, --labels or --reports")
+    options = TableOptions(
+        rename=_renames(rename),
+        findings=listed(findings),
+        classes=listed(classes),
+        attributes=listed(attributes),
+        ignore=listed(ignore),
+        columns=listed(columns),
+    )
+    window = parse_window(exported_window) if exported_window else None
+    opened = Bank.open(bank, key_file=key_file)
+    # Tables are understood before a scan is read: a mistake in one should not cost an hour.
+    tables = _read_tables(labels or [], reports or [], options)
+    done: dict[str, Any] = {}
+    failed = 0
+    if paths:
+        with progress(not json) as listener:
+            report = ingest_scans(
+                opened, paths, images=images.value if images else None, exported_window=window, workers=workers, progress=listener
+            )
+        done["scans"] = asdict(report)
+        failed += report.failed
+        if not json:
+            _tell_scans(report)
+    for path, table in tables:
+        how = AnnotateOptions(source=source, keep_text=keep_text, create_studies=create_studies)
+        outcome = annotate(opened, path, table, how)
+        done.setdefault("tables", []).append({"table": str(path)} | asdict(outcome))
+        failed += len(outcome.unmatched)
+        if not json:
+            _tell_table(path, outcome)
+    if json:
+        print_json(done)
+    if failed:
+        complain(f"{failed} failed; `scanbank status {bank} --failures` lists them")
+        raise typer.Exit(1)
+
+
+def _renames(given: list[str] | None) -> dict[str, str]:
+    from ..store.errors import UsageError
+
+    renames: dict[str, str] = {}
+    for entry in given or []:
+        theirs, equals, ours = entry.partition("=")
+        if not (theirs and equals and ours):
+            raise UsageError(f"--rename {entry!r}: expected THEIRS=OURS, such as AccessionNo=accession")
+        renames[theirs.strip()] = ours.strip()
+    return renames
+
+
+def _read_tables(labels: list[Path], reports: list[Path], options: TableOptions) -> list[tuple[Path, ParsedTable]]:
+    from ..store.csv_table import read_table
+
+    tables = {path.resolve(): (path, read_table(path, options, want="reports")) for path in reports}
+    for path in labels:
+        tables.setdefault(path.resolve(), (path, read_table(path, options, want="labels")))
+    return list(tables.values())
+
+
+def _tell_scans(report: IngestReport) -> None:
+    say(f"{report.volumes} new volumes, {report.slices} slices" + (f"; {report.known} were there already" if report.known else ""))
+    if report.left_out:
+        say(f"left out: {summary(report.left_out)}")
+    if report.flags:
+        say(f"flags: {summary(report.flags)}")
+    if report.ignored:
+        say(f"ignored: {report.ignored} files of other formats")
+
+
+def _tell_table(path: Path, outcome: AnnotateReport) -> None:
+    say(f"{path.name}: {outcome.matched} of {outcome.rows} rows matched, {outcome.labels} new labels, {outcome.snippets} new report snippets")
+    reasons: dict[str, list[int]] = {}
+    for line, reason in outcome.unmatched:
+        reasons.setdefault(reason, []).append(line)
+    for reason, lines in reasons.items():
+        complain(f"{path.name}: {'line' if len(lines) == 1 else 'lines'} {_ranges(lines)}: {reason}")
+
+
+def _ranges(lines: list[int]) -> str:
+    """[2, 3, 4, 9] as `2-4, 9`."""
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][1] + 1:
+            runs[-1][1] = line
+        else:
+            runs.append([line, line])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)

@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+BankPath = Annotated[Path, typer.Argument(metavar="BANK", help="Folder of the bank.", show_default=False)]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", help="Key of the bank, where it is not in the usual folder (also $SCANBANK_KEY_FILE).", show_default=False),
+]
+At = Annotated[str | None, typer.Option("--at", metavar="SNAPSHOT", help="The bank as it was at this snapshot or tag.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def listed(values: Iterable[str] | None) -> tuple[str, ...]:
+    """Names from options that take commas and may be repeated."""
+    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())

@@ -1,0 +1,238 @@
+"""Tables of labels and reports into a bank: every row finds its items, or is reported by its line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .commit import Commit
+from .csv_table import ParsedTable, TableRow
+from .items import Rows
+from .key import SecretKey
+from .matching import Catalog, NoMatch, Target
+from .scrub import scrub
+from .sections import sections
+from .vocabulary import allow
+
+if TYPE_CHECKING:
+    from .bank import Bank
+
+USER_SPLIT = "user"
+
+
+@dataclass(frozen=True)
+class AnnotateOptions:
+    """How rows become labels and snippets."""
+
+    source: str = "table"
+    """Names who says so in `labels.source`: two readers of the same scans are two sources."""
+    keep_text: bool = False
+    """Keep report text as it is instead of scrubbing it."""
+    create_studies: bool = False
+    """A row whose study is not in the bank makes one, without scans."""
+
+
+@dataclass(frozen=True)
+class AnnotateReport:
+    """What became of a table."""
+
+    rows: int
+    matched: int
+    labels: int
+    snippets: int
+    unmatched: tuple[tuple[int, str], ...]
+    """(line, why) of rows that match nothing."""
+
+
+def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOptions) -> AnnotateReport:
+    """Write a table's labels, attributes, splits and report snippets in one commit.
+
+    A row that is in the bank already changes nothing; one that differs supersedes what was there.
+    """
+    job = _Job(bank, table, options)
+    job.resolve()
+    message = f"labels: {len(table.rows)} rows" if not table.has_reports else f"reports: {len(table.rows)} rows"
+    digest = bank.key.pseudonym("path", str(path.resolve()))
+    bank.local_map.put_paths([(digest, path.resolve())])
+    with bank.commit(message) as commit:
+        job.write(commit)
+        _report_unmatched(commit, digest, job.unmatched, bank)
+    bank.refresh()
+    return AnnotateReport(len(table.rows), len(job.found), job.labels, job.snippets, tuple(job.unmatched))
+
+
+class _Job:
+    def __init__(self, bank: Bank, table: ParsedTable, options: AnnotateOptions) -> None:
+        self.bank = bank
+        self.table = table
+        self.options = options
+        self.key: SecretKey = bank.key
+        self.catalog = Catalog(bank)
+        self.found: list[tuple[TableRow, list[Target]]] = []
+        self.unmatched: list[tuple[int, str]] = []
+        self.rows: Rows = defaultdict(list)
+        self.labels = 0
+        self.snippets = 0
+
+    def resolve(self) -> None:
+        for row in self.table.rows:
+            targets = self._create_study(row) if row.key_kind == "none" else self.catalog.find(row)
+            if isinstance(targets, NoMatch) and self.options.create_studies:
+                targets = self._create_study(row) or targets
+            if isinstance(targets, NoMatch):
+                self.unmatched.append((row.line, targets.reason))
+            elif row.report and len(self._studies(targets)) != 1:
+                self.unmatched.append((row.line, f"its key names {len(self._studies(targets))} studies, and a report belongs to one"))
+            else:
+                self.found.append((row, targets))
+        self._regroup()
+
+    def _studies(self, targets: Sequence[Target]) -> set[str]:
+        return {study for target in targets for study in self.catalog.studies_of(target)}
+
+    def _create_study(self, row: TableRow) -> list[Target] | NoMatch:
+        """A study without scans, keyed by the row's own key, or by its text where it has none."""
+        if not self.options.create_studies:
+            return NoMatch("it has no key; --create-studies makes a study for each report")
+        patient_id = row.ids.get("patient_id") or row.ids.get("group")
+        accession = row.ids.get("accession")
+        match row.key_kind, row.key:
+            case "study_uid", str() as uid:
+                study = self.key.pseudonym("study", uid)
+            case "accession", str() as number:
+                study, accession = self.key.pseudonym("study-of-accession", number), number
+            case "patient_id", str() as name:
+                study, patient_id = self.key.pseudonym("study-of-patient", name), name
+            case "none", _:
+                study = self.key.pseudonym("study-of-text", *(text for _, text in sorted(row.report.items())))
+            case _:
+                return NoMatch("its key names a scan or a slice, which a table cannot make")
+        patient = self.key.pseudonym("patient", patient_id) if patient_id else self.key.pseudonym("own-patient", study)
+        if study not in self.catalog.studies:
+            digest = self.key.pseudonym("accession", accession) if accession else None
+            self.rows["studies"].append({"study": study, "patient": patient, "accession": digest})
+            self.rows["patients"].append({"patient": patient})
+            self.catalog.studies[study] = patient
+        return [Target(study, "study")]
+
+    def _regroup(self) -> None:
+        """Ids beside the key say who belongs together: a volume takes the patient and study that its row names."""
+        changed: dict[str, dict[str, Any]] = {}
+        for row, targets in self.found:
+            wanted = self._wanted(row)
+            if not wanted:
+                continue
+            for target in targets:
+                if target.level == "study" and target.item not in {v["study"] for v in self.catalog.volumes.values()}:
+                    continue  # a study without scans got its patient when it was made
+                for volume in self.catalog.volumes_of(target):
+                    have = self.catalog.volumes[volume]
+                    if any(have[column] != value for column, value in wanted.items()):
+                        have.update(wanted)
+                        changed[volume] = have
+        for have in changed.values():
+            self.rows["volumes"].append({k: v for k, v in have.items() if k != "is_primary"})
+            self.rows["studies"].append({"study": have["study"], "patient": have["patient"], "accession": self._accession_of.get(have["study"])})
+            self.rows["patients"].append({"patient": have["patient"]})
+            self.catalog.studies[have["study"]] = have["patient"]
+
+    @property
+    def _accession_of(self) -> dict[str, str]:
+        return {study: accession for accession, studies in self.catalog.accessions.items() for study in studies}
+
+    def _wanted(self, row: TableRow) -> dict[str, str]:
+        wanted: dict[str, str] = {}
+        if name := row.ids.get("patient_id"):
+            wanted["patient"] = self.key.pseudonym("patient", name)
+        elif group := row.ids.get("group"):
+            wanted["patient"] = self.key.pseudonym("patient", "group", group)
+        if (uid := row.ids.get("study_uid")) and row.key_kind == "path":
+            wanted["study"] = self.key.pseudonym("study", uid)
+        return wanted
+
+    def write(self, commit: Commit) -> None:
+        for rows in (self._labels(), self._attributes(), self._splits()):
+            for table, row in rows:
+                self.rows[table].append(row)
+        self.labels = len(self.rows["labels"])
+        self._snippets(commit)
+        for table, listed in self.rows.items():
+            commit.append(table, listed)
+
+    def _labels(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        source = self.options.source
+        answer = self.bank.sql("SELECT item, finding, status, category, source FROM latest_labels").to_pylist()
+        have = {(r["item"], r["finding"]): (r["status"], r["category"]) for r in answer if r["source"] == source}
+        for row, targets in self.found:
+            for target in targets:
+                for cell in row.labels:
+                    if have.get((target.item, cell.finding)) == (cell.status, cell.category):
+                        continue
+                    have[target.item, cell.finding] = (cell.status, cell.category)
+                    values = {"finding": cell.finding, "status": cell.status, "category": cell.category, "source": source}
+                    yield "labels", {"item": target.item, "level": target.level, **values}
+
+    def _attributes(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        answer = self.bank.sql("SELECT item, name, value, source FROM attributes").to_pylist()
+        have = {(r["item"], r["name"], r["source"]): r["value"] for r in answer}
+        for row, targets in self.found:
+            for target in targets:
+                for name, text in row.attributes.items():
+                    value = allow(name, text)
+                    entry = {"item": target.item, "name": name, "source": self.options.source}
+                    if have.get((target.item, name, self.options.source)) != (value or text):
+                        yield "attributes", {**entry, "level": target.level, "value": value or text}
+
+    def _splits(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        answer = self.bank.sql(f"SELECT item, side FROM splits WHERE split = '{USER_SPLIT}'").to_pylist()
+        have = {r["item"]: r["side"] for r in answer}
+        for row, targets in self.found:
+            for target in targets:
+                if row.split and have.get(target.item) != row.split:
+                    yield "splits", {"split": USER_SPLIT, "item": target.item, "level": target.level, "side": row.split}
+
+    def _snippets(self, commit: Commit) -> None:
+        answer = self.bank.sql("SELECT study, section, position, snippet FROM snippets").to_pylist()
+        have = {(r["study"], r["section"], r["position"]): r["snippet"] for r in answer}
+        new: list[dict[str, Any]] = []
+        for row, targets in self.found:
+            if not row.report:
+                continue
+            (study,) = self._studies(targets)
+            known = [name for name in row.ids.values() if name] + ([row.key] if isinstance(row.key, str) else [])
+            for section, position, raw in _parts(row):
+                text = raw if self.options.keep_text else scrub(raw, known)
+                snippet = self.key.pseudonym("snippet", study, section, str(position), text)
+                if have.get((study, section, position)) == snippet:
+                    continue
+                have[study, section, position] = snippet
+                entry = {"snippet": snippet, "study": study, "patient": self.catalog.studies[study]}
+                new.append({**entry, "section": section, "position": position, "text": text})
+        first = commit.reserve(len(new)) if new else 0
+        self.rows["snippets"] = [row | {"ordinal": first + i} for i, row in enumerate(new)]
+        self.snippets = len(new)
+
+
+def _parts(row: TableRow) -> Iterator[tuple[str, int, str]]:
+    """(section, number among the sections of that name, text) of a row's report."""
+    seen: dict[str, int] = defaultdict(int)
+    for column, text in row.report.items():
+        for section, part in sections(text) if column == "report" else [(column, text)]:
+            if part.strip():
+                yield section, seen[section], part
+                seen[section] += 1
+
+
+def _report_unmatched(commit: Commit, digest: str, unmatched: Sequence[tuple[int, str]], bank: Bank) -> None:
+    """One row for each line that matches nothing; lines of this table that matched since are cleared."""
+    stage = "match"
+    now = datetime.now(UTC)
+    rows = {f"{digest}:{line}": f"line {line} of the table: {reason}" for line, reason in unmatched}
+    for row in bank.sql(f"SELECT source FROM failures WHERE stage = '{stage}' AND starts_with(source, '{digest}:')").to_pylist():
+        rows.setdefault(row["source"], "")
+    entries = ({"stage": stage, "source": source, "reason": reason, "files": 1, "noticed": now} for source, reason in rows.items())
+    commit.append("failures", entries)

@@ -1,0 +1,67 @@
+"""Tables of labels and reports: one CSV reader with one rule for what the columns are.
+
+The key is the most specific column present of `path` (relative to the table's folder), `series_uid`, `accession`, `study_uid`,
+`patient_id` + `slice_number`, `patient_id`; the other id columns, and `group`, are kept beside it. `split`, `report`, `findings` and
+`impression` are what they say. These names are known in any case; all others keep their spelling. Every other column is a finding,
+or named by an option. Nothing here touches a bank.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from .csv_columns import RESERVED, Columns, assign
+from .csv_duplicates import without_duplicates
+from .csv_records import open_records
+from .csv_rows import RowReader
+from .csv_types import KeyKind, LabelCell, ParsedTable, Section, Split, Status, TableOptions, TableRow
+from .errors import TableError
+
+__all__ = ["KeyKind", "LabelCell", "ParsedTable", "Section", "Split", "Status", "TableOptions", "TableRow", "read_table"]
+
+
+def read_table(path: Path, options: TableOptions, *, want: Literal["labels", "reports"]) -> ParsedTable:
+    """Reads a table of labels or reports; the module says by which rule.
+
+    A finding's cell is 1, 0, -1 (uncertain, CheXpert's convention) or nothing (unknown: no `LabelCell`). A table without a key
+    is read if it has a report column. The whole table is in memory; reports and labels are what it takes.
+
+    Args:
+        path: a file delimited by comma, semicolon or tab, in UTF-8, UTF-16 or Latin-1.
+        options: what the user says of the columns.
+        want: `reports` asks for a report column; `labels` for a finding, class, attribute, split or report column.
+
+    Raises:
+        UnknownNameError: an option names a column that is not there.
+        TableError: the file is no table, columns or cells do not fit, or rows of one key contradict each other. Messages
+            give the line and never a key.
+    """
+    named = (*options.rename, *options.findings, *options.classes, *options.attributes, *options.ignore)
+    with open_records(path, RESERVED | {name.strip().lower() for name in named}, options.columns) as records:
+        columns = assign(records.header, options, path.name)
+        _check_wanted(columns, want, path.name)
+        reader = RowReader(columns, path.parent, path.name)
+        rows = [reader.row(line, cells) for line, cells in records.rows]
+    if not rows:
+        raise TableError(f"{path.name}: there is a header line but no row; if it is a row, name the columns with --columns")
+    reader.check(rows)
+    return ParsedTable(
+        key_kind=columns.key_kind,
+        rows=without_duplicates(rows, columns.key_kind, path.name),
+        findings=tuple(columns.findings),
+        classes=tuple(columns.classes),
+        attributes=tuple(columns.attributes),
+        has_reports=bool(columns.reports),
+        has_split=columns.split is not None,
+        encoding=records.encoding,
+    )
+
+
+def _check_wanted(columns: Columns, want: str, table: str) -> None:
+    if columns.reports:
+        return
+    if want == "reports":
+        raise TableError(f"{table}: no column is a report; expected report, or findings and impression; map one with --rename NAME=report")
+    if not (columns.findings or columns.classes or columns.attributes or columns.split is not None):
+        raise TableError(f"{table}: there are only ids; expected a finding, class, attribute, split or report column beside them")

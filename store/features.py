@@ -1,0 +1,142 @@
+"""Feature sets: one group of Zarr arrays per FeatureKey, `vector` (N, D) and `item` (N,), in chunks with a checksum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BytesCodec, Crc32cCodec
+
+from .errors import ScanbankError, UsageError
+from .specs import EncoderSpec, FeatureKey, ViewSpec
+
+SETS = "sets"
+CHUNK_ROWS = 1024
+_DTYPES = ("float16", "float32")
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A feature set as a snapshot has it. Arrays are read when asked for."""
+
+    key: FeatureKey
+    digest: str
+    declared: bool
+    """Whether the vectors were imported: their key is what the importer said."""
+    group: zarr.Group
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    @property
+    def rows(self) -> int:
+        return _array(self.group, "item").shape[0]
+
+    @property
+    def dim(self) -> int:
+        return _array(self.group, "vector").shape[1]
+
+    @property
+    def dtype(self) -> str:
+        return str(_array(self.group, "vector").dtype)
+
+    def items(self) -> NDArray[np.int64]:
+        """(N,) ordinals, in the order of `vectors`."""
+        return np.asarray(_read(self.group, "item"), dtype=np.int64)
+
+    def vectors(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32] | NDArray[np.float16]:
+        """(N, D), or rows start..stop of it.
+
+        Raises:
+            ScanbankError: a chunk's checksum does not fit its bytes.
+        """
+        return _read(self.group, "vector", slice(start, stop))
+
+    def of(self, ordinals: NDArray[np.int64]) -> NDArray[np.float32] | NDArray[np.float16]:
+        """(M, D): the vectors of these items, in their order.
+
+        Raises:
+            UsageError: an item has no vector here.
+        """
+        items = self.items()
+        order = np.argsort(items, kind="stable")
+        place = np.searchsorted(items, ordinals, sorter=order)
+        rows = order[np.minimum(place, max(len(order) - 1, 0))] if len(order) else np.zeros(len(ordinals), dtype=np.int64)
+        missing = int(np.sum(items[rows] != ordinals)) if len(items) else len(ordinals)
+        if missing:
+            raise UsageError(f"feature set {self.name!r} has no vector for {missing} of {len(ordinals)} items; embed them first")
+        if not len(rows):
+            return self.vectors(0, 0)
+        # One contiguous read beats many small ones for the usual case, a run of slices.
+        first, last = int(rows.min()), int(rows.max()) + 1
+        return self.vectors(first, last)[rows - first]
+
+
+def read_set(group: zarr.Group) -> FeatureSet:
+    """A group of arrays as a feature set."""
+    spec = cast("dict[str, Any]", group.attrs["key"])
+    key = FeatureKey(spec["kind"], EncoderSpec.from_dict(spec["encoder"]), ViewSpec.from_dict(spec["view"]), spec["layer"])
+    return FeatureSet(key, str(group.attrs["digest"]), bool(group.attrs["declared"]), group)
+
+
+def append(root: zarr.Group, key: FeatureKey, vectors: NDArray[Any], items: NDArray[np.int64], *, declared: bool = False) -> None:
+    """Add rows to the set of `key`, making it where there is none. Whoever calls this commits.
+
+    Raises:
+        UsageError: shapes do not fit, a value is not finite, or an item comes twice within the rows.
+    """
+    if vectors.ndim != 2 or vectors.shape != (len(items), key.encoder.dim):
+        raise UsageError(f"vectors for {key.name!r} have shape {vectors.shape}; expected ({len(items)}, {key.encoder.dim})")
+    bad = ~np.isfinite(vectors).all(axis=1)
+    if bad.any():
+        raise UsageError(f"{int(bad.sum())} of {len(items)} vectors for {key.name!r} hold values that are not finite")
+    if len(np.unique(items)) != len(items):
+        raise UsageError(f"vectors for {key.name!r} name {len(items) - len(np.unique(items))} items twice")
+    path = f"{SETS}/{key.digest}"
+    group = root.get(path)
+    if not isinstance(group, zarr.Group):
+        group = _create(root, path, key, declared)
+    vector, item = _array(group, "vector"), _array(group, "item")
+    start, stop = item.shape[0], item.shape[0] + len(items)
+    vector.resize((stop, vector.shape[1]))
+    item.resize((stop,))
+    vector[start:stop] = vectors.astype(vector.dtype)
+    item[start:stop] = items
+
+
+def _create(root: zarr.Group, path: str, key: FeatureKey, declared: bool) -> zarr.Group:
+    precision = key.encoder.precision
+    if precision not in _DTYPES:
+        raise UsageError(f"precision {precision!r} of {key.encoder.name!r} cannot be stored; choose one of {', '.join(_DTYPES)}")
+    spec = {"kind": key.kind, "encoder": key.encoder.to_dict(), "view": key.view.to_dict(), "layer": key.layer}
+    group = root.create_group(path, attributes={"key": _jsonable(spec), "digest": key.digest, "name": key.name, "declared": declared})
+    # Zarr's default codecs do not notice a flipped byte; vectors hardly compress, so none is tried.
+    codecs: dict[str, Any] = {"serializer": BytesCodec(), "compressors": [Crc32cCodec()], "filters": None}
+    group.create_array("vector", shape=(0, key.encoder.dim), chunks=(CHUNK_ROWS, key.encoder.dim), dtype=precision, **codecs)
+    group.create_array("item", shape=(0,), chunks=(CHUNK_ROWS,), dtype="int64", **codecs)
+    return group
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _jsonable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(v) for v in value]
+    return value
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array:
+    return cast("zarr.Array", group[name])
+
+
+def _read(group: zarr.Group, name: str, rows: slice = slice(None)) -> Any:
+    try:
+        return np.asarray(_array(group, name)[rows])
+    except ValueError as error:
+        if "checksum" not in str(error).lower():
+            raise
+        raise ScanbankError(f"feature set {group.attrs['name']!r}: a chunk of {name!r} is damaged (its checksum does not fit)") from error

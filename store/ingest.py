@@ -1,0 +1,170 @@
+"""Ingest: find scans, read their headers, commit them as items in batches. Voxels are not decoded here."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from .errors import UsageError
+from .items import NamedScan, Namer, add_scans, mapped
+from .progress import Progress, Silent
+from .readers import Images, find_scans
+from .scan import Found, Rejected
+from .windows import Window
+
+if TYPE_CHECKING:
+    from .bank import Bank
+
+BATCH_SLICES = 20_000
+"""Rows of `slices` that one commit takes at most: a kill loses no more than that many headers."""
+_STAGE = "ingest"
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of what was found."""
+
+    volumes: int = 0
+    """New in the bank."""
+    slices: int = 0
+    known: int = 0
+    """Volumes that were there already."""
+    failed: int = 0
+    """Files that cannot be read."""
+    left_out: dict[str, int] = field(default_factory=dict[str, int])
+    """Reason to number of files that are no CT scans: localizers, secondary captures, other modalities."""
+    flags: dict[str, int] = field(default_factory=dict[str, int])
+    """What is unusual to number of new volumes."""
+    ignored: int = 0
+    """Files of no format that is read."""
+
+
+def ingest(
+    bank: Bank,
+    paths: Sequence[Path],
+    *,
+    images: Literal["stack", "each"] | None = None,
+    exported_window: Window | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Read the headers of everything under `paths` and add what is new to the bank.
+
+    Args:
+        bank: The bank to add to.
+        paths: Files and folders.
+        images: How PNG and JPEG files are meant: numbered slices of one volume per folder, or each a volume.
+        exported_window: The HU window that images were saved with.
+        workers: Processes that read DICOM headers; with more than one, the calling script needs a main guard.
+        progress: Told of stages and steps.
+
+    Raises:
+        UsageError: a path does not exist, or there are only images and `images` is not given.
+    """
+    progress = progress or Silent()
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise UsageError(f"no such file or folder: {', '.join(missing)}")
+    roots = [path.resolve() for path in paths]
+    key = bank.key  # asked for first: without it there is no point in reading a terabyte
+    found = find_scans(roots, Images(images, exported_window), workers, progress)
+    if not found.scans and not found.rejected:
+        where = ", ".join(map(str, paths))
+        raise UsageError(f"no scans in {where}: {found.ignored} other files; expected DICOM, NIfTI, HDF5, or PNG/JPEG with --images")
+    namer = Namer(key, bank.local_map)
+    known = set(bank.sql("SELECT volume FROM volumes").column("volume").to_pylist())
+    fresh: dict[str, NamedScan] = {}
+    again: list[NamedScan] = []
+    for header in found.scans:
+        scan = namer.name(header)
+        if scan.volume in known or scan.volume in fresh:
+            again.append(scan)
+        else:
+            fresh[scan.volume] = scan
+    progress.start("writing", len(fresh))
+    _remember(bank, again, known)
+    for batch in _batches(list(fresh.values())):
+        # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
+        bank.local_map.put(mapped(scan) for scan in batch)
+        with bank.commit(f"ingest: {len(batch)} volumes", volumes=len(batch)) as commit:
+            add_scans(commit, key, batch)
+        progress.advance(len(batch))
+    bank.refresh()
+    _record_rejected(bank, roots, found)
+    return _report(found, list(fresh.values()), len(again))
+
+
+def _remember(bank: Bank, again: Sequence[NamedScan], known: set[str]) -> None:
+    """Volumes that are in the bank: their files may have moved. A file that changed in place is not taken over here."""
+    moved: list[NamedScan] = []
+    for scan in again:
+        if scan.volume not in known:
+            continue
+        old = bank.local_map.locate(scan.volume)
+        if old is None or (old.sources != scan.header.sources and not all(s.path.exists() for s in old.sources)):
+            moved.append(scan)
+    bank.local_map.put(mapped(scan) for scan in moved)
+
+
+def _batches(scans: Sequence[NamedScan]) -> Iterator[list[NamedScan]]:
+    batch: list[NamedScan] = []
+    slices = 0
+    for scan in scans:
+        if batch and slices + len(scan.header.slices) > BATCH_SLICES:
+            yield batch
+            batch, slices = [], 0
+        batch.append(scan)
+        slices += len(scan.header.slices)
+    if batch:
+        yield batch
+
+
+def _record_rejected(bank: Bank, roots: Sequence[Path], found: Found) -> None:
+    """Failures and what was left out, by keyed digest of the path; failures under `roots` that are gone are cleared."""
+    now = datetime.now(UTC)
+    digests = {rejected.path: bank.key.pseudonym("path", str(rejected.path)) for rejected in found.rejected}
+    failed = {digests[r.path]: r for r in found.rejected if not r.left_out}
+    before = bank.sql(f"SELECT source, reason FROM failures WHERE stage = '{_STAGE}'").to_pylist()
+    have = {row["source"]: row["reason"] for row in before}
+    rows = [
+        {"stage": _STAGE, "source": source, "reason": rejected.reason, "files": rejected.files, "noticed": now}
+        for source, rejected in failed.items()
+        if have.get(source) != rejected.reason
+    ]
+    for source in set(have) - set(failed):
+        path = bank.local_map.path_of(source)
+        if path and any(path == root or root in path.parents for root in roots):
+            rows.append({"stage": _STAGE, "source": source, "reason": "", "files": 1, "noticed": now})
+    left = {
+        bank.key.pseudonym("left-out", str(r.path), r.reason): {"status": "left_out", "files": r.files, "reason": r.reason}
+        for r in found.rejected
+        if r.left_out
+    }
+    seen = set(bank.sql("SELECT source FROM sources WHERE status = 'left_out'").column("source").to_pylist())
+    bank.local_map.put_paths((digest, path) for path, digest in digests.items())
+    with bank.commit(f"ingest: {len(failed)} failures, {len(left)} left out") as commit:
+        commit.append("failures", rows)
+        commit.append("sources", ({"source": source} | row for source, row in left.items() if source not in seen))
+    bank.refresh()
+
+
+def _report(found: Found, fresh: Sequence[NamedScan], known: int) -> IngestReport:
+    left: Counter[str] = Counter()
+    for rejected in found.rejected:
+        if rejected.left_out:
+            left[rejected.reason] += rejected.files
+    flags = Counter(flag for scan in fresh for flag in scan.header.flags)
+    return IngestReport(
+        volumes=len(fresh),
+        slices=sum(len(scan.header.slices) for scan in fresh),
+        known=known,
+        failed=sum(r.files for r in found.rejected if not r.left_out),
+        left_out=dict(left.most_common()),
+        flags=dict(flags.most_common()),
+        ignored=found.ignored,
+    )

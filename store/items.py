@@ -1,0 +1,130 @@
+"""From scan headers to items: ids, ordinals and table rows. The only place where names in clear become pseudonyms."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .commit import Commit
+from .key import SecretKey
+from .local_map import LocalMap, MappedScan
+from .scan import ScanHeader
+from .vocabulary import kernel_sharpness
+
+Rows = dict[str, list[dict[str, Any]]]
+"""Table name to rows."""
+
+
+@dataclass(frozen=True)
+class NamedScan:
+    """A scan with its id."""
+
+    volume: str
+    name_digest: str
+    header: ScanHeader
+
+
+class Namer:
+    """Gives volumes their ids: a keyed digest of what names them.
+
+    Byte-identical files at different paths stay different items: the second and further copies get a number of their
+    own, found again by path, or taken over from a copy whose file is gone (it was moved).
+    """
+
+    def __init__(self, key: SecretKey, local_map: LocalMap) -> None:
+        self._key = key
+        self._map = local_map
+        self._given: dict[str, dict[str, Path]] = defaultdict(dict)
+
+    def name(self, header: ScanHeader) -> NamedScan:
+        digest = self._key.pseudonym("volume", *header.names)
+        if header.kind == "dicom":  # SOP instance UIDs are unique by definition: a copy is the same volume
+            return NamedScan(digest, digest, header)
+        path = header.sources[0].path
+        known = dict(self._map.copies(digest)) | self._given[digest]
+        same = next((volume for volume, at in known.items() if at == path), None)
+        if same is None:
+            moved = [volume for volume, at in known.items() if volume not in self._given[digest] and not at.exists()]
+            same = moved[0] if moved else self._copy(digest, len(known))
+        self._given[digest][same] = path
+        return NamedScan(same, digest, header)
+
+    def _copy(self, digest: str, number: int) -> str:
+        return digest if number == 0 else self._key.pseudonym("copy", digest, str(number))
+
+
+def add_scans(commit: Commit, key: SecretKey, scans: Iterable[NamedScan]) -> None:
+    """Write the rows of new volumes: volumes, slices, studies, patients, attributes, sources."""
+    rows: Rows = defaultdict(list)
+    for scan in scans:
+        header = scan.header
+        first = commit.reserve(1 + len(header.slices))
+        _volume_rows(rows, key, scan, first)
+    for table, listed in rows.items():
+        commit.append(table, listed)
+
+
+def mapped(scan: NamedScan) -> MappedScan:
+    """What the local map keeps of a scan."""
+    header = scan.header
+    return MappedScan(scan.volume, header.kind, header.sources, header.exported_window, scan.name_digest)
+
+
+def patient_of(key: SecretKey, header: ScanHeader, volume: str) -> str:
+    """The patient's pseudonym; a scan that names none is a patient of its own."""
+    if header.patient_id:
+        return key.pseudonym("patient", header.patient_id)
+    return key.pseudonym("own-patient", header.study_uid or volume)
+
+
+def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int) -> None:
+    header, volume = scan.header, scan.volume
+    patient = patient_of(key, header, volume)
+    study = key.pseudonym("study", header.study_uid) if header.study_uid else key.pseudonym("own-study", volume)
+    series = key.pseudonym("series", header.series_uid) if header.series_uid else key.pseudonym("own-series", volume)
+    window = header.exported_window
+    rows["patients"].append({"patient": patient})
+    rows["studies"].append(
+        {"study": study, "patient": patient, "accession": key.pseudonym("accession", header.accession) if header.accession else None}
+    )
+    rows["volumes"].append(
+        {
+            "volume": volume,
+            "ordinal": first,
+            "patient": patient,
+            "study": study,
+            "series": series,
+            "kind": header.kind,
+            "plane": header.plane,
+            "slices": len(header.slices),
+            "slice_ordinal": first + 1,
+            "rows_px": header.rows,
+            "columns_px": header.columns,
+            "spacing_z_mm": header.spacing_mm[0],
+            "spacing_y_mm": header.spacing_mm[1],
+            "spacing_x_mm": header.spacing_mm[2],
+            "extent_mm": header.extent_mm,
+            "has_hu": header.has_hu,
+            "window_lo_hu": window.lo if window else None,
+            "window_hi_hu": window.hi if window else None,
+            "original": header.original,
+            "kernel_sharpness": _sharpness(header.attributes),
+            "flags": list(header.flags),
+        }
+    )
+    for index, plane in enumerate(header.slices):
+        name = key.pseudonym("slice", plane.name) if header.kind == "dicom" else key.pseudonym("slice", volume, str(index))
+        rows["slices"].append(
+            {"slice": name, "ordinal": first + 1 + index, "volume": volume, "index": index, "z_mm": plane.z_mm, "number": plane.number}
+        )
+    for name, value in header.attributes.items():
+        rows["attributes"].append({"item": volume, "level": "volume", "name": name, "value": value, "source": "header"})
+    rows["sources"].append({"source": volume, "status": "read", "volume": volume, "files": len(header.sources), "reason": None})
+
+
+def _sharpness(attributes: Mapping[str, str]) -> int | None:
+    kernel = attributes.get("kernel")
+    return kernel_sharpness(kernel) if kernel else None

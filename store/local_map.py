@@ -1,0 +1,135 @@
+"""From items to the files their voxels come from. Kept outside the bank, readable by its owner alone: paths tell names."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from .errors import BankAccessError
+from .scan import Source, SourceKind
+from .windows import Window
+
+_LAYOUT = """
+CREATE TABLE IF NOT EXISTS volumes (volume TEXT PRIMARY KEY, kind TEXT NOT NULL, lo REAL, hi REAL, group_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (
+    volume TEXT NOT NULL, position INTEGER NOT NULL, path TEXT NOT NULL, frame INTEGER NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, PRIMARY KEY (volume, position)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS files_path ON files (path);
+CREATE TABLE IF NOT EXISTS paths (digest TEXT PRIMARY KEY, path TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a volume's voxels are."""
+
+    kind: SourceKind
+    sources: tuple[Source, ...]
+    exported_window: Window | None
+
+
+@dataclass(frozen=True)
+class MappedScan:
+    """What ingest writes for one volume."""
+
+    volume: str
+    kind: SourceKind
+    sources: tuple[Source, ...]
+    exported_window: Window | None
+    name_digest: str
+    """Digest of what names the volume, the same for byte-identical copies."""
+
+
+def map_file(bank_id: str) -> Path:
+    """`$XDG_DATA_HOME/scanbank/maps/<bank>.sqlite`, by default under ~/.local/share."""
+    return Path(platformdirs.user_data_path("scanbank")) / "maps" / f"{bank_id}.sqlite"
+
+
+class LocalMap:
+    """A SQLite file. Every write is one transaction."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+
+    @classmethod
+    def open(cls, bank_id: str) -> LocalMap:
+        """Raises BankAccessError where the file cannot be made or read."""
+        path = map_file(bank_id)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode=TRUNCATE")  # no side files of another mode left behind
+            connection.executescript(_LAYOUT)
+        except (OSError, sqlite3.Error) as error:
+            raise BankAccessError(f"the local map {path} cannot be opened ({error}); check the folder, or set XDG_DATA_HOME") from error
+        return cls(path, connection)
+
+    @contextmanager
+    def _told(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._db:
+                yield self._db
+        except sqlite3.Error as error:
+            raise BankAccessError(f"the local map {self.path} failed: {error}") from error
+
+    def put(self, scans: Iterable[MappedScan]) -> None:
+        """Record where volumes are, replacing what was recorded of them."""
+        with self._told() as db:
+            for scan in scans:
+                window = scan.exported_window
+                db.execute(
+                    "INSERT OR REPLACE INTO volumes VALUES (?, ?, ?, ?, ?)",
+                    (scan.volume, scan.kind, window.lo if window else None, window.hi if window else None, scan.name_digest),
+                )
+                db.execute("DELETE FROM files WHERE volume = ?", (scan.volume,))
+                rows = ((scan.volume, i, str(s.path), s.frame, s.size, s.mtime_ns) for i, s in enumerate(scan.sources))
+                db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def locate(self, volume: str) -> Located | None:
+        """The sources of a volume in slice order; None where this machine does not know it."""
+        with self._told() as db:
+            row = db.execute("SELECT kind, lo, hi FROM volumes WHERE volume = ?", (volume,)).fetchone()
+            if row is None:
+                return None
+            files = db.execute("SELECT path, frame, size, mtime_ns FROM files WHERE volume = ? ORDER BY position", (volume,)).fetchall()
+        window = Window(row[1], row[2]) if row[1] is not None else None
+        return Located(row[0], tuple(Source(Path(p), frame, size, mtime) for p, frame, size, mtime in files), window)
+
+    def at_path(self, path: Path) -> list[tuple[str, int, int]]:
+        """(volume, position, number of sources) of every volume that has a source at this path."""
+        query = """SELECT f.volume, f.position, (SELECT count(*) FROM files g WHERE g.volume = f.volume)
+            FROM files f WHERE f.path = ? ORDER BY 1, 2"""
+        with self._told() as db:
+            return db.execute(query, (str(path),)).fetchall()
+
+    def under(self, folder: Path) -> list[str]:
+        """Volumes that have a source below a folder."""
+        prefix = str(folder).rstrip("/") + "/"
+        # A range, not LIKE: a folder's name may hold % or _, and a range uses the index.
+        with self._told() as db:
+            rows = db.execute("SELECT DISTINCT volume FROM files WHERE path >= ? AND path < ? ORDER BY 1", (prefix, prefix[:-1] + "0"))
+            return [row[0] for row in rows.fetchall()]
+
+    def copies(self, name_digest: str) -> list[tuple[str, Path]]:
+        """(volume, first path) of the volumes that carry the same name, such as byte-identical files."""
+        query = "SELECT v.volume, f.path FROM volumes v JOIN files f ON f.volume = v.volume AND f.position = 0 WHERE v.group_name = ? ORDER BY 1"
+        with self._told() as db:
+            return [(volume, Path(path)) for volume, path in db.execute(query, (name_digest,)).fetchall()]
+
+    def put_paths(self, paths: Iterable[tuple[str, Path]]) -> None:
+        """Remember which path a digest in `failures` stands for."""
+        with self._told() as db:
+            db.executemany("INSERT OR REPLACE INTO paths VALUES (?, ?)", ((digest, str(path)) for digest, path in paths))
+
+    def path_of(self, digest: str) -> Path | None:
+        with self._told() as db:
+            row = db.execute("SELECT path FROM paths WHERE digest = ?", (digest,)).fetchone()
+        return Path(row[0]) if row else None

@@ -1,0 +1,141 @@
+"""Which item a row of a table speaks of. Keys are digested the way ingest digested the originals, then looked up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .csv_table import TableRow
+
+if TYPE_CHECKING:
+    from .bank import Bank
+
+
+@dataclass(frozen=True)
+class Target:
+    """An item at its level: volume, slice, series, study or patient."""
+
+    item: str
+    level: str
+
+
+@dataclass(frozen=True)
+class NoMatch:
+    """Why a row matches nothing, in words that hold no id."""
+
+    reason: str
+
+
+class Catalog:
+    """The items of a bank, looked up by original ids and paths."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._key = bank.key
+
+    @cached_property
+    def volumes(self) -> dict[str, dict[str, Any]]:
+        """Volume id to its row."""
+        return {row["volume"]: row for row in self._bank.sql("SELECT * FROM volumes ORDER BY ordinal").to_pylist()}
+
+    @cached_property
+    def accessions(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for row in self._bank.sql("SELECT study, accession FROM studies WHERE accession IS NOT NULL").to_pylist():
+            found[row["accession"]].append(row["study"])
+        return found
+
+    @cached_property
+    def studies(self) -> dict[str, str]:
+        """Study to patient."""
+        return {row["study"]: row["patient"] for row in self._bank.sql("SELECT study, patient FROM studies").to_pylist()}
+
+    @cached_property
+    def patients(self) -> set[str]:
+        """Patients that have a study: one that a table gave other names to is no more."""
+        return set(self.studies.values())
+
+    @cached_property
+    def _series(self) -> set[str]:
+        return {row["series"] for row in self.volumes.values()}
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[str, int], list[str]]:
+        """(patient, number of the slice) to slices, of primary volumes."""
+        query = """SELECT v.patient, s.number, s.slice FROM slices s JOIN volumes v USING (volume) WHERE v.is_primary AND s.number IS NOT NULL"""
+        found: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for row in self._bank.sql(query).to_pylist():
+            found[row["patient"], row["number"]].append(row["slice"])
+        return found
+
+    @cached_property
+    def slices(self) -> dict[tuple[str, int], str]:
+        """(volume, index) to slice."""
+        answer = self._bank.sql("SELECT volume, index, slice FROM slices").to_pylist()
+        return {(row["volume"], row["index"]): row["slice"] for row in answer}
+
+    @cached_property
+    def _owners(self) -> dict[str, list[str]]:
+        """Slice to the volumes that hold it."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for (volume, _), name in self.slices.items():
+            found[name].append(volume)
+        return found
+
+    def find(self, row: TableRow) -> list[Target] | NoMatch:
+        """The items a row speaks of."""
+        match row.key_kind, row.key:
+            case "path", Path() as path:
+                return self._by_path(path) or NoMatch("no scan was read from its path")
+            case "series_uid", str() as uid:
+                item = self._key.pseudonym("series", uid)
+                return [Target(item, "series")] if item in self._series else NoMatch("no series has its series_uid")
+            case "accession", str() as accession:
+                found = self.accessions.get(self._key.pseudonym("accession", accession), [])
+                return [Target(study, "study") for study in found] or NoMatch("no study has its accession")
+            case "study_uid", str() as uid:
+                item = self._key.pseudonym("study", uid)
+                return [Target(item, "study")] if item in self.studies else NoMatch("no study has its study_uid")
+            case "patient_slice", (str() as patient_id, int() as number):
+                return self._by_number(patient_id, number)
+            case "patient_id", str() as patient_id:
+                item = self._key.pseudonym("patient", patient_id)
+                return [Target(item, "patient")] if item in self.patients else NoMatch("no patient has its patient_id")
+            case _:
+                return NoMatch("it has no key")
+
+    def _by_path(self, path: Path) -> list[Target]:
+        targets: list[Target] = []
+        for volume, position, count in self._bank.local_map.at_path(path):
+            if volume not in self.volumes:
+                continue  # the map may know volumes whose commit never came
+            targets.append(Target(volume, "volume") if count == 1 else Target(self.slices[volume, position], "slice"))
+        return targets or [Target(volume, "volume") for volume in self._bank.local_map.under(path) if volume in self.volumes]
+
+    def _by_number(self, patient_id: str, number: int) -> list[Target] | NoMatch:
+        patient = self._key.pseudonym("patient", patient_id)
+        if patient not in self.patients:
+            return NoMatch("no patient has its patient_id")
+        found = self._numbers.get((patient, number), [])
+        if len(found) > 1:
+            return NoMatch(f"{len(found)} slices of its patient have that slice_number; use path or series_uid")
+        return [Target(found[0], "slice")] if found else NoMatch("its patient has no slice of that slice_number")
+
+    def volumes_of(self, target: Target) -> list[str]:
+        """The volumes that a target is, is part of, or holds."""
+        if target.level == "volume":
+            return [target.item]
+        if target.level == "slice":
+            return self._owners[target.item]
+        return [volume for volume, row in self.volumes.items() if row[target.level] == target.item]
+
+    def studies_of(self, target: Target) -> list[str]:
+        """The studies that a target is, is part of, or holds."""
+        if target.level == "study":
+            return [target.item]
+        if target.level == "patient":
+            return sorted(study for study, patient in self.studies.items() if patient == target.item)
+        return sorted({self.volumes[volume]["study"] for volume in self.volumes_of(target)})

@@ -1,0 +1,23 @@
+"""How long jobs tell that they go on, without knowing who listens."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A listener. `start` opens a stage, with the number of steps where it is known."""
+
+    def start(self, stage: str, total: int | None = None) -> None: ...
+
+    def advance(self, steps: int = 1, note: str = "") -> None: ...
+
+
+class Silent:
+    """The listener that shows nothing."""
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        del stage, total
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del steps, note

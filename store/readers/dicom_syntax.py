@@ -1,0 +1,41 @@
+"""Transfer syntaxes: which are read, and which lose information."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydicom.uid import UID, UID_dictionary
+
+Class = Literal["native", "lossless", "lossy"]
+
+IMPLICIT_LE = "1.2.840.10008.1.2"
+EXPLICIT_LE = "1.2.840.10008.1.2.1"
+DEFLATED_LE = "1.2.840.10008.1.2.1.99"
+EXPLICIT_BE = "1.2.840.10008.1.2.2"
+
+_JPEG = "1.2.840.10008.1.2.4."
+CLASSES: Mapping[str, Class] = {
+    IMPLICIT_LE: "native",
+    EXPLICIT_LE: "native",
+    DEFLATED_LE: "native",
+    EXPLICIT_BE: "native",
+    "1.2.840.10008.1.2.5": "lossless",  # RLE
+    **dict.fromkeys((_JPEG + last for last in ("57", "70", "80", "90", "201", "202")), "lossless"),
+    # Those that may be either count as lossy: what a decoder makes of them is not guaranteed bit by bit.
+    **dict.fromkeys((_JPEG + last for last in ("50", "51", "81", "91", "203")), "lossy"),
+}
+"""Every transfer syntax that is read (DICOM PS3.6 table A-1), by what it does to the pixels."""
+
+PLUGINS: tuple[str, ...] = ("pylibjpeg", "pyjpegls", "gdcm", "pillow", "pydicom")
+"""pydicom's decoder plug-ins in the order they are tried: those made for one codec before the general ones."""
+
+
+def name_of(syntax: str) -> str:
+    """The registered name, for messages; never the text of the header itself, which could hold anything."""
+    return UID(syntax).name if syntax in UID_dictionary else "unknown"
+
+
+def preference(syntax: str) -> int:
+    """The rank among copies of one image: uncompressed, lossless, lossy, unreadable."""
+    return {"native": 0, "lossless": 1, "lossy": 2}.get(CLASSES.get(syntax, ""), 3)

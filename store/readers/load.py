@@ -1,0 +1,38 @@
+"""Decoding a volume from its sources, whatever their format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import ReadError, SourceChangedError
+from ..local_map import Located
+from ..scan import Source, Volume
+
+_LOADERS = {"dicom": ".dicom_pixels", "nifti": ".nifti", "hdf5": ".hdf5"}
+
+
+def load_volume(located: Located, *, accept_changed: bool = False) -> Volume:
+    """Decode a scan.
+
+    Raises:
+        SourceChangedError: a file has another size or time than at ingest.
+        ReadError: it cannot be read.
+    """
+    _check_unchanged(located.sources, accept_changed)
+    if located.kind == "image":
+        from .images import load
+
+        return load(located.sources, located.exported_window)
+    return import_module(_LOADERS[located.kind], __package__).load(located.sources)
+
+
+def _check_unchanged(sources: Sequence[Source], accept_changed: bool) -> None:
+    for path, source in {source.path: source for source in sources}.items():
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise ReadError(f"a source file is not there any more ({error.strerror}); ingest the folder it moved to") from error
+        if not accept_changed and (stat.st_size, stat.st_mtime_ns) != (source.size, source.mtime_ns):
+            found = f"{stat.st_size} bytes" if stat.st_size != source.size else "another time of change"
+            raise SourceChangedError(f"a source file changed since ingest ({source.size} bytes then, {found} now); --accept-changed reads it all the same")

@@ -1,0 +1,146 @@
+"""Finding scans below folders: files by format, headers read in parallel, series grouped."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import UsageError
+from ..progress import Progress
+from ..scan import Found, Rejected, ScanHeader
+from ..windows import Window
+from .files import find
+
+if TYPE_CHECKING:
+    from .dicom_headers import DicomHeader
+
+_POOL_FROM = 400
+"""Files from which on a pool of processes is worth its start."""
+_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the user says of PNG and JPEG files, which cannot tell themselves."""
+
+    mode: Literal["stack", "each"] | None = None
+    exported_window: Window | None = None
+
+
+def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Progress) -> Found:
+    """Everything under `roots`, from headers only.
+
+    Raises:
+        UsageError: there are images, nothing else, and no word on how they are meant.
+    """
+    progress.start("looking for files")
+    by_format: dict[str, list[Path]] = defaultdict(list)
+    rejected: list[Rejected] = []
+    ignored = 0
+    for path, format in find(roots):
+        progress.advance()
+        if isinstance(format, Rejected):
+            rejected.append(format)
+        elif format is None:
+            ignored += 1
+        else:
+            by_format[format].append(path)
+    pictures = by_format["image"]
+    if pictures and images.mode is None:
+        if not any(by_format[f] for f in ("dicom", "nifti", "hdf5")):
+            raise UsageError(
+                f"{len(pictures)} images found, and images do not say what they are; give --images stack (a folder of numbered slices "
+                "is one volume) or --images each (every image is a volume of one slice)"
+            )
+        rejected += [Rejected(folder, "image beside scans; --images stack or each reads it", True, n) for folder, n in _by_folder(pictures)]
+        pictures = []
+    parts = [Found(rejected=tuple(rejected), ignored=ignored)]
+    if by_format["dicom"]:
+        parts.append(_dicom(by_format["dicom"], workers, progress))
+    others = [(f, p) for f in ("nifti", "hdf5") for p in by_format[f]]
+    total = len(others) + len(pictures)
+    if total:
+        progress.start("reading headers", total)
+    parts.append(_sorted(_counted((import_module(f".{f}", __package__).scan(p) for f, p in others), progress)))
+    if pictures:
+        parts.append(_sorted(_counted(_images(pictures, images), progress)))
+    return Found(
+        tuple(scan for part in parts for scan in part.scans),
+        tuple(r for part in parts for r in part.rejected),
+        sum(part.ignored for part in parts),
+    )
+
+
+def _dicom(paths: Sequence[Path], workers: int, progress: Progress) -> Found:
+    from .dicom_headers import read_header
+    from .dicom_series import group
+
+    progress.start("reading headers", len(paths))
+    headers: list[DicomHeader] = []
+    rejected: list[Rejected] = []
+    with _mapping(workers if len(paths) >= _POOL_FROM else 1) as mapping:
+        for header in mapping(read_header, paths):
+            progress.advance()
+            if isinstance(header, Rejected):
+                rejected.append(header)
+            else:
+                headers.append(header)
+    found = group(headers)
+    return Found(found.scans, (*_merged(rejected), *found.rejected), found.ignored)
+
+
+@contextmanager
+def _mapping(workers: int) -> Iterator[type[map] | object]:
+    if workers <= 1:
+        yield map
+        return
+    # Spawned, not forked: the bank's storage runs threads, which a fork would copy in mid-step.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield lambda function, items: pool.map(function, items, chunksize=_CHUNK)
+
+
+def _merged(rejected: Iterable[Rejected]) -> Iterator[Rejected]:
+    """Files left out for one reason are one entry for each folder."""
+    counts: Counter[tuple[Path, str]] = Counter()
+    for r in rejected:
+        if r.left_out:
+            counts[r.path.parent, r.reason] += r.files
+        else:
+            yield r
+    for (folder, reason), files in counts.items():
+        yield Rejected(folder, reason, True, files)
+
+
+def _by_folder(paths: Iterable[Path]) -> list[tuple[Path, int]]:
+    return sorted(Counter(path.parent for path in paths).items())
+
+
+def _images(paths: Sequence[Path], images: Images) -> Iterator[ScanHeader | Rejected]:
+    from .images import scan_each, scan_stack
+
+    if images.mode == "each":
+        yield from (scan_each(path, images.exported_window) for path in paths)
+        return
+    folders: dict[Path, list[Path]] = defaultdict(list)
+    for path in paths:
+        folders[path.parent].append(path)
+    for folder, members in folders.items():
+        yield scan_stack(folder, members, images.exported_window)
+
+
+def _counted(results: Iterable[ScanHeader | Rejected], progress: Progress) -> Iterator[ScanHeader | Rejected]:
+    for result in results:
+        progress.advance(len(result.sources) if isinstance(result, ScanHeader) else result.files)
+        yield result
+
+
+def _sorted(results: Iterable[ScanHeader | Rejected]) -> Found:
+    listed = list(results)
+    return Found(tuple(r for r in listed if isinstance(r, ScanHeader)), tuple(r for r in listed if isinstance(r, Rejected)))

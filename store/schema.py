@@ -1,0 +1,134 @@
+"""The tables of a bank: columns, units and keys. A view shows the latest row per key; the history stays beneath.
+
+Every table also has `seq` (int64), the number of the commit that wrote the row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+SEQ = "seq"
+_TEXT, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+_TIME = pa.timestamp("us", tz="UTC")
+_TEXTS = pa.list_(pa.string())
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns, and the columns whose latest row counts."""
+
+    name: str
+    columns: tuple[tuple[str, pa.DataType], ...]
+    key: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([*self.columns, (SEQ, _INT)])
+
+
+_ALL = (
+    Table("patients", (("patient", _TEXT),), ("patient",)),
+    Table("studies", (("study", _TEXT), ("patient", _TEXT), ("accession", _TEXT)), ("study",)),
+    Table(
+        "volumes",
+        (
+            ("volume", _TEXT),
+            ("ordinal", _INT),  # what feature arrays hold
+            ("patient", _TEXT),
+            ("study", _TEXT),
+            ("series", _TEXT),
+            ("kind", _TEXT),  # dicom, nifti, hdf5, image
+            ("plane", _TEXT),  # of the source slices
+            ("slices", _INT),
+            ("slice_ordinal", _INT),  # of the first slice; a volume's slices are one run
+            ("rows_px", _INT),
+            ("columns_px", _INT),
+            ("spacing_z_mm", _FLOAT),  # between source slices, from their positions
+            ("spacing_y_mm", _FLOAT),
+            ("spacing_x_mm", _FLOAT),
+            ("extent_mm", _FLOAT),
+            ("has_hu", _BOOL),
+            ("window_lo_hu", _FLOAT),  # the window an exported image was saved with
+            ("window_hi_hu", _FLOAT),
+            ("original", _BOOL),
+            ("kernel_sharpness", _INT),
+            ("flags", _TEXTS),
+        ),
+        ("volume",),
+    ),
+    Table(
+        "slices",
+        (("slice", _TEXT), ("ordinal", _INT), ("volume", _TEXT), ("index", _INT), ("z_mm", _FLOAT), ("number", _INT)),
+        ("volume", "index"),
+    ),
+    # One row for each volume read and for each kind of thing left out: what an ingest saw, without a path.
+    Table("sources", (("source", _TEXT), ("status", _TEXT), ("volume", _TEXT), ("files", _INT), ("reason", _TEXT)), ("source",)),
+    Table("attributes", (("item", _TEXT), ("level", _TEXT), ("name", _TEXT), ("value", _TEXT), ("source", _TEXT)), ("item", "name", "source")),
+    Table(
+        "snippets",
+        (
+            ("snippet", _TEXT),
+            ("ordinal", _INT),
+            ("study", _TEXT),
+            ("patient", _TEXT),
+            ("section", _TEXT),
+            ("position", _INT),
+            ("text", _TEXT),
+        ),
+        ("study", "section", "position"),
+    ),
+    Table("references", (("snippet", _TEXT), ("series", _TEXT), ("first_slice", _TEXT), ("last_slice", _TEXT), ("z_mm", _FLOAT)), ("snippet", "series")),
+    Table(
+        "labels",
+        (
+            ("item", _TEXT),
+            ("level", _TEXT),  # volume, slice, series, study or patient: what the item is
+            ("finding", _TEXT),
+            ("status", _TEXT),  # present, absent, uncertain, unmentioned
+            ("category", _TEXT),  # of a categorical finding
+            ("source", _TEXT),
+        ),
+        ("item", "finding", "source"),
+    ),
+    Table("masks", (("mask", _TEXT), ("volume", _TEXT), ("finding", _TEXT), ("content", _TEXT)), ("mask",)),
+    Table("splits", (("split", _TEXT), ("item", _TEXT), ("level", _TEXT), ("side", _TEXT)), ("split", "item")),
+    Table("draws", (("draw", _TEXT), ("split", _TEXT), ("finding", _TEXT), ("shots", _INT), ("repeat", _INT), ("item", _TEXT)), ("draw", "item")),
+    Table("prompts", (("prompt", _TEXT), ("ordinal", _INT), ("finding", _TEXT), ("polarity", _TEXT), ("text", _TEXT)), ("prompt",)),
+    # What a decoder saw: equal content shares the computation, and the leak guard joins on it.
+    Table("contents", (("volume", _TEXT), ("content", _TEXT)), ("volume",)),
+    Table("runs", (("run", _TEXT), ("command", _TEXT), ("settings", _TEXT), ("started", _TIME), ("finished", _TIME)), ("run",)),
+    Table(
+        "metrics",
+        (
+            ("run", _TEXT),
+            ("finding", _TEXT),
+            ("features", _TEXT),
+            ("encoder", _TEXT),
+            ("window", _TEXT),
+            ("head", _TEXT),
+            ("shots", _INT),
+            ("repeat", _INT),
+            ("metric", _TEXT),
+            ("value", _FLOAT),
+            ("lo", _FLOAT),
+            ("hi", _FLOAT),
+            ("reason", _TEXT),
+        ),
+        ("run", "finding", "features", "head", "shots", "repeat", "metric"),
+    ),
+    Table(
+        "predictions",
+        (("run", _TEXT), ("item", _TEXT), ("finding", _TEXT), ("y", _FLOAT), ("score", _FLOAT)),
+        ("run", "item", "finding"),
+    ),
+    # A row with an empty reason says that what failed before went well since.
+    Table(
+        "failures",
+        (("stage", _TEXT), ("source", _TEXT), ("volume", _TEXT), ("reason", _TEXT), ("files", _INT), ("noticed", _TIME)),
+        ("stage", "source"),
+    ),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in _ALL}

@@ -1,0 +1,87 @@
+"""A bank as it was at one commit: which table files and feature sets count. Reading never blocks a writer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import icechunk
+import pyarrow as pa
+import pyarrow.dataset as ds
+import zarr
+
+from .errors import UnknownNameError
+from .features import SETS, FeatureSet, read_set
+from .schema import TABLES
+
+TABLES_GROUP = "tables"
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One Parquet file that a snapshot lists."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Snapshot:
+    """Everything a reader needs, fixed at one commit."""
+
+    def __init__(self, bank: Path, session: icechunk.Session) -> None:
+        self.bank = bank
+        self.session = session
+
+    @property
+    def id(self) -> str:
+        return self.session.snapshot_id
+
+    @cached_property
+    def root(self) -> zarr.Group:
+        return zarr.open_group(self.session.store, mode="r")
+
+    @cached_property
+    def counters(self) -> dict[str, int]:
+        """`sequence` of the last commit and `next_ordinal` to be given."""
+        attrs = self.root.attrs
+        return {"sequence": int(attrs["sequence"]), "next_ordinal": int(attrs["next_ordinal"])}  # pyright: ignore[reportArgumentType]
+
+    def files(self, table: str) -> list[TableFile]:
+        """The files of a table, oldest first."""
+        if table not in TABLES:
+            raise UnknownNameError("table", table, TABLES)
+        group = self.root.get(f"{TABLES_GROUP}/{table}")
+        listed: Any = group.attrs["files"] if isinstance(group, zarr.Group) else []
+        return [TableFile(**entry) for entry in listed]
+
+    def table(self, table: str) -> ds.Dataset:
+        """All rows ever written to a table, the superseded ones too, as an Arrow dataset (nothing is read yet)."""
+        schema = TABLES[table].schema
+        paths = [str(self.bank / "tables" / table / file.name) for file in self.files(table)]
+        if not paths:
+            return ds.dataset(pa.table({name: pa.array([], type) for name, type in zip(schema.names, schema.types, strict=True)}))
+        return ds.dataset(paths, schema=schema, format="parquet")
+
+    @cached_property
+    def feature_sets(self) -> list[FeatureSet]:
+        """Every feature set, by name."""
+        group = self.root.get(SETS)
+        if not isinstance(group, zarr.Group):
+            return []
+        return sorted((read_set(member) for _, member in group.groups()), key=lambda s: (s.name, s.digest))
+
+    def feature_set(self, name: str) -> FeatureSet:
+        """The feature set of this name, or of the digest that begins so.
+
+        Raises:
+            UnknownNameError: there is none, or several share the name (then give the digest).
+        """
+        found = [s for s in self.feature_sets if s.name == name] or [s for s in self.feature_sets if len(name) >= 6 and s.digest.startswith(name)]
+        if len(found) != 1:
+            hint = "Several sets have that name; give the digest instead: " + ", ".join(s.digest[:12] for s in found) if found else ""
+            raise UnknownNameError("feature set", name, [s.name for s in self.feature_sets], hint)
+        return found[0]

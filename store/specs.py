@@ -1,0 +1,130 @@
+"""What a vector is: the encoder, the view of the voxels and the layer it came from. All by value, none by preset name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from .digests import spec_digest
+from .errors import UsageError
+from .windows import AS_IS, Window
+
+Kind = Literal["volume", "slice", "depth", "tokens", "text", "prompt"]
+KINDS: tuple[str, ...] = get_args(Kind)
+VIEW_CODE_VERSION = 1
+"""Raised whenever the code that applies a view changes its result."""
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """What identifies an encoder. Anything that changes a vector changes `digest`."""
+
+    name: str
+    """The URI a user types, such as `intensity`, `tiny@1` or `timm:resnet18`."""
+    version: str
+    dim: int
+    weights: str = ""
+    """sha256 of the weights as hex; empty for an encoder that has none."""
+    parent: str = ""
+    """Digest of the encoder this one was adapted from."""
+    adapter: str = ""
+    precision: str = "float32"
+    unit_length: bool = False
+    logit_scale: float | None = None
+    logit_bias: float | None = None
+    input_range: tuple[float, float] = (0.0, 1.0)
+    """What the lower and upper end of a window map onto."""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        return spec_digest(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> EncoderSpec:
+        """The inverse of `to_dict`, also after JSON made lists of the tuples."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+
+
+@dataclass(frozen=True)
+class ViewSpec:
+    """What happened to the voxels on their way to an encoder, by number.
+
+    Axes are (Z, Y, X) in the LPS frame: Z towards the head, Y towards the back, X towards the patient's left.
+    """
+
+    windows: tuple[Window, ...] = ()
+    """One window per channel, in HU. Empty: grey values as they are (images without HU)."""
+    spacing_mm: tuple[float, float, float] | None = None
+    """(z, y, x) in mm that the volume is resampled to; None keeps the scan's own grid."""
+    shape: tuple[int, int, int] | None = None
+    """(Z, Y, X) in voxels: centre crop and padding with the window's lower end, after resampling."""
+    size: tuple[int, int] | None = None
+    """(Y, X) in pixels that each plane is resized to, its aspect in mm kept, padded to fit."""
+    slices: str = "source"
+    """Slice policy: `source` takes the scan's own planes."""
+    interpolation: str = "linear"
+    orientation: str = "LPS"
+    code: int = VIEW_CODE_VERSION
+
+    @property
+    def digest(self) -> str:
+        return spec_digest(self)
+
+    @property
+    def window_label(self) -> str:
+        return "+".join(w.label for w in self.windows) or AS_IS
+
+    @property
+    def label(self) -> str:
+        """The view's part of a feature set's name: the window, then the geometry where it is not the scan's own."""
+        parts = [self.window_label]
+        if self.spacing_mm:
+            parts.append("x".join(f"{s:g}" for s in self.spacing_mm) + "mm")
+        if self.shape:
+            parts.append("x".join(map(str, self.shape)))
+        if self.size:
+            parts.append("x".join(map(str, self.size)) + "px")
+        if self.slices != "source":
+            parts.append(self.slices)
+        return ",".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ViewSpec:
+        """The inverse of `to_dict`, also after JSON made lists of the tuples."""
+        known = {f.name for f in fields(cls)}
+        if extra := set(data) - known:
+            raise UsageError(f"view has fields {sorted(extra)} that this version does not know; upgrade scanbank to read it")
+        plain = {k: tuple(v) if isinstance(v, list | tuple) else v for k, v in data.items()}
+        plain["windows"] = tuple(Window(**w) for w in data.get("windows", ()))
+        return cls(**plain)
+
+
+@dataclass(frozen=True)
+class FeatureKey:
+    """What a feature set is keyed by: same key and same item, same vector."""
+
+    kind: Kind
+    encoder: EncoderSpec
+    view: ViewSpec
+    layer: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UsageError(f"feature kind {self.kind!r} is unknown; choose one of {', '.join(KINDS)}")
+
+    @property
+    def digest(self) -> str:
+        return spec_digest([self.kind, self.encoder.digest, self.view.digest, self.layer])
+
+    @property
+    def name(self) -> str:
+        """`encoder/view/kind[/layer]`; pooling adds its own part when the set is read pooled."""
+        return "/".join(p for p in (self.encoder.name, self.view.label, self.kind, self.layer) if p)

@@ -1,0 +1,114 @@
+"""SQL over a snapshot: DuckDB views, read-only. One SELECT, no files, no network, configuration locked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from .errors import QueryError
+from .schema import SEQ, TABLES
+from .snapshot import Snapshot
+from .specs import FeatureKey
+from .digests import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Names of ours that SQL keeps for itself.
+_RESERVED = ("window", "references")
+_HISTORY = "history_{}"
+
+# Softest kernel last: of equal scans the smoother one is what most encoders were trained on.
+PRIMARY_RULE = "original, axial, covers 90% of the longest extent, thinnest, softest kernel, most slices"
+
+_VIEWS = {
+    "volumes": f"""
+        WITH measured AS (SELECT *, coalesce(max(extent_mm) OVER (PARTITION BY study), 0) AS longest FROM latest_volumes)
+        SELECT * EXCLUDE ({SEQ}, longest), row_number() OVER (
+            PARTITION BY study ORDER BY original DESC, plane = 'axial' DESC, coalesce(extent_mm, 0) >= 0.9 * longest DESC,
+                spacing_z_mm ASC NULLS LAST, kernel_sharpness ASC NULLS LAST, slices DESC, volume
+        ) = 1 AS is_primary
+        FROM measured""",
+    # A label of a patient, study or series stands for each of its volumes; a nearer one of the same source goes first.
+    "labels": f"""
+        WITH spread AS (
+            SELECT item, 0 AS distance, * EXCLUDE (item) FROM latest_labels WHERE level IN ('volume', 'slice', 'snippet')
+            UNION ALL SELECT v.volume, 1, l.* EXCLUDE (item) FROM latest_labels l JOIN volumes v ON v.series = l.item WHERE level = 'series'
+            UNION ALL SELECT coalesce(v.volume, l.item), 2, l.* EXCLUDE (item)
+                FROM latest_labels l LEFT JOIN volumes v ON v.study = l.item WHERE level = 'study'
+            UNION ALL SELECT coalesce(v.volume, l.item), 3, l.* EXCLUDE (item)
+                FROM latest_labels l LEFT JOIN volumes v ON v.patient = l.item WHERE level = 'patient'
+        )
+        SELECT item, finding, status,
+            CASE WHEN category IS NOT NULL THEN dense_rank() OVER (PARTITION BY finding ORDER BY category) - 1
+                WHEN status = 'present' THEN 1 WHEN status IN ('absent', 'unmentioned') THEN 0 END::DOUBLE AS value,
+            source, category, level
+        FROM (SELECT * FROM spread QUALIFY row_number() OVER (PARTITION BY item, finding, source ORDER BY distance, {SEQ} DESC) = 1)""",
+    "failures": f"SELECT stage, reason, source, volume, files, noticed FROM latest_failures WHERE reason <> ''",
+}
+
+
+def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
+    """A connection with a view for every table, already locked down. Whoever calls this closes it."""
+    con = duckdb.connect(":memory:", config={"python_enable_replacements": "false", "autoinstall_known_extensions": "false"})
+    for name, table in TABLES.items():
+        con.register(_HISTORY.format(name), snapshot.table(name))
+        key = ", ".join(f'"{column}"' for column in table.key)
+        con.execute(
+            f'CREATE VIEW "latest_{name}" AS SELECT * FROM "{_HISTORY.format(name)}" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {SEQ} DESC) = 1'
+        )
+        con.execute(f'CREATE VIEW "{name}" AS ' + _VIEWS.get(name, f'SELECT * EXCLUDE ({SEQ}) FROM "latest_{name}"'))
+    con.register("feature_sets", feature_set_table(snapshot))
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+    return con
+
+
+def run(snapshot: Snapshot, query: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+    """The answer to one SELECT statement as an Arrow table.
+
+    Raises:
+        QueryError: it is not one SELECT, or DuckDB refuses it.
+    """
+    con = connect(snapshot)
+    try:
+        statements = con.extract_statements(query)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            what = f"{len(statements)} statements" if len(statements) != 1 else f"a statement of type {statements[0].type.name}"
+            raise QueryError(f"expected one SELECT, found {what}; the bank is read-only")
+        answer = con.sql(query, params=list(parameters)) if parameters else con.sql(query)
+        return answer.to_arrow_table()
+    except duckdb.Error as error:
+        text = " ".join(str(error).split())
+        if isinstance(error, duckdb.ParserException) and (word := next((w for w in _RESERVED if w in query.lower()), None)):
+            text += f' ({word} is a word of SQL: write it as "{word}", in double quotes)'
+        raise QueryError(text) from error
+    finally:
+        con.close()
+
+
+def feature_set_table(snapshot: Snapshot) -> pa.Table:
+    """The table `feature_sets`, one row for each set."""
+    rows = [_describe(s.key) | {"items": s.rows, "dim": s.dim, "dtype": s.dtype, "declared": s.declared} for s in snapshot.feature_sets]
+    texts = ["name", "encoder", "version", "window", "kind", "layer", "digest", "weights", "view"]
+    schema = pa.schema(
+        [*((t, pa.string()) for t in texts[:5]), ("items", pa.int64()), ("dim", pa.int64()), ("dtype", pa.string())]
+        + [*((t, pa.string()) for t in texts[5:]), ("declared", pa.bool_())]
+    )
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _describe(key: FeatureKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "encoder": key.encoder.name,
+        "version": key.encoder.version,
+        "window": key.view.window_label,
+        "kind": key.kind,
+        "layer": key.layer,
+        "digest": key.digest,
+        "weights": key.encoder.weights,
+        "view": canonical_json(key.view),
+    }

@@ -1,0 +1,51 @@
+"""What a bank holds, counted: for `scanbank status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .bank import Bank
+
+_ITEMS = ("patients", "studies", "volumes", "slices", "snippets")
+
+
+def overview(bank: Bank) -> dict[str, Any]:
+    """Counts of items, labels, failures and bytes; feature sets by name."""
+    counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in _ITEMS if name != "patients")
+    # A patient whose scans a table gave to another is none any more.
+    items = bank.sql(f"SELECT (SELECT count(DISTINCT patient) FROM studies s) AS patients, {counts}").to_pylist()[0]
+    labels = """SELECT finding, source, level, count(*) FILTER (status = 'present') AS present, count(*) FILTER (status = 'absent') AS absent,
+        count(*) FILTER (status NOT IN ('present', 'absent')) AS other FROM labels GROUP BY ALL ORDER BY ALL"""
+    flags = bank.sql("SELECT flag, count(*) AS n FROM (SELECT unnest(flags) AS flag FROM volumes) GROUP BY 1 ORDER BY n DESC, flag").to_pylist()
+    failures = bank.sql("SELECT stage, count(*) AS n FROM failures GROUP BY 1 ORDER BY 1").to_pylist()
+    sets = bank.sql('SELECT name, encoder, "window", kind, items, dim, dtype, declared, digest FROM feature_sets ORDER BY name').to_pylist()
+    left_out = "SELECT reason, sum(files)::BIGINT AS files FROM sources WHERE status = 'left_out' GROUP BY 1 ORDER BY 2 DESC, 1"
+    return {
+        "bank": str(bank.path),
+        "format": bank.card["format"],
+        "snapshot": bank.snapshot.id,
+        "items": items,
+        "feature_sets": sets,
+        "labels": bank.sql(labels).to_pylist(),
+        "left_out": bank.sql(left_out).to_pylist(),
+        "flags": {row["flag"]: row["n"] for row in flags},
+        "failures": {row["stage"]: row["n"] for row in failures},
+        "bytes": {name: _bytes_under(bank, name) for name in ("features", "tables")},
+    }
+
+
+def failed_items(bank: Bank) -> list[dict[str, Any]]:
+    """What failed, with the path where this machine's map knows it (None elsewhere)."""
+    rows = bank.sql("SELECT stage, reason, files, source, volume, noticed FROM failures ORDER BY stage, noticed, source").to_pylist()
+    for row in rows:
+        located = bank.local_map.locate(row["volume"]) if row["volume"] else None
+        path = located.sources[0].path if located else bank.local_map.path_of(row["source"].partition(":")[0])
+        if located and len(located.sources) > 1 and path:
+            path = path.parent
+        row["path"] = str(path) if path else None
+    return rows
+
+
+def _bytes_under(bank: Bank, name: str) -> int:
+    return sum(file.stat().st_size for file in (bank.path / name).rglob("*") if file.is_file())

@@ -1,0 +1,42 @@
+"""What every test relies on: its own key and map folders, and the real scans where they are present."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scanbank.store import Bank
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and local maps of a test never meet the user's."""
+    home = tmp_path_factory.mktemp("xdg")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.delenv("SCANBANK_KEY_FILE", raising=False)
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Bank:
+    """An empty bank."""
+    return Bank.create(tmp_path / "bank")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The real scans and reports kept beside the checkout."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("no ../shared/data beside the checkout: real scans are not tested")
+    return SHARED / "data"
+
+
+@pytest.fixture
+def goldens() -> Path:
+    """Reference outputs kept beside the checkout."""
+    if not (SHARED / "goldens").is_dir():
+        pytest.skip("no ../shared/goldens beside the checkout")
+    return SHARED / "goldens"
