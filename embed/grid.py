@@ -48,19 +48,22 @@ class Axis:
 
 @dataclass(frozen=True)
 class Span:
-    """What is taken of an axis, and what is padded before and behind it."""
+    """What is taken of an axis, and where it goes in one of `length` voxels; the rest is padding."""
 
     taken: slice
-    pad: tuple[int, int] = (0, 0)
+    filled: slice
+    length: int
+
+    @property
+    def padded(self) -> bool:
+        return self.filled != slice(0, self.length)
 
 
 def centre_span(count: int, wanted: int | None) -> Span:
     """The central `wanted` of `count` voxels, padded evenly where there are fewer; all of them for None."""
-    if wanted is None:
-        return Span(slice(0, count))
-    start = max(0, (count - wanted) // 2)
-    lack = max(0, wanted - count)
-    return Span(slice(start, start + min(count, wanted)), (lack // 2, lack - lack // 2))
+    length = count if wanted is None else wanted
+    skipped, before, taken = max(0, (count - length) // 2), max(0, (length - count) // 2), min(count, length)
+    return Span(slice(skipped, skipped + taken), slice(before, before + taken), length)
 
 
 def resampled_axes(volume: Volume, spacing_mm: tuple[float, float, float]) -> tuple[Axis, Axis, Axis]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.errors import EncoderError, ReadError, ScanbankError, SourceChangedError, ViewError
+from ..store.errors import EncoderError, ReadError, ScanbankError, SourceChangedError, UsageError, ViewError
 from ..store.progress import Progress, Silent
 from ..store.readers import load_volume
 from ..store.scan import Volume
@@ -37,16 +37,15 @@ class EmbedReport:
 
     volumes: int = 0
     """Volumes that got vectors."""
-    vectors: int = 0
     copied: int = 0
     """Volumes whose vectors were copied from a scan of equal content."""
     skipped: int = 0
     """Volumes that had all their vectors."""
     failed: int = 0
     reasons: dict[str, int] = field(default_factory=dict[str, int])
-    sets: list[str] = field(default_factory=list[str])
+    sets: dict[str, int] = field(default_factory=dict[str, int])
+    """Feature set to the vectors that it got."""
     interrupted: bool = False
-    texts: int = 0
 
 
 def keys_of(encoder: Encoder, views: Sequence[ViewSpec]) -> list[FeatureKey]:
@@ -87,6 +86,7 @@ def embed(
 
     Raises:
         EncoderError: the encoder takes no scans, or a view does not fit it.
+        UsageError: the bank holds no volumes.
     """
     keys = keys_of(encoder, views or [encoder.view])
     return _Run(bank, encoder, keys, accept_changed, progress or Silent()).go(workers)
@@ -101,13 +101,15 @@ class _Run:
         self.progress = progress
         self.have = present(bank, keys)
         self.buffer = FeatureBuffer(bank, keys, self.have, f"embed: {', '.join(key.name for key in keys)}")
-        self.report = EmbedReport(sets=[key.name for key in keys])
+        self.report = EmbedReport(sets={key.name: 0 for key in keys})
         self.reusable = _Reusable(bank, keys, self.have)
         failures = bank.sql("SELECT stage, source FROM failures WHERE stage IN ('decode', 'embed')").to_pylist()
         self.failed_before = {(row["stage"], row["source"]) for row in failures}
 
     def go(self, workers: int) -> EmbedReport:
         todo, self.report.skipped = missing(self.bank, self.keys, self.have)
+        if not todo and not self.report.skipped:
+            raise UsageError(f"{self.bank.path} holds no volumes; `scanbank ingest` some first")
         self.progress.start(f"embedding with {self.encoder.spec.name}", len(todo))
         try:
             for work, decoded in self._decoded(todo, workers):
@@ -190,7 +192,7 @@ class _Run:
             whole, lacking = vectors[key.digest], wanted[key.digest]
             self.reusable.keep(key, volume.content, whole)
             self.buffer.add(key, work.items(key.kind)[lacking], whole[lacking])
-            self.report.vectors += len(lacking)
+            self.report.sets[key.name] += len(lacking)
         self.report.volumes += bool(vectors)
         self.report.copied += bool(copied) and not rest
 

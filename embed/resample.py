@@ -15,19 +15,15 @@ _CHUNK_VOXELS = 1 << 24
 """Voxels interpolated at once: 64 MB as float32."""
 
 
-def interpolate(voxels: NDArray[np.int16] | NDArray[np.float32], axes: tuple[Axis, Axis, Axis]) -> NDArray[np.float32]:
-    """Trilinear interpolation of (Z, Y, X) onto three resampled axes, float32, without antialiasing; a few planes at a time."""
+def interpolate(voxels: NDArray[np.int16] | NDArray[np.float32], axes: tuple[Axis, Axis, Axis], out: NDArray[np.float32]) -> None:
+    """Trilinear interpolation of (Z, Y, X) onto three resampled axes, without antialiasing, into `out`; a few planes at a time."""
     along_z, along_y, along_x = axes
-    shape = tuple(len(axis.lower) for axis in axes)
-    out = np.empty(shape, np.float32)
     planes = max(1, _CHUNK_VOXELS // max(1, voxels.shape[1] * voxels.shape[2]))
-    for start in range(0, shape[0], planes):
+    for start in range(0, len(out), planes):
         part = along_z[start : start + planes]
         below, above = _tensor(voxels[part.lower]), _tensor(voxels[part.upper])
         chunk = below.lerp_(above, torch.from_numpy(part.weight)[:, None, None])
-        chunk = _blend(chunk, 1, along_y)
-        out[start : start + planes] = _blend(chunk, 2, along_x).numpy()
-    return out
+        out[start : start + planes] = _blend(_blend(chunk, 1, along_y), 2, along_x).numpy()
 
 
 def fit_planes(planes: NDArray[np.number], spacing: tuple[float | None, float | None], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -58,8 +54,8 @@ def _tensor(values: NDArray[np.number]) -> Tensor:
 
 
 def _blend(values: Tensor, dim: int, axis: Axis) -> Tensor:
-    below = values.index_select(dim, torch.from_numpy(axis.lower))
-    above = values.index_select(dim, torch.from_numpy(axis.upper))
-    shape = [1, 1, 1]
-    shape[dim] = -1
-    return below.lerp_(above, torch.from_numpy(axis.weight).view(shape))
+    along, shape = [1, 1, 1], list(values.shape)
+    along[dim], shape[dim] = -1, len(axis.lower)
+    # gather and not index_select, which is several times slower along the last axis
+    below, above = (values.gather(dim, torch.from_numpy(at).view(along).expand(shape)) for at in (axis.lower, axis.upper))
+    return below.lerp_(above, torch.from_numpy(axis.weight).view(along))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..store.errors import ViewError
 from ..store.scan import ScanHeader, Volume
 from ..store.specs import VIEW_CODE_VERSION, ViewSpec
-from .grid import centre_span, resampled_axes, source_z
+from .grid import Span, centre_span, resampled_axes, source_z
 from .windowing import BELOW_ALL, apply_windows, check_windows, require_finite, value_windows
 
 _SUPPORTED = {"slices": "source", "interpolation": "linear", "orientation": "LPS", "code": VIEW_CODE_VERSION}
@@ -157,27 +157,34 @@ def _fitted(planes: NDArray[np.number], volume: Volume, size: tuple[int, int] | 
 
 def _gridded(volume: Volume, view: ViewSpec) -> tuple[NDArray[np.number], NDArray[np.float64]]:
     """The voxels (Z, Y, X) on the view's grid, before windows, and z_mm (Z,)."""
-    values: NDArray[np.number] = volume.voxels
-    spacing = volume.spacing_mm
-    z_mm = source_z(volume)
-    shape = view.shape or (None, None, None)
-    if view.spacing_mm is None:
-        spans = [centre_span(n, wanted) for n, wanted in zip(values.shape, shape, strict=True)]
-        values, z_mm = values[tuple(s.taken for s in spans)], z_mm[spans[0].taken]
-    else:
+    z_mm, spacing, axes = source_z(volume), volume.spacing_mm, None
+    counts: Sequence[int] = volume.voxels.shape
+    if view.spacing_mm is not None:
+        axes = resampled_axes(volume, view.spacing_mm)
+        z_mm, spacing = axes[0].carried(z_mm), tuple(axis.step_mm for axis in axes)
+        counts = [len(axis.centres_mm) for axis in axes]
+    spans = [centre_span(count, wanted) for count, wanted in zip(counts, view.shape or (None, None, None), strict=True)]
+    depth, height, width = (span.taken for span in spans)
+    if axes is not None:
         from .resample import interpolate  # torch, only where a view resamples
 
-        axes = resampled_axes(volume, view.spacing_mm)
-        z_mm = axes[0].carried(z_mm)
-        spacing = tuple(axis.step_mm for axis in axes)
-        spans = [centre_span(len(axis.centres_mm), wanted) for axis, wanted in zip(axes, shape, strict=True)]
-        z, y, x = (axis[span.taken] for axis, span in zip(axes, spans, strict=True))  # what is cropped away is never made
-        values, z_mm = interpolate(values, (z, y, x)), z_mm[spans[0].taken]
-    if any(span.pad != (0, 0) for span in spans):
-        values = np.pad(values.astype(np.float32), tuple(span.pad for span in spans), constant_values=BELOW_ALL)
-        z_mm = np.pad(z_mm, spans[0].pad, constant_values=np.nan)
+        values = _canvas(spans)
+        # what the crop leaves out is never made
+        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), out=values[tuple(span.filled for span in spans)])
+    elif any(span.padded for span in spans):
+        values = _canvas(spans)
+        values[tuple(span.filled for span in spans)] = volume.voxels[depth, height, width]
+    else:
+        values = volume.voxels[depth, height, width]
+    z_out = np.full(len(values), np.nan)
+    z_out[spans[0].filled] = z_mm[depth]
     if view.size is not None:
         from .resample import fit_planes
 
         values = fit_planes(values, (spacing[1], spacing[2]), view.size)
-    return values, z_mm
+    return values, z_out
+
+
+def _canvas(spans: Sequence[Span]) -> NDArray[np.float32]:
+    shape = [span.length for span in spans]
+    return np.full(shape, BELOW_ALL, np.float32) if any(span.padded for span in spans) else np.empty(shape, np.float32)

@@ -37,6 +37,7 @@ def embed(
     """Encode every scan of a bank that has no vectors yet. Interrupt it any time; run it again to go on."""
     from ..embed import open_encoder
     from ..embed.pipeline import embed as embed_scans
+    from ..embed.texts import embed_texts
     from ..store import Bank
     from ..store.windows import parse_windows
 
@@ -46,10 +47,13 @@ def embed(
     views = [replace(model.view, windows=w) for w in windows] or [model.view]
     with progress(not json) as listener:
         report = embed_scans(opened, model, views, accept_changed=accept_changed, workers=workers, progress=listener)
+        texts = embed_texts(opened, model, progress=listener) if "text" in model.offers and not report.interrupted else 0
     if json:
-        print_json(asdict(report))
+        print_json(asdict(report) | {"texts": texts})
     else:
         _tell(report)
+        if texts:
+            say(f"{texts} report snippets encoded")
     if report.interrupted:
         complain("interrupted: what was done is committed; run the same command to go on")
         raise typer.Exit(1)
@@ -59,9 +63,9 @@ def embed(
 
 
 def _tell(report: EmbedReport) -> None:
-    say(f"{report.volumes} volumes encoded, {report.vectors} vectors into {', '.join(report.sets)}")
+    say(f"{report.volumes} volumes encoded: " + ", ".join(f"{count} vectors into {name}" for name, count in report.sets.items()))
     if report.copied:
-        say(f"{report.copied} of them were copied from scans of equal content")
+        say(f"of these {report.copied} copied from scans of equal content")
     if report.skipped:
         say(f"{report.skipped} volumes had theirs already")
     for reason, count in report.reasons.items():

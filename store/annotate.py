@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .commit import Commit
-from .csv_table import ParsedTable, TableRow
+from .csv_types import ParsedTable, TableRow
 from .items import Rows
 from .key import SecretKey
 from .matching import Catalog, NoMatch, Target
@@ -69,6 +69,7 @@ class _Job:
     def __init__(self, bank: Bank, table: ParsedTable, options: AnnotateOptions) -> None:
         self.bank = bank
         self.table = table
+        self.kind = table.key_kind
         self.options = options
         self.key: SecretKey = bank.key
         self.catalog = Catalog(bank)
@@ -80,7 +81,7 @@ class _Job:
 
     def resolve(self) -> None:
         for row in self.table.rows:
-            targets = self._create_study(row) if row.key_kind == "none" else self.catalog.find(row)
+            targets = self._create_study(row) if self.kind == "none" else self.catalog.find(self.kind, row)
             if isinstance(targets, NoMatch) and self.options.create_studies:
                 targets = self._create_study(row) or targets
             if isinstance(targets, NoMatch):
@@ -100,7 +101,7 @@ class _Job:
             return NoMatch("it has no key; --create-studies makes a study for each report")
         patient_id = row.ids.get("patient_id") or row.ids.get("group")
         accession = row.ids.get("accession")
-        match row.key_kind, row.key:
+        match self.kind, row.key:
             case "study_uid", str() as uid:
                 study = self.key.pseudonym("study", uid)
             case "accession", str() as number:
@@ -108,7 +109,7 @@ class _Job:
             case "patient_id", str() as name:
                 study, patient_id = self.key.pseudonym("study-of-patient", name), name
             case "none", _:
-                study = self.key.pseudonym("study-of-text", *(text for _, text in sorted(row.report.items())))
+                study = self.key.pseudonym("study-of-text", *sorted(row.report.values()))
             case _:
                 return NoMatch("its key names a scan or a slice, which a table cannot make")
         patient = self.key.pseudonym("patient", patient_id) if patient_id else self.key.pseudonym("own-patient", study)
@@ -150,7 +151,7 @@ class _Job:
             wanted["patient"] = self.key.pseudonym("patient", name)
         elif group := row.ids.get("group"):
             wanted["patient"] = self.key.pseudonym("patient", "group", group)
-        if (uid := row.ids.get("study_uid")) and row.key_kind == "path":
+        if (uid := row.ids.get("study_uid")) and self.kind == "path":
             wanted["study"] = self.key.pseudonym("study", uid)
         return wanted
 

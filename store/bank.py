@@ -169,7 +169,8 @@ class Bank:
         """Commits, newest first."""
         with told(f"reading the log of {self.path}"):
             start = {"snapshot_id": self.snapshot.id} if self.at else {"branch": BRANCH}
-            return [LogEntry(s.id, s.written_at, s.message, dict(s.metadata)) for s in self._repository.ancestry(**start)]
+            commits = list(self._repository.ancestry(**start))[:-1]  # the last is Icechunk's own, before there is a bank
+            return [LogEntry(s.id, s.written_at, s.message, dict(s.metadata)) for s in commits]
 
 
 def _local(path: str | os.PathLike[str]) -> Path:

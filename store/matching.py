@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .csv_table import TableRow
+from .csv_types import KeyKind, TableRow
 
 if TYPE_CHECKING:
     from .bank import Bank
@@ -85,9 +85,9 @@ class Catalog:
             found[name].append(volume)
         return found
 
-    def find(self, row: TableRow) -> list[Target] | NoMatch:
+    def find(self, kind: KeyKind, row: TableRow) -> list[Target] | NoMatch:
         """The items a row speaks of."""
-        match row.key_kind, row.key:
+        match kind, row.key:
             case "path", Path() as path:
                 return self._by_path(path) or NoMatch("no scan was read from its path")
             case "series_uid", str() as uid:

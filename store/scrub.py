@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from re import Match, Pattern
 
 from .scrub_rules import KEEP, RULES
@@ -32,7 +33,7 @@ _MIN_KNOWN_NUMBER = 5  # for a part of a known string: the 120 of "DOE 120" is f
 _TAG = rf"\[(?:{'|'.join(TAGS)})\]"
 _TAGGED = re.compile(f"({_TAG})")
 _FIXED = re.compile(f"({_TAG}|{KEEP.pattern})")
-_COMMON = frozenset("von van der den del della dos the and und med herr frau mrs miss prof".split())
+_COMMON = frozenset(["von", "van", "der", "den", "del", "della", "dos", "the", "and", "und", "med", "herr", "frau", "mrs", "miss", "prof"])
 _UMLAUTS = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"))
 
 
@@ -46,14 +47,69 @@ def scrub(text: str, known: Iterable[str] = ()) -> str:
         known: what is known to name the patient, such as the name (also as DICOM's `DOE^JANE`), ids and accession number of the
             header. Looked for as whole words in any case, each part of a name too; strings under `MIN_KNOWN` characters are not.
     """
+    known_pattern = _known_pattern(known)
     text = unicodedata.normalize("NFC", text)
-    rules = [*_known_rules(known)]
     while True:
-        # A replaced word may bare another, so go on until nothing is found. Each turn leaves less text outside of tags.
+        # What was hidden may bare something else, so go on until nothing is found. Each turn leaves less text outside of tags.
         before = text
-        for tag, pattern in rules:
-            text = _outside(_TAGGED, text, _hider(tag, pattern))
-        for tag, pattern in RULES:
-            text = _outside(_FIXED, text, _hider(tag, pattern))
+        if known_pattern:
+            text = _outside(_TAGGED, text, lambda piece: known_pattern.sub(_tag_of_known, piece))
+        text = _outside(_FIXED, text, _by_rules)
         if text == before:
             return text
+
+
+def _outside(fixed: Pattern[str], text: str, change: Callable[[str], str]) -> str:
+    """The text with `change` made to what lies between the matches of `fixed`, whose one group is the match."""
+    pieces = fixed.split(text)
+    pieces[::2] = [change(piece) if piece else "" for piece in pieces[::2]]
+    return "".join(pieces)
+
+
+def _by_rules(piece: str) -> str:
+    for tag, pattern in RULES:
+        piece = pattern.sub(_Hide(tag), piece)
+    return piece
+
+
+@dataclass(frozen=True)
+class _Hide:
+    tag: str
+
+    def __call__(self, match: Match[str]) -> str:
+        start = match.start()
+        return f"{match[0][: match.start('hide') - start]}[{self.tag}]{match[0][match.end('hide') - start :]}"
+
+
+def _tag_of_known(match: Match[str]) -> str:
+    return "[ID]" if any(c.isdigit() for c in match[0]) else "[NAME]"
+
+
+def _known_pattern(known: Iterable[str]) -> Pattern[str] | None:
+    words = {word for name in known for word in _known_words(unicodedata.normalize("NFC", name))}
+    if not words:
+        return None
+    # The longest first, so that a whole name goes before its parts.
+    spelled = "|".join(re.sub(r"(?:\\[ ^]|[,=\s])+", r"[\\s^,=]{1,3}", re.escape(w)) for w in sorted(words, key=lambda w: (-len(w), w)))
+    return re.compile(rf"(?<![^\W_])(?:{spelled})(?:['’]?s)?(?![^\W_])", re.IGNORECASE)
+
+
+def _known_words(name: str) -> Iterator[str]:
+    name = name.strip(" ^=,\t\r\n")
+    if len(name) < MIN_KNOWN:
+        return
+    yield from _spellings(name)
+    for part in re.split(r"[\s^=,]+", name):
+        shortest = _MIN_KNOWN_NUMBER if any(c.isdigit() for c in part) else MIN_KNOWN
+        if len(part) >= shortest and part.lower() not in _COMMON:
+            yield from _spellings(part)
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """As given, and with German umlauts written out, made plain, or written in."""
+    spelled = written_in = name.lower()
+    for umlaut, letters in _UMLAUTS:
+        spelled = spelled.replace(umlaut, letters)
+        written_in = written_in.replace(letters, umlaut)
+    plain = "".join(c for c in unicodedata.normalize("NFD", name.lower()) if not unicodedata.combining(c))
+    yield from {name.lower(), spelled, plain, written_in}

@@ -15,7 +15,7 @@ _MONTH = (
     r"(?:Jan(?:uary|uar)?|Jänner|Feb(?:ruary|ruar)?|Mar(?:ch)?|März|Maerz|Mrz|Apr(?:il)?|May|Mai|June?|Juni|July?|Juli|Aug(?:ust)?"
     r"|Sept?(?:ember)?|Oct(?:ober)?|Okt(?:ober)?|Nov(?:ember)?|Dec(?:ember)?|Dez(?:ember)?"
     r"|JAN(?:UARY|UAR)?|FEB(?:RUARY|RUAR)?|MAR(?:CH)?|MÄRZ|APR(?:IL)?|MAY|MAI|JUN[EI]?|JUL[YI]?|AUG(?:UST)?|SEPT?(?:EMBER)?"
-    r"|O[CK]T(?:OBER)?|NOV(?:EMBER)?|DE[CZ](?:EMBER)?)\b\.?"
+    r"|O[CK]T(?:OBER)?|NOV(?:EMBER)?|DE[CZ](?:EMBER)?)\b(?:\.(?=,?[ -]?['’]?\d))?"
 )
 _FULL_MONTH = (
     r"(?:January|Januar|Jänner|February|Februar|March|März|April|May|Mai|June|Juni|July|Juli|August|September|October|Oktober"
@@ -24,9 +24,13 @@ _FULL_MONTH = (
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _MON = r"(?:0?[1-9]|1[0-2])"
 _YEAR = r"(?:19|20)\d{2,3}(?!\d)"  # a digit too many is a typing error, seen in real reports
-_ANY_YEAR = rf"(?:{_YEAR}|\d\d(?!\d))"
-_ALONE = r"(?<![\w.,/:-])(?<!\d )"  # not the tail of a longer number
-_NO_MORE = r"(?![\w/]|[.,:-]\d|[ ]?(?:mm|cm|ml|HU|HE|%|x|months?|weeks?|days|years|Monate?n?|Wochen?|Tagen?|Jahren?)\b)"
+_DAY2, _MON2 = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])"
+_HOUR = r"(?:[01]?\d|2[0-3])"
+_NO_CLOCK = r"(?![ -]{0,2}(?i:o['’]clock|(?:Uhr[ -]{1,2})?position|Uhr[ -]?lage))"
+# Neither end may be amid a longer number; a dash may join two dates. A year of four digits is sure enough to need less.
+_START = r"(?<!\d)(?<!\d[./])"
+_ALONE = r"(?<![\w.,/:])"
+_NO_MORE = r"(?![\w/]|[.,:]\d|[ ]?(?:mm|cm|ml|HU|HE|%|x|months?|weeks?|days|years|Monate?n?|Wochen?|Tagen?|Jahren?)\b)"
 _DATED = r"\b(?i:dated|(?:performed|obtained|done|acquired|taken)[ ]on)[ ]"
 
 _UP = r"[A-ZÀ-ÖØ-ÞČĆĞİŁŃŐŚŞŠŰŹŻŽ]"
@@ -43,7 +47,7 @@ _NAME = rf"{_WORD}(?:[ ]?{_WORD}){{0,2}}"
 _NAME_COMMA = rf"{_WORD}(?:,?[ ]?{_WORD}){{0,3}}"
 _TITLE = (
     r"(?<![^\W_])(?:Dr|DR(?=\.)|Prof|PROF|Professor|Doctor|Mr|Mrs|MRS|Ms|Mx|Miss|Frau|Herrn?|Hr(?=\.))\b\.?"
-    r"(?:[ -]{0,2}(?:med|Med|rer|nat|univ|Univ|habil|h\.?[ ]?c|dent|phil|sc|Ing|Dipl|Dr|Prof|PD)\b\.?){0,5}[ ]?"
+    r"(?:[ -]{0,2}(?:med|Med|rer|nat|univ|Univ|habil|h\.?[ ]?c|dent|phil|sc|Ing|Dipl|Dr|Prof|PD)\b\.?){0,5}\s?"
 )
 _NAMED = (
     r"\b(?i:patient(?:['’]?s)?(?:[ ]name)?|patienten?name|patientin|name(?:[ ]des[ ]patienten)?|(?:nach|vor|familien|geburts)name"
@@ -64,25 +68,24 @@ _DEGREE = r"(?=,[ ]?(?:MD|M\.D\.|DO|D\.O\.|PhD|Ph\.D\.|FRCR|MBBS|RN|NP|RPA|PA-C)
 
 _NUMBER = r"(?:[ ]?(?:number|num|no|nr|nummer|id)\b\.?|[ ]?#)"
 _ID_LABEL = (
-    r"(?<![^\W_])(?i:MRN|M\.R\.N\.|SSN|KVNR|PID|accession|(?:ID|acc)(?=[ ]?[:#])|medical[ ]record"
-    rf"|(?:acc(?:ession)?|medical[ ]record|record|patient|pat\.?|case|chart|order|exam|study|visit|encounter|account|NHS|insurance){_NUMBER}"
+    r"(?<![^\W_])(?i:MRN|M\.R\.N\.|SSN|KVNR|accession|(?:PID|ID|acc)(?=[ ]?[:#])|medical[ ]record"
+    rf"|(?:acc(?:ession)?\.?|medical[ ]record|record|patient|pat\.?|case|chart|order|exam|study|visit|encounter|account|NHS|insurance){_NUMBER}"
     r"|(?:pat(?:ienten)?|fall|auftrags?|untersuchungs|aufnahme|versicher(?:ten|ungs)|kranken(?:blatt|kassen)|akten|KV)\.?[ -]?(?:nr|nummer|id)\b"
-    r"|study[ ]?ID)(?![^\W_])[.:#= \t]{0,4}"
+    r")(?![^\W_])[.:#= \t]{0,4}"
 )
 _ID_VALUE = r"(?=[A-Za-z/_.-]{0,12}\d)[A-Za-z0-9](?:[\w/.-]{0,40}\w)?(?:[ ]\d{3,9}(?!\w|[.,]\d)){0,3}"
 _CALL = (
-    r"(?<![^\W_])(?i:tel(?:efon|ephone|efax)?|phone|fax|pager|beeper|mobil(?:e|telefon)|handy|dect|durchwahl|ext(?=[.:])|call[ ]?back)"
+    r"(?<![^\W_])(?i:tel(?:efon|ephone|efax)?|phone|fax|pager|beeper|mobil(?:e|telefon)?(?=[.:])|handy|dect|durchwahl|ext(?=[.:])|call[ ]?back)"
     r"(?:[ .:#]{1,3}(?i:nr|no|number)\b\.?)?[ .:#]{1,3}"
 )
 _STREET = rf"{_UP}[\w-]{{0,30}}(?:[ ]{_UP}[\w-]{{0,30}})?"
-_STATE = (
-    r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
-)
+_STATE = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
 
 
 def _rules(*rules: tuple[str, str, str]) -> tuple[tuple[str, Pattern[str]], ...]:
-    """(tag, what comes before and stays, what is hidden)."""
-    return tuple((tag, re.compile(f"{before}(?P<hide>{hidden})")) for tag, before, hidden in rules)
+    """(tag, what comes before and stays, what is hidden). Where a blank is written as [ ], a tab or hard blank will do."""
+    blank = "[ \t\u00a0]"
+    return tuple((tag, re.compile(f"{before}(?P<hide>{hidden})".replace("[ ]", blank))) for tag, before, hidden in rules)
 
 
 RULES = _rules(
@@ -91,29 +94,36 @@ RULES = _rules(
     ("ID", r"(?<![\w.])", r"\d{1,9}(?:\.\d{1,39}){4,}(?!\w)"),
     ("ID", r"(?<!\w)", r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?!\w)"),
     # Dates: year first, year last, in digits alone, month and year, then with the month's name.
-    ("DATE", _ALONE, rf"{_YEAR}(?:-{_MON}-{_DAY}|/{_MON}/{_DAY}|\.{_MON}\.{_DAY})(?:T\d\d:\d\d(?::\d\d)?(?:\.\d{{1,6}})?Z?)?(?!\d)"),
-    ("DATE", _ALONE, rf"(?:{_DAY}/{_MON}|{_MON}/{_DAY})/{_ANY_YEAR}{_NO_MORE}"),
-    ("DATE", _ALONE, rf"{_DAY}\.[ ]?{_MON}\.[ ]?{_YEAR}{_NO_MORE}"),
+    ("DATE", _START, rf"{_YEAR}(?:-{_MON}-{_DAY}|/{_MON}/{_DAY}|\.{_MON}\.{_DAY})(?:T\d\d:\d\d(?::\d\d)?(?:\.\d{{1,6}})?Z?)?(?!\d)"),
+    ("DATE", _START, rf"(?:{_DAY}/{_MON}|{_MON}/{_DAY})/{_YEAR}"),
+    ("DATE", _START, rf"{_DAY}\.[ ]?{_MON}\.[ ]?{_YEAR}"),
+    ("DATE", r"(?<!\d)", rf"(?:{_DAY}-{_MON}|{_MON}-{_DAY})-{_YEAR}"),
+    ("DATE", _ALONE, rf"(?:{_DAY}/{_MON}|{_MON}/{_DAY})/\d\d(?!\d){_NO_MORE}"),
     ("DATE", _ALONE, rf"{_DAY}\.{_MON}\.\d\d(?!\d){_NO_MORE}"),
-    ("DATE", _ALONE, rf"(?:{_DAY}-{_MON}|{_MON}-{_DAY})-{_YEAR}{_NO_MORE}"),
-    ("DATE", _ALONE, rf"(?:(?:0[1-9]|[12]\d|3[01])-(?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))-\d\d(?!\d){_NO_MORE}"),
+    ("DATE", r"(?<![\w.,/:-])", rf"(?:{_DAY2}-{_MON2}|{_MON2}-{_DAY2})-\d\d(?![\d-]){_NO_MORE}"),
     ("DATE", r"(?<!\d)", r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"),
-    ("DATE", _ALONE, rf"(?:{_MON}/|(?:0[1-9]|1[0-2])[.-])(?:19|20)\d\d{_NO_MORE}"),
-    ("DATE", _ALONE, rf"(?:19|20)\d\d-(?:0[1-9]|1[0-2]){_NO_MORE}"),
-    ("DATE", r"(?<![\w.,/:])", rf"{_DAY}(?:st|nd|rd|th)?\.?[ -]?(?:of[ ])?{_MONTH}(?:,?[ -]?(?:{_YEAR}|['’]?\d\d(?![\w.])))?"),
+    ("DATE", _ALONE, rf"(?:{_MON}/|{_MON2}[.-])(?:19|20)\d\d{_NO_MORE}"),
+    ("DATE", _ALONE, rf"(?:19|20)\d\d-{_MON2}(?!-){_NO_MORE}"),
+    # "3. May" is a sentence after a number in English, and a German date only as "3. Mai".
+    (
+        "DATE",
+        _ALONE,
+        rf"{_DAY}(?:st|nd|rd|th)?(?!\.[ ]?May\b)\.?[ -]?(?:of[ ])?{_MONTH}(?:,?[ -]?{_YEAR}|[ -]?['’]\d\d(?!\d)|-\d\d(?!\d))?",
+    ),
     ("DATE", r"(?<!\w)", rf"{_FULL_MONTH}[ ]{_DAY}(?:st|nd|rd|th)?(?![\w/]|[.,]\d{{1,2}}(?!\d))(?:,?[ ]?{_YEAR})?"),
     ("DATE", r"(?<!\w)", rf"{_MONTH}[ ]?{_DAY}(?:st|nd|rd|th)?,?[ ]{_YEAR}"),
     ("DATE", r"(?<!\w)", rf"{_MONTH}(?:[ -]|,[ ])?(?:of[ ])?(?:{_YEAR}|['’]\d\d(?!\w))"),
     ("DATE", _DATED, rf"(?:{_MONTH}|{_DAY}/{_DAY}(?![\w/]))"),
-    ("DATE", r"\b(?i:in|im|since|seit|last|letzten|(?:early|late|mid)[ -]|anfang|mitte|ende)[ ]?", rf"{_FULL_MONTH}(?!\w)"),
+    ("DATE", r"\b(?i:in|im|since|seit|last|letzten|early|late|mid|anfang|mitte|ende)[ -]", rf"{_FULL_MONTH}(?!\w)"),
     ("DATE", r"(?<!\w)", rf"{_FULL_MONTH}(?=-dated)"),
     ("DATE", r"\b(?i:vom|am)[ ]", rf"{_DAY}\.{_MON}\.(?!\d)"),
-    # Times. A bare 9:41 may be a ratio, so it needs a word beside it; clock positions of a lesion stay.
-    ("TIME", r"(?<![\w.])", r"(?:[01]?\d|2[0-3])(?:[:.][0-5]\d){0,2}[ ]?(?i:a\.m\.|p\.m\.|am\b|pm\b)"),
-    ("TIME", r"(?<![\w.:])", r"(?:[01]?\d|2[0-3])[:.][0-5]\d(?::[0-5]\d)?[ ]?(?:Uhr|hrs|hours|h)\b(?![ -]{0,2}Position)"),
-    ("TIME", r"(?<![\w.:])", r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?(?![\w:]|[ ]?(?i:o['’]clock|Uhr|position))"),
-    ("TIME", r"\b(?i:at|um)[ ]", r"(?:[01]?\d|2[0-3]):[0-5]\d(?![\w:]|[ ]?(?i:o['’]clock|Uhr|position))"),
-    ("TIME", r"\b(?i:at|um)[ ]", r"(?:(?:[01]\d|2[0-3])[0-5]\d[ ](?:hours|hrs|Uhr)|(?:[01]?\d|2[0-3])[ ]Uhr)\b(?![ -]{0,2}Position)"),
+    # Times. A bare 9:41 may be a ratio and a bare "am" is a German word, so these need more; clock positions of a lesion stay.
+    ("TIME", r"(?<![\w.:])", rf"{_HOUR}(?::[0-5]\d){{1,2}}[ ]?(?i:a\.m\.|p\.m\.|am\b|pm\b)"),
+    ("TIME", r"(?<![\w.:])", rf"{_HOUR}[ ]?(?:a\.m\.|p\.m\.|AM\b|PM\b|pm\b)"),
+    ("TIME", r"(?<![\w.:])", rf"{_HOUR}[:.][0-5]\d(?::[0-5]\d)?[ ]?(?:Uhr|hrs|hours|h)\b{_NO_CLOCK}"),
+    ("TIME", r"(?<![\w.:])", rf"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{{1,6}})?)?(?![\w:]){_NO_CLOCK}"),
+    ("TIME", r"\b(?i:at|um)[ ]", rf"{_HOUR}:[0-5]\d(?![\w:]){_NO_CLOCK}"),
+    ("TIME", r"\b(?i:at|um)[ ]", rf"(?:(?:[01]\d|2[0-3])[0-5]\d[ ](?:hours|hrs|Uhr)|{_HOUR}[ ]Uhr)\b{_NO_CLOCK}"),
     # Numbers that a label announces, then those that are long enough to be nothing else.
     ("ID", _ID_LABEL, _ID_VALUE),
     ("PHONE", _CALL, r"[+(]?\d[\d ()/.-]{1,20}\d(?!\w)"),
@@ -131,7 +141,7 @@ RULES = _rules(
     ),
     ("ADDRESS", r"(?<![\w-])", rf"{_STREET},[ ]{_STATE}[ ]\d{{5}}(?:-\d{{4}})?(?!\w)"),
     ("ADDRESS", r"(?<![\w-])", rf"(?:D-|PLZ:?[ ]?)\d{{5}}(?:[ ]{_UP}[\w-]{{1,30}})?(?!\w)"),
-    ("NAME", r"(?<![^\W_])", rf"[^\W\d_]{{1,40}}(?:\^[^\W\d_]{{0,40}}){{1,4}}"),
+    ("NAME", r"(?<![^\W_])", r"[^\W\d_]{1,40}(?:\^[^\W\d_]{0,40}){1,4}"),
     ("NAME", _TITLE, _NAME),
     ("NAME", _NAMED, _NAME_COMMA),
     ("NAME", _ROLE, _NAME_COMMA),
@@ -141,7 +151,7 @@ RULES = _rules(
 """Hides what the group `hide` holds; what comes before it stays, since it tells a reader what was there."""
 
 KEEP = re.compile(
-    r"(?<![^\W_])(?i:series|serien?|serial|ser?|image[ns]?|images|img|ima?|bild(?:er)?|slices?|schicht(?:en)?|segmente?n?s?|seg)"
-    r"(?:[ .:#]{1,2}(?:no\.?|nr\.?)?[ ]?)\d{1,4}(?:[ ]?[:/,+-][ ]?\d{1,4}){0,4}(?![\w/]|[.:-]\d)"
+    r"(?<![^\W_])(?i:series|serien?|serial|ser?|images?|img|ima|im(?=[:#])|bild(?:er)?|slices?|schicht(?:en)?|segment(?:e|en|s)?|seg)"
+    r"[ .:#]{1,2}(?:no\.?|nr\.?)?[ ]?\d{1,4}(?:[ ]?[:/,+-][ ]?(?!(?:19|20)\d\d(?!\d))\d{1,4}){0,4}(?![\w/]|[.:-]\d)"
 )
 """Places in a scan ("series 2, image 45", "se 04:12", "segments 6/7/10"): these numbers are no dates and no times."""

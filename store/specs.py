@@ -126,5 +126,6 @@ class FeatureKey:
 
     @property
     def name(self) -> str:
-        """`encoder/view/kind[/layer]`; pooling adds its own part when the set is read pooled."""
-        return "/".join(p for p in (self.encoder.name, self.view.label, self.kind, self.layer) if p)
+        """`encoder/view/kind[/layer]`, without a view for texts; pooling adds its own part when the set is read pooled."""
+        view = "" if self.kind in ("text", "prompt") else self.view.label
+        return "/".join(part for part in (self.encoder.name, view, self.kind, self.layer) if part)

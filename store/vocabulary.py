@@ -112,6 +112,7 @@ _KERNEL_WORDS: tuple[tuple[str, str], ...] = (
 )
 _SIEMENS_KERNEL = re.compile(r"[BHJUTIQD][A-Z]?(\d\d)[A-Z]?")
 _CANON_KERNEL = re.compile(r"FC(\d\d)")
+_CANON_TENS: Mapping[int, str] = {0: "soft", 1: "medium", 2: "medium", 3: "bone", 4: "medium", 5: "sharp", 6: "medium", 8: "bone"}
 _PHILIPS_KERNELS: Mapping[str, str] = {
     **dict.fromkeys(("A", "EA", "UA", "XA", "YA", "XCA"), "soft"),
     **dict.fromkeys(("B", "EB", "UB", "XB", "YB", "XCB", "F", "SB"), "medium"),
@@ -173,7 +174,7 @@ def kernel(text: str | None) -> str:
         number = int(match[1])
         return "soft" if number < 30 else "medium" if number < 46 else "sharp" if number < 60 else "bone"
     if match := _CANON_KERNEL.match(name):
-        return {0: "soft", 1: "medium", 2: "medium", 3: "bone", 4: "medium", 5: "sharp", 6: "medium", 8: "bone"}.get(int(match[1]) // 10, OTHER)
+        return _CANON_TENS.get(int(match[1]) // 10, OTHER)
     if name in _PHILIPS_KERNELS:
         return _PHILIPS_KERNELS[name]
     return next((cls for word, cls in _KERNEL_WORDS if word in name.lower()), OTHER)

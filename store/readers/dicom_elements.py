@@ -47,6 +47,7 @@ class Elements:
     """The wanted elements of a file, undecoded, and where its pixel data lies."""
 
     values: dict[int, bytes]
+    """Sequences of undefined length are there with an empty value."""
     syntax: str
     """Transfer syntax UID."""
     body_at: int = 0
@@ -110,7 +111,7 @@ def inflate(data: bytes, limit: int) -> bytes:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """pydicom warns of much that is dealt with here, and names files while doing so."""
+    """Silence pydicom, which warns of much that is dealt with here, and names files while doing so."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -174,6 +175,8 @@ def _walk(
         if length == UNDEFINED:
             if vr == b"UN":  # holds implicit VR
                 raise _UnusualError
+            if depth == 0 and tag in wanted:
+                values[tag] = b""
             depth += 1
             continue
         if depth == 0 and tag in wanted:
@@ -204,7 +207,7 @@ def _by_pydicom(file: BinaryIO, wanted: Collection[int]) -> Elements:
     if syntax == DEFLATED_LE:
         raise BadElementsError("the deflated data set is damaged")
     syntax = syntax or (IMPLICIT_LE if implicit else EXPLICIT_LE if little else EXPLICIT_BE)
-    values = {tag: raw.value or b"" for tag, raw in raws.items() if isinstance(raw, RawDataElement)}
+    values = {tag: (raw.value or b"") if isinstance(raw, RawDataElement) else b"" for tag, raw in raws.items()}
     if not pixels:
         return Elements(values, syntax)
     tag, vr, length = pixels[0]

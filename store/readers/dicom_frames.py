@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from pydicom import Dataset, dcmread
 
 from .dicom_elements import BadElementsError, quiet
-from .dicom_kinds import why_type_left_out
+from .dicom_kinds import HU_RESCALE, why_type_left_out
 from .dicom_record import Frame
 from .dicom_values import BadValueError
 
@@ -87,6 +87,6 @@ def _frame(index: int, own: Dataset, shared: Dataset) -> tuple[Frame, bool, str 
         ),
     )
     reason = why_type_left_out([kinds.upper()] if isinstance(kinds, str) else [str(kind).upper() for kind in kinds])
-    if reason is None and rescale not in ("", "HU", "US", "HU_MOD"):
+    if reason is None and rescale.upper() not in HU_RESCALE:
         reason = "a map of another quantity than HU (RescaleType)"
     return frame, slope is not None, reason

@@ -93,7 +93,7 @@ def _header(path: Path, file: BinaryIO, status: os.stat_result, elements: Elemen
     high_bit = values.short(_HIGH_BIT)
     high_bit = stored - 1 if high_bit is None else high_bit
     _check_pixels(elements, status.st_size, rows, columns, count, allocated, stored, high_bit)
-    if elements.values.get(_LOOKUP) is not None or _LOOKUP in elements.values:
+    if _LOOKUP in elements.values:
         raise BadValueError("a Modality LUT instead of rescale slope and intercept is not supported for CT")
     kernel = text(_KERNEL)
     multi = sop_class in ENHANCED
@@ -157,9 +157,7 @@ def _single(values: Values, kernel: str) -> Frame:
     )
 
 
-def _check_pixels(
-    elements: Elements, size: int, rows: int, columns: int, count: int, allocated: int, stored: int, high_bit: int
-) -> None:
+def _check_pixels(elements: Elements, size: int, rows: int, columns: int, count: int, allocated: int, stored: int, high_bit: int) -> None:
     """Raise BadValueError for pixel data that cannot be what the header says, before anything is allocated for it."""
     if not elements.pixels_tag:
         raise BadValueError("a CT image without pixel data")
@@ -189,13 +187,11 @@ def _check_pixels(
 
 
 def _check_geometry(frame: Frame) -> None:
-    if frame.slope == 0:
-        raise BadValueError("RescaleSlope is 0")
+    if not (math.isfinite(frame.slope) and math.isfinite(frame.intercept)) or frame.slope == 0:
+        raise BadValueError("RescaleSlope is 0, or slope or intercept is not finite")
     if frame.orientation is None:
         return
     (a, b, c), (d, e, f) = frame.orientation[:3], frame.orientation[3:]
     lengths = math.hypot(a, b, c), math.hypot(d, e, f)
     if max(abs(length - 1) for length in lengths) > 0.01 or abs(a * d + b * e + c * f) > 0.01:
         raise BadValueError("ImageOrientationPatient is not two perpendicular unit vectors")
-
-

@@ -14,16 +14,24 @@ _DIRECTORY = "1.2.840.10008.1.3.10"
 
 # Only names of this list are ever repeated in a message: the element itself could hold anything.
 _MODALITIES = frozenset(
-    "AR AU BDUS BI BMD CR DG DOC DX ECG EPS ES FID GM HC HD IO IOL IVOCT IVUS KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPV OSS "
-    "OT PLAN PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTPLAN RTRECORD RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XC".split()
-)
+    {
+        "AR", "AU", "BDUS", "BI", "BMD", "CR", "DG", "DOC", "DX", "ECG", "EPS", "ES", "FID", "GM", "HC", "HD", "IO", "IOL", "IVOCT",
+        "IVUS", "KER", "KO", "LEN", "LS", "M3D", "MG", "MR", "NM", "OAM", "OCT", "OP", "OPM", "OPT", "OPV", "OSS", "OT", "PLAN", "PR",
+        "PT", "PX", "REG", "RESP", "RF", "RG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTRECORD", "RTSTRUCT", "RWV", "SEG", "SM", "SMR", "SR",
+        "SRF", "STAIN", "TEXTUREMAP", "TG", "US", "VA", "XA", "XC",
+    }
+)  # fmt: skip
 _LOCALIZER = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM", "SCANO"})
 _SCREEN = frozenset({"SCREEN SAVE", "SCREENSAVE", "PATIENT PROTOCOL", "PROTOCOL"})
 _PARAMETRIC = frozenset(
-    "PERFUSION RCBF RCBV RMTT RTTP CBF CBV MTT TTP TMAX TTD PBV PBP PERMEABILITY FLOW_EXTRACTION IODINE_MAP ZEFF EFFECTIVE_Z".split()
-)
+    {
+        "PERFUSION", "RCBF", "RCBV", "RMTT", "RTTP", "CBF", "CBV", "MTT", "TTP", "TMAX", "TTD", "PBV", "PBP", "PERMEABILITY",
+        "FLOW_EXTRACTION", "IODINE_MAP", "ZEFF", "EFFECTIVE_Z",
+    }
+)  # fmt: skip
 _RENDERED = frozenset({"VOLUME RENDER", "VOLUME RENDERING", "RENDERING", "VRT", "SSD"})
-_HU_RESCALE = frozenset({"", "HU", "US", "HU_MOD"})
+HU_RESCALE = frozenset({"", "HU", "US", "HU_MOD"})
+"""Values of RescaleType (DICOM PS3.3 section C.11.1.1.2) that stand for HU; `US` is unspecified."""
 
 
 def why_left_out(
@@ -49,9 +57,9 @@ def why_left_out(
         return "not an image"
     if sop_class == _SECONDARY_CAPTURE or sop_class.startswith(_SECONDARY_CAPTURE + "."):
         return "a secondary capture, not a CT image"
-    if samples > 1 or not photometric.startswith(("MONOCHROME", "")) or photometric in {"RGB", "PALETTE COLOR"}:
+    if samples > 1 or (photometric and not photometric.startswith("MONOCHROME")):
         return "a colour image, not CT numbers"
-    return why_type_left_out(image_type) or ("a map of another quantity than HU (RescaleType)" if rescale not in _HU_RESCALE else None)
+    return why_type_left_out(image_type) or ("a map of another quantity than HU (RescaleType)" if rescale not in HU_RESCALE else None)
 
 
 def why_type_left_out(image_type: Collection[str]) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydicom.uid import UID, UID_dictionary
+from pydicom.config import IGNORE
+from pydicom.uid import UID
 
 Class = Literal["native", "lossless", "lossy"]
 
@@ -33,7 +34,8 @@ PLUGINS: tuple[str, ...] = ("pylibjpeg", "pyjpegls", "gdcm", "pillow", "pydicom"
 
 def name_of(syntax: str) -> str:
     """The registered name, for messages; never the text of the header itself, which could hold anything."""
-    return UID(syntax).name if syntax in UID_dictionary else "unknown"
+    name = UID(syntax, validation_mode=IGNORE).name
+    return name if name != syntax else "unknown"
 
 
 def preference(syntax: str) -> int:

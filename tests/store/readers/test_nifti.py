@@ -105,7 +105,7 @@ def test_a_physical_point_keeps_its_value(
     volume = nifti.load(header.sources)
     zyx = np.indices(volume.voxels.shape).reshape(3, -1).T
     ras = apply_affine(TO_RAS @ volume.affine, zyx[:, ::-1])
-    ijk = np.rint(apply_affine(np.linalg.inv(truth.affine), ras)).astype(int)
+    ijk = np.rint(apply_affine(np.linalg.inv(np.asarray(truth.affine)), ras)).astype(int)
     np.testing.assert_allclose(apply_affine(truth.affine, ijk), ras, atol=1e-3)
     np.testing.assert_array_equal(volume.voxels.reshape(-1), np.asarray(truth.dataobj)[tuple(ijk.T)])
     # Each index axis runs along its own patient axis, upwards.

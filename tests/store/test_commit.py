@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
+from scanbank.store.errors import UnknownNameError, UsageError
+
+KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 4), ViewSpec((Window(0, 80),)))
+
+
+def label(item: str, status: str = "present") -> dict[str, str]:
+    return {"item": item, "level": "volume", "finding": "f", "status": status, "source": "table"}
+
+
+def test_rows_and_vectors_become_visible_together(bank: Bank) -> None:
+    reader = Bank.open(bank.path)
+    with bank.commit("both") as commit:
+        first = commit.reserve(3)
+        commit.append("labels", [label("a")])
+        commit.append_features(KEY, np.eye(3, 4, dtype=np.float32), np.arange(first, first + 3))
+        assert Bank.open(bank.path).sql("SELECT * FROM labels").num_rows == 0
+    assert reader.sql("SELECT * FROM labels").num_rows == 0
+    assert reader.feature_sets == []
+    reader.refresh()
+    assert reader.sql("SELECT * FROM labels").num_rows == 1
+    np.testing.assert_array_equal(reader.features(KEY.name).vectors(), np.eye(3, 4, dtype=np.float32))
+
+
+def test_an_error_leaves_nothing_behind(bank: Bank) -> None:
+    before = bank.snapshot.id
+    with pytest.raises(ZeroDivisionError), bank.commit("fails") as commit:
+        commit.reserve(5)
+        commit.append("labels", [label("a")])
+        commit.append_features(KEY, np.ones((1, 4), dtype=np.float32), np.array([0]))
+        _ = 1 / 0
+    bank.refresh()
+    assert bank.snapshot.id == before
+    assert bank.snapshot.counters == {"sequence": 0, "next_ordinal": 0}
+    assert list((bank.path / "tables").rglob("*.parquet")) == []
+    with bank.commit("goes on"):
+        pass
+
+
+def test_an_empty_commit_makes_no_snapshot(bank: Bank) -> None:
+    with bank.commit("nothing") as commit:
+        commit.append("labels", [])
+    bank.refresh()
+    assert [entry.message for entry in bank.log()] == ["init"]
+    assert commit.snapshot_id == ""
+
+
+def test_ordinals_are_given_once(bank: Bank) -> None:
+    for expected in (0, 10):
+        with bank.commit("r") as commit:
+            assert commit.reserve(10) == expected
+
+
+def test_latest_row_counts_and_history_stays(bank: Bank) -> None:
+    for status in ("present", "absent"):
+        with bank.commit(status) as commit:
+            commit.append("labels", [label("a", status), label("b")])
+    first = bank.log()[-1]
+    bank.refresh()
+    assert {r["item"]: r["status"] for r in bank.sql("SELECT item, status FROM labels").to_pylist()} == {"a": "absent", "b": "present"}
+    assert bank.sql("SELECT * FROM history_labels").num_rows == 4
+    then = Bank.open(bank.path, at=bank.log()[1].snapshot)
+    assert then.sql("SELECT status FROM labels WHERE item = 'a'").to_pylist() == [{"status": "present"}]
+    assert Bank.open(bank.path, at=first.snapshot[:8]).sql("SELECT * FROM labels").num_rows == 0
+
+
+def test_a_bank_opened_at_a_snapshot_is_not_written(bank: Bank) -> None:
+    old = Bank.open(bank.path, at=bank.snapshot.id)
+    with pytest.raises(UsageError, match="as it was"):
+        old.commit("x")
+
+
+def test_unknown_snapshot_and_table_and_column(bank: Bank) -> None:
+    with pytest.raises(UsageError, match="scanbank log"):
+        Bank.open(bank.path, at="nonsense")
+    with pytest.raises(UnknownNameError, match="did you mean 'labels'"), bank.commit("x") as commit:
+        commit.append("lables", [{}])
+    with pytest.raises(UnknownNameError, match="did you mean 'finding'"), bank.commit("x") as commit:
+        commit.append("labels", [{"findng": "x"}])
+
+
+def _writer(path: Path, name: str) -> None:
+    bank = Bank.open(path)
+    for i in range(10):
+        with bank.commit(name) as commit:
+            first = commit.reserve(2)
+            commit.append("labels", [label(f"{name}{i}")])
+            commit.append_features(KEY, np.ones((2, 4), dtype=np.float32), np.arange(first, first + 2))
+
+
+def test_two_processes_write_without_loss(bank: Bank) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_writer, args=(bank.path, name)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    bank.refresh()
+    assert bank.sql("SELECT * FROM labels").num_rows == 20
+    assert sorted(bank.features(KEY.name).items()) == list(range(40))
