@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,15 +20,15 @@ from ..store.scan import Volume
 from ..store.specs import FeatureKey, ViewSpec
 from .buffer import FeatureBuffer
 from .encoder import Encoder
-from .plan import Present, Work, missing, present
-from .views import check_view, slice_batches, volume_voxels
+from .plan import Work, missing, present
+from .reuse import Reusable
+from .views import check_view, slice_batches, volume_batches
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
 PLANES = 32
 """Planes given to an encoder at once."""
-_REUSE_BYTES = 64 * 2**20
 
 
 @dataclass
@@ -102,7 +102,7 @@ class _Run:
         self.have = present(bank, keys)
         self.buffer = FeatureBuffer(bank, keys, self.have, f"embed: {', '.join(key.name for key in keys)}")
         self.report = EmbedReport(sets={key.name: 0 for key in keys})
-        self.reusable = _Reusable(bank, keys, self.have)
+        self.reusable = Reusable(bank, keys, self.have)
         failures = bank.sql("SELECT stage, source FROM failures WHERE stage IN ('decode', 'embed')").to_pylist()
         self.failed_before = {(row["stage"], row["source"]) for row in failures}
 
@@ -149,6 +149,8 @@ class _Run:
             return error
         except MemoryError:
             return ReadError("not enough memory to decode it")
+        except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes, and must cost this scan only
+            return ReadError(f"decoding ended with {type(error).__name__}")
         return volume
 
     def _one(self, work: Work, decoded: Volume | ScanbankError) -> None:
@@ -156,9 +158,8 @@ class _Run:
             self._fail("decode", work, work.volume, decoded)
             return
         self._clear("decode", work.volume)
-        self.buffer.add_row("contents", {"volume": work.volume, "content": decoded.content}) if self.reusable.is_new(
-            work, decoded.content
-        ) else None
+        if self.reusable.is_new(work, decoded.content):
+            self.buffer.add_row("contents", {"volume": work.volume, "content": decoded.content})
         wanted: dict[str, NDArray[np.int64]] = {}
         for key in self.keys:
             items = work.items(key.kind)
@@ -201,11 +202,12 @@ class _Run:
         if not keys:
             return {}
         input_range = self.encoder.spec.input_range
+        views = [key.view for key in keys]
         if keys[0].kind == "volume":
-            voxels = ((key, volume_voxels(volume, key.view, input_range)[0]) for key in keys)
-            return {key.digest: self.encoder.encode_volumes(v[None]).vector for key, v in voxels}
+            batches = volume_batches(volume, views, input_range)
+            return {keys[place].digest: self.encoder.encode_volumes(voxels[None]).vector for place, voxels, _ in batches}
         vectors = {key.digest: np.empty((work.slices, key.encoder.dim), dtype=np.float32) for key in keys}
-        for indices, planes in slice_batches(volume, [key.view for key in keys], input_range, PLANES):
+        for indices, planes in slice_batches(volume, views, input_range, PLANES):
             for key, pixels in zip(keys, planes, strict=True):
                 vectors[key.digest][indices] = self.encoder.encode_slices(pixels).vector
         return vectors
@@ -235,42 +237,3 @@ def _check_voxels(volume: Volume, work: Work) -> None:
         raise ReadError(f"{count} of {volume.voxels.size} voxels are NaN or infinite")
     if lowest == highest:
         raise ReadError(f"every voxel has the same value, {lowest:g}")
-
-
-class _Reusable:
-    """Vectors by content digest: scans of equal content share the computation. Items never merge: each gets its rows."""
-
-    def __init__(self, bank: Bank, keys: Sequence[FeatureKey], have: dict[str, Present]) -> None:
-        self._sets = {s.digest: s for s in bank.feature_sets}
-        self._have = have
-        query = "SELECT c.content, v.volume, v.ordinal, v.slices, v.slice_ordinal FROM contents c JOIN volumes v USING (volume) ORDER BY v.ordinal"
-        rows = bank.sql(query).to_pylist()
-        self._known = {row["volume"]: row["content"] for row in rows}
-        self._embedded: dict[str, list[Work]] = {}
-        for row in rows:
-            self._embedded.setdefault(row["content"], []).append(Work(row["volume"], row["ordinal"], row["slices"], row["slice_ordinal"]))
-        self._recent: OrderedDict[tuple[str, str], NDArray[Any]] = OrderedDict()
-        self._bytes = 0
-
-    def is_new(self, work: Work, content: str) -> bool:
-        """Whether the content digest of a volume is yet to be written down."""
-        return self._known.get(work.volume) != content
-
-    def find(self, key: FeatureKey, content: str) -> NDArray[Any] | None:
-        """All items' vectors of a scan of this content, from this run or from the bank."""
-        if (recent := self._recent.get((key.digest, content))) is not None:
-            return recent
-        for work in self._embedded.get(content, []):
-            items = work.items(key.kind)
-            if self._have[key.digest].mask(items).all():
-                return self._sets[key.digest].of(items)
-        return None
-
-    def keep(self, key: FeatureKey, content: str, vectors: NDArray[Any]) -> None:
-        if (key.digest, content) in self._recent:
-            return
-        self._recent[key.digest, content] = vectors
-        self._bytes += vectors.nbytes
-        while self._bytes > _REUSE_BYTES:
-            _, dropped = self._recent.popitem(last=False)
-            self._bytes -= dropped.nbytes

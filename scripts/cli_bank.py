@@ -89,7 +89,9 @@ def _print_overview(bank: Bank, shown: dict[str, Any]) -> None:
 
 def sql(
     bank: BankPath,
-    query: Annotated[str, typer.Argument(help='One SELECT, such as "SELECT * FROM volumes"; "SHOW TABLES" and "DESCRIBE volumes" work too.')],
+    query: Annotated[
+        str, typer.Argument(help='One SELECT, such as "SELECT * FROM volumes"; "SHOW TABLES" and "DESCRIBE volumes" work too.')
+    ],
     format: Annotated[Format, typer.Option("--format", help="How the answer is printed.")] = Format.table,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write to instead of stdout.", show_default=False)] = None,
     at: At = None,

@@ -41,18 +41,31 @@ def ingest(
     workers: Annotated[int, typer.Option(min=1, help="Processes that read headers.")] = min(4, os.cpu_count() or 1),
     key_file: KeyFile = None,
     json: Json = False,
-    labels: Annotated[list[Path] | None, typer.Option(help="CSV with labels; may be repeated.", rich_help_panel=_TABLES, show_default=False)] = None,
-    reports: Annotated[list[Path] | None, typer.Option(help="CSV with reports; may be repeated.", rich_help_panel=_TABLES, show_default=False)] = None,
-    rename: Annotated[
-        list[str] | None, typer.Option(metavar="THEIRS=OURS", help="Column names, such as AccessionNo=accession.", rich_help_panel=_TABLES, show_default=False)
+    labels: Annotated[
+        list[Path] | None, typer.Option(help="CSV with labels; may be repeated.", rich_help_panel=_TABLES, show_default=False)
     ] = None,
-    findings: Annotated[list[str] | None, typer.Option(help="Columns that are findings.", rich_help_panel=_TABLES, show_default=False)] = None,
-    classes: Annotated[list[str] | None, typer.Option(help="Text columns that are categories.", rich_help_panel=_TABLES, show_default=False)] = None,
+    reports: Annotated[
+        list[Path] | None, typer.Option(help="CSV with reports; may be repeated.", rich_help_panel=_TABLES, show_default=False)
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="THEIRS=OURS", help="Column names, such as AccessionNo=accession.", rich_help_panel=_TABLES, show_default=False
+        ),
+    ] = None,
+    findings: Annotated[
+        list[str] | None, typer.Option(help="Columns that are findings.", rich_help_panel=_TABLES, show_default=False)
+    ] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option(help="Text columns that are categories.", rich_help_panel=_TABLES, show_default=False)
+    ] = None,
     attributes: Annotated[
         list[str] | None, typer.Option(help="Columns that are attributes, such as sex,site.", rich_help_panel=_TABLES, show_default=False)
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Columns to leave.", rich_help_panel=_TABLES, show_default=False)] = None,
-    columns: Annotated[list[str] | None, typer.Option(help="Names for a table without a header line.", rich_help_panel=_TABLES, show_default=False)] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(help="Names for a table without a header line.", rich_help_panel=_TABLES, show_default=False)
+    ] = None,
     source: Annotated[str, typer.Option(help="Who says so: kept beside each label.", rich_help_panel=_TABLES)] = "table",
     create_studies: Annotated[bool, typer.Option(help="Rows without a scan make a study of their own.", rich_help_panel=_TABLES)] = False,
     keep_text: Annotated[bool, typer.Option("--keep-text", help="Keep report text unscrubbed.", rich_help_panel=_TABLES)] = False,
@@ -140,7 +153,9 @@ def _tell_scans(report: IngestReport) -> None:
 
 
 def _tell_table(path: Path, outcome: AnnotateReport) -> None:
-    say(f"{path.name}: {outcome.matched} of {outcome.rows} rows matched, {outcome.labels} new labels, {outcome.snippets} new report snippets")
+    say(
+        f"{path.name}: {outcome.matched} of {outcome.rows} rows matched, {outcome.labels} new labels, {outcome.snippets} new report snippets"
+    )
     reasons: dict[str, list[int]] = {}
     for line, reason in outcome.unmatched:
         reasons.setdefault(reason, []).append(line)

@@ -137,7 +137,9 @@ class _Job:
                         changed[volume] = have
         for have in changed.values():
             self.rows["volumes"].append({k: v for k, v in have.items() if k != "is_primary"})
-            self.rows["studies"].append({"study": have["study"], "patient": have["patient"], "accession": self._accession_of.get(have["study"])})
+            self.rows["studies"].append(
+                {"study": have["study"], "patient": have["patient"], "accession": self._accession_of.get(have["study"])}
+            )
             self.rows["patients"].append({"patient": have["patient"]})
             self.catalog.studies[have["study"]] = have["patient"]
 

@@ -81,7 +81,12 @@ class Bank:
             target = key_file or default_key_file(key.id)
             if not target.exists():
                 key.write(target)
-            card = {"format": FORMAT, "bank": secrets.token_hex(8), "created": datetime.now(UTC).isoformat(timespec="seconds"), "key": key.id}
+            card = {
+                "format": FORMAT,
+                "bank": secrets.token_hex(8),
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "key": key.id,
+            }
             # Written last: a folder without it is no bank, so a kill before this line leaves nothing half made.
             write_atomic(folder / _CARD, lambda aside: _write_text(aside, json.dumps(card, indent=2) + "\n"))
         return cls(folder, card, None, key_file)

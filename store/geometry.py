@@ -22,7 +22,9 @@ OBLIQUE_BELOW = 0.8
 """|cosine| of the slice normal with the nearest axis under which a plane counts as oblique (37 degrees: gantry tilt is not)."""
 
 
-def affine_of(origin: NDArray[np.float64], columns: NDArray[np.float64], rows: NDArray[np.float64], slices: NDArray[np.float64]) -> NDArray[np.float64]:
+def affine_of(
+    origin: NDArray[np.float64], columns: NDArray[np.float64], rows: NDArray[np.float64], slices: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The affine whose first voxel is at `origin` and whose steps along i, j, k are the three vectors (mm)."""
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2], affine[:3, 3] = columns, rows, slices, origin

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +13,7 @@ from .errors import UsageError
 from .items import NamedScan, Namer, add_scans, mapped
 from .progress import Progress, Silent
 from .readers import Images, find_scans
-from .scan import Found, Rejected
+from .scan import Found
 from .windows import Window
 
 if TYPE_CHECKING:

@@ -74,5 +74,7 @@ def find_key(key_id: str, key_file: Path | None) -> SecretKey:
     path = named or default_key_file(key_id)
     key = SecretKey.read(path)
     if key.id != key_id:
-        raise UsageError(f"{path} holds key {key.id[:8]}…, but this bank was made with key {key_id[:8]}…; name the right file with --key-file")
+        raise UsageError(
+            f"{path} holds key {key.id[:8]}…, but this bank was made with key {key_id[:8]}…; name the right file with --key-file"
+        )
     return key

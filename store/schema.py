@@ -65,7 +65,9 @@ _ALL = (
     ),
     # One row for each volume read and for each kind of thing left out: what an ingest saw, without a path.
     Table("sources", (("source", _TEXT), ("status", _TEXT), ("volume", _TEXT), ("files", _INT), ("reason", _TEXT)), ("source",)),
-    Table("attributes", (("item", _TEXT), ("level", _TEXT), ("name", _TEXT), ("value", _TEXT), ("source", _TEXT)), ("item", "name", "source")),
+    Table(
+        "attributes", (("item", _TEXT), ("level", _TEXT), ("name", _TEXT), ("value", _TEXT), ("source", _TEXT)), ("item", "name", "source")
+    ),
     Table(
         "snippets",
         (
@@ -79,7 +81,11 @@ _ALL = (
         ),
         ("study", "section", "position"),
     ),
-    Table("references", (("snippet", _TEXT), ("series", _TEXT), ("first_slice", _TEXT), ("last_slice", _TEXT), ("z_mm", _FLOAT)), ("snippet", "series")),
+    Table(
+        "references",
+        (("snippet", _TEXT), ("series", _TEXT), ("first_slice", _TEXT), ("last_slice", _TEXT), ("z_mm", _FLOAT)),
+        ("snippet", "series"),
+    ),
     Table(
         "labels",
         (
@@ -94,7 +100,11 @@ _ALL = (
     ),
     Table("masks", (("mask", _TEXT), ("volume", _TEXT), ("finding", _TEXT), ("content", _TEXT)), ("mask",)),
     Table("splits", (("split", _TEXT), ("item", _TEXT), ("level", _TEXT), ("side", _TEXT)), ("split", "item")),
-    Table("draws", (("draw", _TEXT), ("split", _TEXT), ("finding", _TEXT), ("shots", _INT), ("repeat", _INT), ("item", _TEXT)), ("draw", "item")),
+    Table(
+        "draws",
+        (("draw", _TEXT), ("split", _TEXT), ("finding", _TEXT), ("shots", _INT), ("repeat", _INT), ("item", _TEXT)),
+        ("draw", "item"),
+    ),
     Table("prompts", (("prompt", _TEXT), ("ordinal", _INT), ("finding", _TEXT), ("polarity", _TEXT), ("text", _TEXT)), ("prompt",)),
     # What a decoder saw: equal content shares the computation, and the leak guard joins on it.
     Table("contents", (("volume", _TEXT), ("content", _TEXT)), ("volume",)),

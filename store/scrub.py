@@ -18,23 +18,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from re import Match, Pattern
 
-from .scrub_rules import KEEP, RULES
+from .scrub_rules import KEEP, MASK, RULES
 
 TAGS = tuple(dict.fromkeys(tag for tag, _ in RULES))
 """What may stand in square brackets: NAME, DATE, TIME, ID, PHONE, EMAIL, URL, ADDRESS."""
 MIN_KNOWN = 3
 """Characters of the shortest known string that is looked for; initials would take half the text with them."""
-_MIN_KNOWN_NUMBER = 5  # for a part of a known string: the 120 of "DOE 120" is found in measurements
+_LONG_NUMBER = 5
+"""Digits from which a known number is hidden wherever it stands. A shorter one may also be part of a measurement, and then stays."""
+_NO_MEASURE = r"(?![.,:x×*/-]\d|[ ]?(?:mm|cm|ml|cc|HU|HE|kVp?|mAs?|mSv|mGy|mg|kg|Uhr|h|min|ms|x|×)(?!\w)|[ ]?%)"
 
-_TAG = rf"\[(?:{'|'.join(TAGS)})\]"
-_TAGGED = re.compile(f"({_TAG})")
-_FIXED = re.compile(f"({_TAG}|{KEEP.pattern})")
+# What no rule may change: tags, places in a scan, and the mask's own character should a text hold it.
+_FIXED = re.compile(rf"\[(?:{'|'.join(TAGS)})\]|{MASK}|{KEEP.pattern}")
 _COMMON = frozenset(["von", "van", "der", "den", "del", "della", "dos", "the", "and", "und", "med", "herr", "frau", "mrs", "miss", "prof"])
-_UMLAUTS = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"))
+_BETWEEN = re.compile(r"[\s^=,]+")
+_UMLAUTS = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"))
 
 
 def scrub(text: str, known: Iterable[str] = ()) -> str:
@@ -45,31 +47,23 @@ def scrub(text: str, known: Iterable[str] = ()) -> str:
     Args:
         text: a report, or a part of one, in English or German.
         known: what is known to name the patient, such as the name (also as DICOM's `DOE^JANE`), ids and accession number of the
-            header. Looked for as whole words in any case, each part of a name too; strings under `MIN_KNOWN` characters are not.
+            header. Looked for as whole words in any case, each part of a name too; strings under `MIN_KNOWN` characters are
+            not, nor are numbers of 3 or 4 digits in a measurement or in the number of an image.
     """
     known_pattern = _known_pattern(known)
     text = unicodedata.normalize("NFC", text)
     while True:
         # What was hidden may bare something else, so go on until nothing is found. Each turn leaves less text outside of tags.
         before = text
+        kept = [match[0] for match in _FIXED.finditer(text)]
+        masked = _FIXED.sub(MASK, text)
         if known_pattern:
-            text = _outside(_TAGGED, text, lambda piece: known_pattern.sub(_tag_of_known, piece))
-        text = _outside(_FIXED, text, _by_rules)
+            masked = known_pattern.sub(_tag_of_known, masked)
+        for tag, pattern in RULES:
+            masked = pattern.sub(_Hide(tag), masked)
+        text = "".join(part for pair in zip(masked.split(MASK), [*kept, ""], strict=True) for part in pair)
         if text == before:
             return text
-
-
-def _outside(fixed: Pattern[str], text: str, change: Callable[[str], str]) -> str:
-    """The text with `change` made to what lies between the matches of `fixed`, whose one group is the match."""
-    pieces = fixed.split(text)
-    pieces[::2] = [change(piece) if piece else "" for piece in pieces[::2]]
-    return "".join(pieces)
-
-
-def _by_rules(piece: str) -> str:
-    for tag, pattern in RULES:
-        piece = pattern.sub(_Hide(tag), piece)
-    return piece
 
 
 @dataclass(frozen=True)
@@ -90,17 +84,24 @@ def _known_pattern(known: Iterable[str]) -> Pattern[str] | None:
     if not words:
         return None
     # The longest first, so that a whole name goes before its parts.
-    spelled = "|".join(re.sub(r"(?:\\[ ^]|[,=\s])+", r"[\\s^,=]{1,3}", re.escape(w)) for w in sorted(words, key=lambda w: (-len(w), w)))
+    spelled = "|".join(map(_loosely, sorted(words, key=lambda word: (-len(word), word))))
     return re.compile(rf"(?<![^\W_])(?:{spelled})(?:['’]?s)?(?![^\W_])", re.IGNORECASE)
 
 
+def _loosely(name: str) -> str:
+    """A pattern for the name, whatever stands between its parts."""
+    if name.isdigit() and len(name) < _LONG_NUMBER:
+        return rf"(?<![.,:x×*/-]){name}{_NO_MEASURE}"
+    return r"[\s^,=]{1,3}".join(map(re.escape, _BETWEEN.split(name)))
+
+
 def _known_words(name: str) -> Iterator[str]:
-    name = name.strip(" ^=,\t\r\n")
+    name = name.strip("^=, \t\r\n")
     if len(name) < MIN_KNOWN:
         return
     yield from _spellings(name)
-    for part in re.split(r"[\s^=,]+", name):
-        shortest = _MIN_KNOWN_NUMBER if any(c.isdigit() for c in part) else MIN_KNOWN
+    for part in _BETWEEN.split(name):
+        shortest = _LONG_NUMBER if any(c.isdigit() for c in part) else MIN_KNOWN
         if len(part) >= shortest and part.lower() not in _COMMON:
             yield from _spellings(part)
 

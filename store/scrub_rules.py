@@ -3,7 +3,7 @@
 Patterns are written here because the libraries for it (Presidio, scrubadub) bring language models that must be downloaded.
 The kinds follow the list of identifiers of the HIPAA safe-harbor rule (45 CFR 164.514(b)(2)), as far as text rules can tell them;
 ages and bare years are kept. Every repetition is bounded, or cannot start twice in one run, so that no text takes more than
-linear time; no pattern holds a square bracket, so that none matches a tag.
+linear time. No pattern matches a square bracket or `MASK`, so that none eats a tag or what is kept.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ from __future__ import annotations
 import re
 from re import Pattern
 
+MASK = "\ue000"
+"""Stands for a place that no rule may change: a character of Unicode's private use, which is no letter and no blank."""
+
 _MONTH = (
     r"(?:Jan(?:uary|uar)?|Jänner|Feb(?:ruary|ruar)?|Mar(?:ch)?|März|Maerz|Mrz|Apr(?:il)?|May|Mai|June?|Juni|July?|Juli|Aug(?:ust)?"
     r"|Sept?(?:ember)?|Oct(?:ober)?|Okt(?:ober)?|Nov(?:ember)?|Dec(?:ember)?|Dez(?:ember)?"
     r"|JAN(?:UARY|UAR)?|FEB(?:RUARY|RUAR)?|MAR(?:CH)?|MÄRZ|APR(?:IL)?|MAY|MAI|JUN[EI]?|JUL[YI]?|AUG(?:UST)?|SEPT?(?:EMBER)?"
-    r"|O[CK]T(?:OBER)?|NOV(?:EMBER)?|DE[CZ](?:EMBER)?)\b(?:\.(?=,?[ -]?['’]?\d))?"
+    r"|O[CK]T(?:OBER)?|NOV(?:EMBER)?|DE[CZ](?:EMBER)?)(?![^\W\d_])(?:\.(?=,?[ -]?['’]?\d))?"
 )
 _FULL_MONTH = (
     r"(?:January|Januar|Jänner|February|Februar|March|März|April|May|Mai|June|Juni|July|Juli|August|September|October|Oktober"
     r"|November|December|Dezember)"
 )
+_SHORT_MONTH = r"(?:(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?)"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_TH = r"(?:st|nd|rd|th)?"
 _MON = r"(?:0?[1-9]|1[0-2])"
 _YEAR = r"(?:19|20)\d{2,3}(?!\d)"  # a digit too many is a typing error, seen in real reports
 _DAY2, _MON2 = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])"
@@ -35,23 +40,27 @@ _DATED = r"\b(?i:dated|(?:performed|obtained|done|acquired|taken)[ ]on)[ ]"
 
 _UP = r"[A-ZÀ-ÖØ-ÞČĆĞİŁŃŐŚŞŠŰŹŻŽ]"
 _PARTICLE = r"(?:(?:von|van|vom|zu|zur|de|del|della|der|den|di|da|al|el|bin|la|le)[ ])"
-_NOT_A_NAME = (
-    r"(?!(?:The|This|There|An?|In|On|At|No|Not|Is|Was|Has|Had|With|And|For|Of|To|By|From|As|Male|Female|Unknown|None|Findings?|FINDINGS?"
-    r"|Impression|IMPRESSION|Comparison|COMPARISON|Indication|INDICATION|History|HISTORY|Technique|TECHNIQUE|Clinical|CLINICAL|Exam"
-    r"|Examination|Date|DATE|DOB|MRN|Age|AGE|Sex|Gender|ID|Chest|CHEST|Thorax|Abdomen|Head|Brain|Lungs?|Heart|CTA?|MRI?|MRT|PET|XR|US"
-    r"|Series|Image|Study|Report|Supine|Prone|Status|Post|Der|Die|Das|Den|Dem|Des|Eine?r?|Es|Im|Am|Bei|Mit|Und|Zum|Kein|Keine|Männlich"
-    r"|Weiblich|Befund|Beurteilung|Lunge|Herz|Schädel|Alter|Geschlecht|Geb|Geboren|Fragestellung|Technik|Zustand|Nach)\b)"
-)
-_WORD = rf"{_PARTICLE}{{0,2}}{_NOT_A_NAME}(?:{_UP}\.(?:-?{_UP}\.)?|{_UP}[\w'’-]{{0,40}}(?!\w)(?!:))"
-_NAME = rf"{_WORD}(?:[ ]?{_WORD}){{0,2}}"
-_NAME_COMMA = rf"{_WORD}(?:,?[ ]?{_WORD}){{0,3}}"
+# Words with a capital that follow a title, a label or a name as often as a name does.
+_OTHER_WORDS = """
+    Dr DR Prof PROF Mr Mrs Ms Frau Herr Herrn The This There In On At No Not Is Was Has Had With And For Of To By From As
+    Male Female Unknown None Finding Findings FINDINGS Impression IMPRESSION Comparison COMPARISON Indication INDICATION History
+    HISTORY Technique TECHNIQUE Clinical CLINICAL Exam Examination Date DATE DOB MRN Age AGE Sex Gender ID Chest CHEST Thorax
+    Abdomen Head Brain Lung Lungs Heart CT CTA MR MRI MRT PET XR US Series Image Study Report Radiology Radiologist Specialist
+    Department Supine Prone Status Post Der Die Das Den Dem Des Ein Eine Einer Es Im Am Bei Mit Und Zum Kein Keine Männlich
+    Weiblich Befund Beurteilung Lunge Herz Schädel Alter Geschlecht Geb Geboren Fragestellung Technik Zustand Nach
+"""
+_NOT_A_NAME = rf"(?!(?:{'|'.join(_OTHER_WORDS.split())}|(?:An?|I)(?!\.))\b)"
+_WORD = rf"{_PARTICLE}{{0,2}}{_NOT_A_NAME}(?:{_UP}\.(?:-?{_UP}\.)?|{_UP}[\w'’-]{{0,40}}(?![\w'’-]))"
+# A word before a colon is a heading, unless it is the first.
+_NAME = rf"{_WORD}(?:[ ]?{_WORD}(?!:)){{0,2}}"
+_NAME_COMMA = rf"{_WORD}(?:,?[ ]?{_WORD}(?!:)){{0,3}}"
 _TITLE = (
     r"(?<![^\W_])(?:Dr|DR(?=\.)|Prof|PROF|Professor|Doctor|Mr|Mrs|MRS|Ms|Mx|Miss|Frau|Herrn?|Hr(?=\.))\b\.?"
     r"(?:[ -]{0,2}(?:med|Med|rer|nat|univ|Univ|habil|h\.?[ ]?c|dent|phil|sc|Ing|Dipl|Dr|Prof|PD)\b\.?){0,5}\s?"
 )
 _NAMED = (
-    r"\b(?i:patient(?:['’]?s)?(?:[ ]name)?|patienten?name|patientin|name(?:[ ]des[ ]patienten)?|(?:nach|vor|familien|geburts)name"
-    r"|(?:sur|last[ ]|first[ ]|given[ ]|family[ ])name|pat\.)[ ]?:[ \t]{0,3}"
+    r"\b(?i:patient(?:['’]?s)?(?:[ ]name)?|patienten?name|patientin|(?:full[ ]|(?<!\w[ ]))name(?:[ ]des[ ]patienten)?"
+    r"|(?:nach|vor|familien|geburts|sur|last[ ]|first[ ]|given[ ]|family[ ])name|pat\.)[ ]?:[ \t]{0,3}"
 )
 _ROLE = (
     r"(?<![^\W_])(?i:(?:(?:referring|requesting|ordering|attending|reporting|reading|interpreting|signing|dictating|primary)[ ])?"
@@ -61,24 +70,25 @@ _ROLE = (
 )
 _SIGNED = (
     r"(?<![^\W_])(?i:(?:signed|dictated|reported|read|transcribed|interpreted|verified|approved|reviewed|finalized|authenticated"
-    r"|performed|entered|supervised)[ ]by|(?:diktiert|befundet|erstellt|unterschrieben|unterzeichnet|freigegeben|validiert|vidiert|signiert)"
-    r"[ ](?:von|durch)|gez\.)[ ]?:?[ \t]{0,3}"
+    r"|performed|entered|supervised)[ ]by|(?:diktiert|befundet|erstellt|unterschrieben|unterzeichnet|freigegeben|validiert|vidiert"
+    r"|signiert)[ ](?:von|durch)|gez\.)[ ]?:?[ \t]{0,3}"
 )
 _DEGREE = r"(?=,[ ]?(?:MD|M\.D\.|DO|D\.O\.|PhD|Ph\.D\.|FRCR|MBBS|RN|NP|RPA|PA-C)(?!\w))"
 
 _NUMBER = r"(?:[ ]?(?:number|num|no|nr|nummer|id)\b\.?|[ ]?#)"
 _ID_LABEL = (
     r"(?<![^\W_])(?i:MRN|M\.R\.N\.|SSN|KVNR|accession|(?:PID|ID|acc)(?=[ ]?[:#])|medical[ ]record"
-    rf"|(?:acc(?:ession)?\.?|medical[ ]record|record|patient|pat\.?|case|chart|order|exam|study|visit|encounter|account|NHS|insurance){_NUMBER}"
-    r"|(?:pat(?:ienten)?|fall|auftrags?|untersuchungs|aufnahme|versicher(?:ten|ungs)|kranken(?:blatt|kassen)|akten|KV)\.?[ -]?(?:nr|nummer|id)\b"
-    r")(?![^\W_])[.:#= \t]{0,4}"
+    rf"|(?:acc(?:ession)?\.?|medical[ ]record|record|patient|pat\.?|case|chart|order|exam|study|visit|encounter|account|NHS|insurance)"
+    rf"{_NUMBER}|(?:pat(?:ienten)?|fall|auftrags?|untersuchungs|aufnahme|versicher(?:ten|ungs)|kranken(?:blatt|kassen)|akten|KV)\.?[ -]?"
+    r"(?:nr|nummer|id)\b)(?![^\W_])[.:#= \t]{0,4}"
 )
 _ID_VALUE = r"(?=[A-Za-z/_.-]{0,12}\d)[A-Za-z0-9](?:[\w/.-]{0,40}\w)?(?:[ ]\d{3,9}(?!\w|[.,]\d)){0,3}"
 _CALL = (
-    r"(?<![^\W_])(?i:tel(?:efon|ephone|efax)?|phone|fax|pager|beeper|mobil(?:e|telefon)?(?=[.:])|handy|dect|durchwahl|ext(?=[.:])|call[ ]?back)"
-    r"(?:[ .:#]{1,3}(?i:nr|no|number)\b\.?)?[ .:#]{1,3}"
+    r"(?<![^\W_])(?i:tel(?:efon|ephone|efax)?|phone|fax|pager|beeper|mobil(?:e|telefon)?(?=[.:])|handy|dect|durchwahl|ext(?=[.:])"
+    r"|call[ ]?back)(?:[ .:#]{1,3}(?i:nr|no|number)\b\.?)?[ .:#]{1,3}"
 )
 _STREET = rf"{_UP}[\w-]{{0,30}}(?:[ ]{_UP}[\w-]{{0,30}})?"
+_TOWN = rf"(?:,?[ ]?\n?(?:D-)?\d{{5}}[ ]{_UP}[\w-]{{1,30}})?"
 _STATE = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
 
 
@@ -89,7 +99,7 @@ def _rules(*rules: tuple[str, str, str]) -> tuple[tuple[str, Pattern[str]], ...]
 
 
 RULES = _rules(
-    ("URL", r"(?<!\w)", r"(?i:https?://|ftp://|www\.)[^\s<>\"'()\[\]]{0,2000}[\w/]"),
+    ("URL", r"(?<!\w)", r"(?i:https?://|ftp://|www\.)[^\s<>\"'()\[\]\ue000]{0,2000}[\w/]"),
     ("EMAIL", r"(?<![\w.+-])", r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}"),
     ("ID", r"(?<![\w.])", r"\d{1,9}(?:\.\d{1,39}){4,}(?!\w)"),
     ("ID", r"(?<!\w)", r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?!\w)"),
@@ -108,10 +118,10 @@ RULES = _rules(
     (
         "DATE",
         _ALONE,
-        rf"{_DAY}(?:st|nd|rd|th)?(?!\.[ ]?May\b)\.?[ -]?(?:of[ ])?{_MONTH}(?:,?[ -]?{_YEAR}|[ -]?['’]\d\d(?!\d)|-\d\d(?!\d))?",
+        rf"{_DAY}{_TH}(?!\.[ ]?(?:May|Mar|MA[RY])\b)\.?[ -]?(?:of[ ])?{_MONTH}(?:,?[ -]?{_YEAR}|[ -]?['’]\d\d(?!\d)|-\d\d(?!\d))?",
     ),
-    ("DATE", r"(?<!\w)", rf"{_FULL_MONTH}[ ]{_DAY}(?:st|nd|rd|th)?(?![\w/]|[.,]\d{{1,2}}(?!\d))(?:,?[ ]?{_YEAR})?"),
-    ("DATE", r"(?<!\w)", rf"{_MONTH}[ ]?{_DAY}(?:st|nd|rd|th)?,?[ ]{_YEAR}"),
+    ("DATE", r"(?<!\w)", rf"(?:{_FULL_MONTH}|{_SHORT_MONTH})[ ]{_DAY}{_TH}(?![\w/]|[.,]\d{{1,2}}(?!\d))(?:,?[ ]?{_YEAR})?"),
+    ("DATE", r"(?<!\w)", rf"{_MONTH}[ ]?{_DAY}{_TH},?[ ]{_YEAR}"),
     ("DATE", r"(?<!\w)", rf"{_MONTH}(?:[ -]|,[ ])?(?:of[ ])?(?:{_YEAR}|['’]\d\d(?!\w))"),
     ("DATE", _DATED, rf"(?:{_MONTH}|{_DAY}/{_DAY}(?![\w/]))"),
     ("DATE", r"\b(?i:in|im|since|seit|last|letzten|early|late|mid|anfang|mitte|ende)[ -]", rf"{_FULL_MONTH}(?!\w)"),
@@ -132,12 +142,13 @@ RULES = _rules(
     ("PHONE", r"(?<![\w.,/-])", r"0[1-9]\d{1,3}(?:[ ]?[/-][ ]?\d{3,9}|[ ]\d{5,9})(?:[- ]\d{1,5})?(?!\w)"),
     ("ID", r"(?<![\w-])", r"\d{3}-\d{2}-\d{4}(?![\w-])"),
     ("ID", r"(?<!\d)(?<!\d[.,])", r"\d{7,}"),
-    ("ADDRESS", r"(?<![\w-])", rf"{_UP}[\w-]{{0,30}}(?:straße|strasse|str\.|platz|allee|gasse)[ ]?\d{{1,4}}[a-z]?(?!\w)"),
-    ("ADDRESS", r"(?<![\w-])", rf"{_STREET}[- ](?:Straße|Strasse|Str\.|Platz|Allee|Weg|Ring|Gasse)[ ]\d{{1,4}}[a-z]?(?!\w)"),
+    ("ADDRESS", r"(?<![\w-])", rf"{_UP}[\w-]{{0,30}}(?:straße|strasse|str\.|platz|allee|gasse)[ ]?\d{{1,4}}[a-z]?(?!\w){_TOWN}"),
+    ("ADDRESS", r"(?<![\w-])", rf"{_STREET}[- ](?:Straße|Strasse|Str\.|Platz|Allee|Weg|Ring|Gasse)[ ]\d{{1,4}}[a-z]?(?!\w){_TOWN}"),
     (
         "ADDRESS",
         r"(?<![\w.])",
-        rf"\d{{1,5}}[ ](?:[NSEW]\.?[ ])?{_STREET}[ ](?:Street|St\.|Avenue|Ave\.?|Road|Rd\.?|Boulevard|Blvd\.?|Lane|Drive|Court|Way|Parkway)(?!\w)",
+        rf"\d{{1,5}}[ ](?:[NSEW]\.?[ ])?{_STREET}[ ]"
+        r"(?:Street|St\.|Avenue|Ave\.?|Road|Rd\.?|Boulevard|Blvd\.?|Lane|Drive|Court|Way|Parkway)(?!\w)",
     ),
     ("ADDRESS", r"(?<![\w-])", rf"{_STREET},[ ]{_STATE}[ ]\d{{5}}(?:-\d{{4}})?(?!\w)"),
     ("ADDRESS", r"(?<![\w-])", rf"(?:D-|PLZ:?[ ]?)\d{{5}}(?:[ ]{_UP}[\w-]{{1,30}})?(?!\w)"),

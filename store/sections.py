@@ -40,8 +40,9 @@ _HEADING = re.compile(
 def sections(text: str) -> list[tuple[str, str]]:
     """(section, text) in the report's order: `findings`, `impression`, `comparison`, `technique` or `history`.
 
-    Text before the first heading, or all of it where there is none, is `report`. Sections without text are left out; a section
-    that is opened twice is there twice. Headings themselves are not part of any text.
+    Text before the first heading is `report`. So is all of the text where no heading opens `findings` or `impression`: a lone
+    "Comparison: none." is followed by the findings without a heading. Sections without text are left out; a section that is
+    opened twice is there twice. Headings themselves are part of no text.
     """
     parts: list[tuple[str, str]] = []
     section, start = "report", 0
@@ -49,4 +50,6 @@ def sections(text: str) -> list[tuple[str, str]]:
         parts.append((section, text[start : match.start()]))
         section, start = _SECTION[" ".join((match["inline"] or match["line"]).lower().split())], match.end()
     parts.append((section, text[start:]))
+    if not any(name in ("findings", "impression") for name, _ in parts):
+        parts = [("report", text)]
     return [(name, body.strip()) for name, body in parts if body.strip()]

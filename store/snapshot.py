@@ -80,7 +80,9 @@ class Snapshot:
         Raises:
             UnknownNameError: there is none, or several share the name (then give the digest).
         """
-        found = [s for s in self.feature_sets if s.name == name] or [s for s in self.feature_sets if len(name) >= 6 and s.digest.startswith(name)]
+        found = [s for s in self.feature_sets if s.name == name] or [
+            s for s in self.feature_sets if len(name) >= 6 and s.digest.startswith(name)
+        ]
         if len(found) != 1:
             hint = "Several sets have that name; give the digest instead: " + ", ".join(s.digest[:12] for s in found) if found else ""
             raise UnknownNameError("feature set", name, [s.name for s in self.feature_sets], hint)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from .digests import canonical_json
 from .errors import QueryError
 from .schema import SEQ, TABLES
 from .snapshot import Snapshot
 from .specs import FeatureKey
-from .digests import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ _VIEWS = {
                 WHEN status = 'present' THEN 1 WHEN status IN ('absent', 'unmentioned') THEN 0 END::DOUBLE AS value,
             source, category, level
         FROM (SELECT * FROM spread QUALIFY row_number() OVER (PARTITION BY item, finding, source ORDER BY distance, {SEQ} DESC) = 1)""",
-    "failures": f"SELECT stage, reason, source, volume, files, noticed FROM latest_failures WHERE reason <> ''",
+    "failures": "SELECT stage, reason, source, volume, files, noticed FROM latest_failures WHERE reason <> ''",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from scanbank.store import Bank
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

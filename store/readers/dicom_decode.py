@@ -112,7 +112,7 @@ def _decode(header: DicomHeader, frame: bytes) -> Stored:
     }
     encoded = encapsulate([frame])
     reasons: list[str] = []
-    for plugin in (name for name in PLUGINS if name in decoder.available_plugins):
+    for plugin in (name for name in PLUGINS[header.syntax] if name in decoder.available_plugins):
         try:
             with quiet():
                 stored, _ = decoder.as_array(encoded, index=0, raw=True, decoding_plugin=plugin, **options)

@@ -28,8 +28,18 @@ CLASSES: Mapping[str, Class] = {
 }
 """Every transfer syntax that is read (DICOM PS3.6 table A-1), by what it does to the pixels."""
 
-PLUGINS: tuple[str, ...] = ("pylibjpeg", "pyjpegls", "gdcm", "pillow", "pydicom")
-"""pydicom's decoder plug-ins in the order they are tried: those made for one codec before the general ones."""
+PLUGINS: Mapping[str, tuple[str, ...]] = {
+    "1.2.840.10008.1.2.5": ("pylibjpeg", "pydicom"),
+    **dict.fromkeys((_JPEG + last for last in ("90", "91")), ("gdcm", "pylibjpeg")),
+    **dict.fromkeys((_JPEG + last for last in ("201", "202", "203")), ("pylibjpeg",)),
+    **dict.fromkeys((_JPEG + last for last in ("80", "81")), ("pyjpegls",)),
+    **dict.fromkeys((_JPEG + last for last in ("50", "51")), ("gdcm", "pillow")),
+    **dict.fromkeys((_JPEG + last for last in ("57", "70")), ("gdcm",)),
+}
+"""pydicom's decoder plug-ins by transfer syntax, in the order they are tried.
+
+gdcm is not tried on JPEG-LS: given damaged frames it ends the whole process, which no `except` can stop.
+"""
 
 
 def name_of(syntax: str) -> str:

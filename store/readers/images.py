@@ -69,7 +69,9 @@ def load(sources: Sequence[Source], exported_window: Window | None) -> Volume:
         raise ReadError("slices differ in depth: 8 and 16 bits; expected one depth in a stack")
     numbers = [_number(source.path) for source in sources] if len(sources) > 1 else [0]
     positions = np.array([0 if n is None or numbers[0] is None else n - numbers[0] for n in numbers], dtype=np.float64)
-    voxels = rescaled(np.stack([plane for plane, _ in planes]))
+    stacked = np.stack([plane for plane, _ in planes])
+    # 16-bit greys stay apart from 8-bit ones of the same numbers, also in the content digest: they mean another brightness.
+    voxels = rescaled(stacked) if highest == {255} else stacked.astype(np.float32)
     return Volume(
         voxels=voxels,
         affine=np.eye(4),

@@ -35,4 +35,6 @@ def _check_unchanged(sources: Sequence[Source], accept_changed: bool) -> None:
             raise ReadError(f"a source file is not there any more ({error.strerror}); ingest the folder it moved to") from error
         if not accept_changed and (stat.st_size, stat.st_mtime_ns) != (source.size, source.mtime_ns):
             found = f"{stat.st_size} bytes" if stat.st_size != source.size else "another time of change"
-            raise SourceChangedError(f"a source file changed since ingest ({source.size} bytes then, {found} now); --accept-changed reads it all the same")
+            raise SourceChangedError(
+                f"a source file changed since ingest ({source.size} bytes then, {found} now); --accept-changed reads it all the same"
+            )

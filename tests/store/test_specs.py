@@ -4,7 +4,6 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from scanbank.store import EncoderSpec, FeatureKey, ViewSpec, Window, parse_window
 from scanbank.store.digests import keyed
 
@@ -43,7 +42,10 @@ def test_specs_survive_json() -> None:
 def test_names() -> None:
     assert FeatureKey("slice", SPEC, VIEW).name == "intensity/brain/slice"
     assert FeatureKey("text", SPEC, ViewSpec()).name == "intensity/text"
-    assert FeatureKey("tokens", SPEC, ViewSpec((Window(0, 80), Window(1, 2)), size=(8, 9)), "12").name == "intensity/brain+1..2,8x9px/tokens/12"
+    assert (
+        FeatureKey("tokens", SPEC, ViewSpec((Window(0, 80), Window(1, 2)), size=(8, 9)), "12").name
+        == "intensity/brain+1..2,8x9px/tokens/12"
+    )
 
 
 @given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))

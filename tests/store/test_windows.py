@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from scanbank.store import Window, parse_window
 from scanbank.store.errors import UnknownNameError, UsageError
 from scanbank.store.windows import PRESETS, parse_windows
@@ -11,7 +10,15 @@ from scanbank.store.windows import PRESETS, parse_windows
 
 @pytest.mark.parametrize(
     ("text", "lo", "hi"),
-    [("brain", 0, 80), ("40/80", 0, 80), ("0..80", 0, 80), ("blood", 0, 80), ("Lung", -1350, 150), ("-600/1500", -1350, 150), ("-20..180", -20, 180)],
+    [
+        ("brain", 0, 80),
+        ("40/80", 0, 80),
+        ("0..80", 0, 80),
+        ("blood", 0, 80),
+        ("Lung", -1350, 150),
+        ("-600/1500", -1350, 150),
+        ("-20..180", -20, 180),
+    ],
 )
 def test_window_by_name_level_width_or_range(text: str, lo: float, hi: float) -> None:
     assert parse_window(text) == Window(lo, hi)

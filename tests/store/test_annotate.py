@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from dicom_files import write_series
+from PIL import Image
+
+from scanbank.store import Bank
+from scanbank.store.annotate import AnnotateOptions, AnnotateReport, annotate
+from scanbank.store.csv_table import TableOptions, read_table
+from scanbank.store.ingest import ingest
+
+
+def write_images(folder: Path, *names: str) -> None:
+    for i, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, (8, 9), dtype=np.uint8)).save(path)
+
+
+def table(
+    bank: Bank, path: Path, text: str, want: Literal["labels", "reports"] = "labels", options: AnnotateOptions | None = None, **columns: Any
+) -> AnnotateReport:
+    path.write_text(text)
+    return annotate(bank, path, read_table(path, TableOptions(**columns), want=want), options or AnnotateOptions())
+
+
+def rows(bank: Bank, query: str) -> list[dict[str, Any]]:
+    return bank.sql(query).to_pylist()
+
+
+@pytest.fixture
+def chest(bank: Bank, tmp_path: Path) -> Bank:
+    """Two patients: p1 with one study of two series, p2 with one of one."""
+    write_series(tmp_path / "scans" / "a", n=3, patient_id="p1", study_uid="1.1", series_uid="1.1.1", AccessionNumber="A1")
+    write_series(tmp_path / "scans" / "b", n=2, patient_id="p1", study_uid="1.1", series_uid="1.1.2", AccessionNumber="A1", seed=1)
+    write_series(tmp_path / "scans" / "c", n=4, patient_id="p2", study_uid="1.2", series_uid="1.2.1", AccessionNumber="A2", seed=2)
+    ingest(bank, [tmp_path / "scans"])
+    return bank
+
+
+@pytest.mark.parametrize(
+    ("header", "key", "level", "volumes"),
+    [("patient_id", "p1", "patient", 2), ("study_uid", "1.1", "study", 2), ("accession", "A1", "study", 2), ("series_uid", "1.1.2", "series", 1)],
+)
+def test_original_ids_work_as_keys(chest: Bank, tmp_path: Path, header: str, key: str, level: str, volumes: int) -> None:
+    report = table(chest, tmp_path / "l.csv", f"{header},nodule\n{key},1\n")
+    assert (report.matched, report.labels, report.unmatched) == (1, 1, ())
+    found = rows(chest, "SELECT * FROM labels JOIN volumes ON item = volume")
+    assert len(found) == volumes
+    assert {(r["finding"], r["value"], r["level"]) for r in found} == {("nodule", 1.0, level)}
+    assert key not in str(rows(chest, "FROM latest_labels"))
+
+
+def test_path_and_slice_number(bank: Bank, tmp_path: Path) -> None:
+    write_images(tmp_path / "stacks", "pa/001.png", "pa/002.png", "pa/004.png", "pb/001.png")
+    ingest(bank, [tmp_path / "stacks"], images="stack")
+    report = table(bank, tmp_path / "stacks" / "l.csv", "patient_id,slice_number,bleed\npa,4,1\npa,3,0\npx,1,0\n")
+    assert [line for line, _ in report.unmatched] == [3, 4]
+    assert rows(bank, 'SELECT s."index", s.number, l.value FROM labels l JOIN slices s ON item = slice') == [{"index": 2, "number": 4, "value": 1.0}]
+    table(bank, tmp_path / "stacks" / "m.csv", "path,bleed\npa/002.png,0\npb,1\n")
+    assert rows(bank, "SELECT level, value FROM labels WHERE level = 'volume'") == [{"level": "volume", "value": 1.0}]
+    assert len(rows(bank, "SELECT * FROM labels WHERE level = 'slice'")) == 2
+
+
+def test_unmatched_rows_are_reported_by_line_and_heal(chest: Bank, tmp_path: Path) -> None:
+    report = table(chest, tmp_path / "l.csv", "patient_id,nodule\np1,1\nJane Doe,0\n")
+    assert report.unmatched == ((3, "no patient has its patient_id"),)
+    (failure,) = rows(chest, "SELECT stage, reason FROM failures")
+    assert failure == {"stage": "match", "reason": "line 3 of the table: no patient has its patient_id"}
+    table(chest, tmp_path / "l.csv", "patient_id,nodule\np1,1\np2,0\n")
+    assert rows(chest, "SELECT * FROM failures") == []
+
+
+def test_the_same_table_twice_changes_nothing_and_a_correction_supersedes(chest: Bank, tmp_path: Path) -> None:
+    text = "patient_id,nodule,sex,split\np1,1,F,train\np2,0,M,test\n"
+    assert table(chest, tmp_path / "l.csv", text, attributes=("sex",)).labels == 2
+    before = chest.snapshot.id
+    assert table(chest, tmp_path / "l.csv", text, attributes=("sex",)).labels == 0
+    assert chest.snapshot.id == before
+    assert table(chest, tmp_path / "l.csv", text.replace("p2,0", "p2,-1"), attributes=("sex",)).labels == 1
+    assert {r["status"] for r in rows(chest, "SELECT status FROM labels")} == {"present", "uncertain"}
+    assert {r["side"] for r in rows(chest, "SELECT side FROM splits")} == {"train", "test"}
+    assert len(rows(chest, "SELECT * FROM attributes WHERE name = 'sex' AND source = 'table'")) == 2
+
+
+def test_two_sources_stand_beside_each_other(chest: Bank, tmp_path: Path) -> None:
+    for source, value in (("R1", 1), ("R2", 0)):
+        table(chest, tmp_path / "l.csv", f"series_uid,nodule\n1.2.1,{value}\n", options=AnnotateOptions(source=source))
+    assert rows(chest, "SELECT source, value FROM labels ORDER BY source") == [{"source": "R1", "value": 1.0}, {"source": "R2", "value": 0.0}]
+
+
+def test_group_says_who_belongs_together(bank: Bank, tmp_path: Path) -> None:
+    write_images(tmp_path / "i", "a.png", "b.png", "c.png")
+    ingest(bank, [tmp_path / "i"], images="each")
+    assert rows(bank, "SELECT count(DISTINCT patient) AS n FROM volumes") == [{"n": 3}]
+    table(bank, tmp_path / "i" / "l.csv", "path,group,f\na.png,g1,0\nb.png,g1,1\nc.png,,1\n")
+    assert rows(bank, "SELECT count(DISTINCT patient) AS n FROM volumes") == [{"n": 2}]
+    assert rows(bank, "SELECT count(*) AS n FROM volumes v JOIN studies s USING (study) WHERE v.patient <> s.patient") == [{"n": 0}]
+    assert rows(bank, "SELECT value FROM labels JOIN volumes ON item = volume ORDER BY ordinal") == [{"value": v} for v in (0.0, 1.0, 1.0)]
+
+
+def test_patient_beside_a_path_is_a_key_from_then_on(bank: Bank, tmp_path: Path) -> None:
+    write_images(tmp_path / "i", "a.png", "b.png")
+    ingest(bank, [tmp_path / "i"], images="each")
+    table(bank, tmp_path / "i" / "l.csv", "path,patient_id,f\na.png,p7,0\nb.png,p7,1\n")
+    report = table(bank, tmp_path / "m.csv", "patient_id,old\np7,1\n")
+    assert report.unmatched == ()
+    assert len(rows(bank, "SELECT * FROM labels WHERE finding = 'old'")) == 2
+
+
+def test_classes_are_one_categorical_finding(bank: Bank, tmp_path: Path) -> None:
+    write_images(tmp_path / "i", "a.png", "b.png", "c.png")
+    ingest(bank, [tmp_path / "i"], images="each")
+    table(bank, tmp_path / "i" / "l.csv", "path,label\na.png,Hand\nb.png,CXR\nc.png,Hand\n", classes=("label",))
+    query = "SELECT category, value FROM labels JOIN volumes ON item = volume WHERE finding = 'label' ORDER BY ordinal"
+    assert [(r["category"], r["value"]) for r in rows(bank, query)] == [("Hand", 1.0), ("CXR", 0.0), ("Hand", 1.0)]
+
+
+def test_reports_belong_to_studies_and_are_scrubbed(chest: Bank, tmp_path: Path) -> None:
+    text = 'accession,findings,impression\nA1,"Seen by Dr. Miller on 12.03.2021. No nodule.",Normal.\nA2,,Effusion.\n'
+    report = table(chest, tmp_path / "r.csv", text, "reports")
+    assert (report.matched, report.snippets) == (2, 3)
+    found = rows(chest, "SELECT section, text, patient, ordinal FROM snippets JOIN studies USING (study, patient) ORDER BY ordinal")
+    assert [r["section"] for r in found] == ["findings", "impression", "impression"]
+    assert "Miller" not in found[0]["text"]
+    assert "2021" not in found[0]["text"]
+    assert "No nodule." in found[0]["text"]
+    assert len({r["ordinal"] for r in found} | set(np.concatenate([[r["ordinal"]] for r in rows(chest, "SELECT ordinal FROM slices")]))) == 3 + 9
+    again = table(chest, tmp_path / "r.csv", text.replace("Effusion", "No effusion"), "reports")
+    assert again.snippets == 1
+    assert rows(chest, "SELECT count(*) AS n FROM snippets") == [{"n": 3}]
+
+
+def test_text_is_kept_when_asked(chest: Bank, tmp_path: Path) -> None:
+    table(chest, tmp_path / "r.csv", "accession,report\nA1,Dr. Miller saw it.\n", "reports", AnnotateOptions(keep_text=True))
+    assert rows(chest, "SELECT text FROM snippets") == [{"text": "Dr. Miller saw it."}]
+
+
+def test_reports_without_scans_make_studies_only_when_asked(bank: Bank, tmp_path: Path) -> None:
+    text = "accession,report,nodule\nA1,Nodule.,1\nA2,Clear.,0\n"
+    assert len(table(bank, tmp_path / "r.csv", text, "reports").unmatched) == 2
+    report = table(bank, tmp_path / "r.csv", text, "reports", AnnotateOptions(create_studies=True))
+    assert (report.matched, report.labels, report.snippets) == (2, 2, 2)
+    assert rows(bank, "SELECT count(*) AS n FROM studies") == [{"n": 2}]
+    assert rows(bank, "SELECT * FROM failures") == []
+    again = table(bank, tmp_path / "r.csv", text, "reports", AnnotateOptions(create_studies=True))
+    assert (again.labels, again.snippets) == (0, 0)
+    assert table(bank, tmp_path / "l.csv", "accession,mass\nA2,1\n").unmatched == ()
+
+
+def test_a_report_of_a_patient_with_two_studies_is_ambiguous(chest: Bank, tmp_path: Path) -> None:
+    write_series(tmp_path / "more", n=2, patient_id="p1", study_uid="1.9", series_uid="1.9.1", seed=5)
+    ingest(chest, [tmp_path / "more"])
+    report = table(chest, tmp_path / "r.csv", "patient_id,report\np1,Text.\np2,Text.\n", "reports")
+    assert report.unmatched == ((2, "its key names 2 studies, and a report belongs to one"),)
+
+
+def test_every_shared_table_is_read_whole(bank: Bank, shared_data: Path) -> None:
+    for name, findings in (("head_ct", 50), ("covid_ct", 40), ("brain_mri", 222)):
+        ingest(bank, [shared_data / name], images="each")
+        path = shared_data / name / "labels.csv"
+        report = annotate(bank, path, read_table(path, TableOptions(), want="labels"), AnnotateOptions())
+        assert (report.matched, report.labels, report.unmatched) == (findings, findings, ())
