@@ -98,7 +98,7 @@ def _decodes(path: Path, encoding: str) -> bool:
 def _first_record(path: Path, encoding: str, known: Collection[str], columns: int) -> tuple[list[str], str]:
     best: tuple[tuple[int, int], list[str], str] | None = None
     problem: TableError | None = None
-    for delimiter in DELIMITERS:
+    for delimiter in DELIMITERS[:1] if columns == 1 else DELIMITERS:  # one column has no delimiter to tell by
         with path.open(encoding=encoding, newline="") as file:
             try:
                 cells = next((c for _, c in _rows(csv.reader(file, delimiter=delimiter, strict=True), path.name)), None)

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..errors import UsageError
 from ..progress import Progress
 from ..scan import Found, Rejected, ScanHeader
 from ..windows import Window
 from .files import find
+from .spread import spread
 
-if TYPE_CHECKING:
-    from .dicom_headers import DicomHeader
-
-_POOL_FROM = 400
-"""Files from which on a pool of processes is worth its start."""
-_CHUNK = 32
+_HELPERS_FROM = 2000
+"""Files from which on helper processes are worth their start: these take about as long to read as a helper to import."""
 
 
 @dataclass(frozen=True)
@@ -79,31 +73,18 @@ def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Pr
 
 
 def _dicom(paths: Sequence[Path], workers: int, progress: Progress) -> Found:
-    from .dicom_headers import read_header
+    from .dicom_headers import DicomHeader, read_header
     from .dicom_series import group
 
     progress.start("reading headers", len(paths))
-    headers: list[DicomHeader] = []
-    rejected: list[Rejected] = []
-    with _mapping(workers if len(paths) >= _POOL_FROM else 1) as mapping:
-        for header in mapping(read_header, paths):
-            progress.advance()
-            if isinstance(header, Rejected):
-                rejected.append(header)
-            else:
-                headers.append(header)
-    found = group(headers)
-    return Found(found.scans, (*_merged(rejected), *found.rejected), found.ignored)
-
-
-@contextmanager
-def _mapping(workers: int) -> Iterator[type[map] | object]:
-    if workers <= 1:
-        yield map
-        return
-    # Spawned, not forked: the bank's storage runs threads, which a fork would copy in mid-step.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield lambda function, items: pool.map(function, items, chunksize=_CHUNK)
+    read: dict[int, list[DicomHeader | Rejected]] = {}
+    for at, chunk in spread(read_header, paths, workers if len(paths) >= _HELPERS_FROM else 1):
+        read[at] = chunk
+        progress.advance(len(chunk))
+    every = [header for at in sorted(read) for header in read[at]]
+    found = group([header for header in every if not isinstance(header, Rejected)])
+    rejected = _merged(header for header in every if isinstance(header, Rejected))
+    return Found(found.scans, (*rejected, *found.rejected), found.ignored)
 
 
 def _merged(rejected: Iterable[Rejected]) -> Iterator[Rejected]:

@@ -12,7 +12,10 @@ def test_text_without_headings_is_one_report():
 
 
 def test_english_report_on_lines():
-    text = "CT CHEST\n\nINDICATION: Cough.\nComparison: None.\nTECHNIQUE:\n1 mm slices.\nFINDINGS:\nLungs clear.\nHeart normal.\n\nImpression\n1. Normal."
+    text = (
+        "CT CHEST\n\nINDICATION: Cough.\nComparison: None.\nTECHNIQUE:\n1 mm slices.\n"
+        "FINDINGS:\nLungs clear.\nHeart normal.\n\nImpression\n1. Normal."
+    )
     assert sections(text) == [
         ("report", "CT CHEST"),
         ("history", "Cough."),
