@@ -102,7 +102,7 @@ class _Run:
         self.have = present(bank, keys)
         self.buffer = FeatureBuffer(bank, keys, self.have, f"embed: {', '.join(key.name for key in keys)}")
         self.report = EmbedReport(sets={key.name: 0 for key in keys})
-        self.reusable = Reusable(bank, keys, self.have)
+        self.reusable = Reusable(bank, self.have)
         failures = bank.sql("SELECT stage, source FROM failures WHERE stage IN ('decode', 'embed')").to_pylist()
         self.failed_before = {(row["stage"], row["source"]) for row in failures}
 
@@ -140,18 +140,13 @@ class _Run:
 
     def _decode(self, work: Work) -> Volume | ScanbankError:
         try:
-            located = self.bank.local_map.locate(work.volume)
-            if located is None:
-                return ReadError("this machine does not know where its files are; ingest the folder here, or bring the local map along")
-            volume = load_volume(located, accept_changed=self.accept_changed)
-            _check_voxels(volume, work)
+            return decode(self.bank, work, accept_changed=self.accept_changed)
         except ScanbankError as error:
             return error
         except MemoryError:
             return ReadError("not enough memory to decode it")
         except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes, and must cost this scan only
             return ReadError(f"decoding ended with {type(error).__name__}")
-        return volume
 
     def _one(self, work: Work, decoded: Volume | ScanbankError) -> None:
         if not isinstance(decoded, Volume):
@@ -224,6 +219,21 @@ class _Run:
     def _clear(self, stage: str, source: str) -> None:
         if (stage, source) in self.failed_before:
             self.buffer.add_row("failures", {"stage": stage, "source": source, "reason": "", "files": 1, "noticed": datetime.now(UTC)})
+
+
+def decode(bank: Bank, work: Work, *, accept_changed: bool = False) -> Volume:
+    """A volume of the bank, from its files on this machine.
+
+    Raises:
+        SourceChangedError: a file has another size or time than at ingest.
+        ReadError: it cannot be read, is not what was ingested, or holds voxels that no encoder should see.
+    """
+    located = bank.local_map.locate(work.volume)
+    if located is None:
+        raise ReadError("this machine does not know where its files are; ingest the folder here, or bring the local map along")
+    volume = load_volume(located, accept_changed=accept_changed)
+    _check_voxels(volume, work)
+    return volume
 
 
 def _check_voxels(volume: Volume, work: Work) -> None:

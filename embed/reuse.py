@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -21,10 +21,11 @@ _REUSE_BYTES = 64 * 2**20
 class Reusable:
     """Vectors by content digest, from this run or from the bank."""
 
-    def __init__(self, bank: Bank, keys: Sequence[FeatureKey], have: Mapping[str, Present]) -> None:
+    def __init__(self, bank: Bank, have: Mapping[str, Present]) -> None:
         self._sets = {s.digest: s for s in bank.feature_sets}
         self._have = have
-        query = "SELECT c.content, v.volume, v.ordinal, v.slices, v.slice_ordinal FROM contents c JOIN volumes v USING (volume) ORDER BY v.ordinal"
+        query = """SELECT c.content, v.volume, v.ordinal, v.slices, v.slice_ordinal
+            FROM contents c JOIN volumes v USING (volume) ORDER BY v.ordinal"""
         rows = bank.sql(query).to_pylist()
         self._known = {row["volume"]: row["content"] for row in rows}
         self._embedded: dict[str, list[Work]] = {}

@@ -173,7 +173,12 @@ def _slice(index: int, size: int, pixels: bytes) -> Dataset:
     data.RequestAttributesSequence = [Dataset()]
     data.RequestAttributesSequence[0].ScheduledProcedureStepDescription = "CT CHEST W CONTRAST"
     data.RequestAttributesSequence[0].ScheduledProtocolCodeSequence = [_code("CTC", "CT chest")]
-    for group, vrs in ((0x0019, "DS LO SL IS DS DS SL CS"), (0x0021, "DS IS FL OB LO IS"), (0x0029, "CS LO OB CS LO OB"), (0x0051, "LO SH LO LO")):
+    for group, vrs in (
+        (0x0019, "DS LO SL IS DS DS SL CS"),
+        (0x0021, "DS IS FL OB LO IS"),
+        (0x0029, "CS LO OB CS LO OB"),
+        (0x0051, "LO SH LO LO"),
+    ):
         block = data.private_block(group, f"SYNTHETIC CT HEADER {group:02X}", create=True)
         for offset, vr in enumerate(vrs.split()):
             block.add_new(0x10 + offset, vr, _PRIVATE[vr])

@@ -14,7 +14,7 @@ from .output import complain
 class _Group(TyperGroup):
     """Prints an error of ours as one line and ends with its exit code: 1 failed, 2 misused."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

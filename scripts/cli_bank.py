@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..store import Bank
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How a query's answer is printed."""
 
     table = "table"
@@ -108,12 +108,16 @@ def sql(
         from ..store.repository import told
 
         with told(f"writing {output}"):
-            write_atomic(output, lambda aside: aside.write_bytes(_encode(answer, format)) and None)
+            write_atomic(output, lambda aside: _write(aside, _encode(answer, format)))
     elif format is Format.table:
         print_table(answer.column_names, [list(row.values()) for row in answer.to_pylist()])
         complain(f"{answer.num_rows} rows")
     else:
         sys.stdout.buffer.write(_encode(answer, format))
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def _encode(answer: pa.Table, format: Format) -> bytes:

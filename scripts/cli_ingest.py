@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TABLES = "Tables"
 
 
-class ImageMode(str, Enum):
+class ImageMode(StrEnum):
     """How PNG and JPEG files are meant."""
 
     stack = "stack"
@@ -134,12 +134,13 @@ def _renames(given: list[str] | None) -> dict[str, str]:
 
 
 def _read_tables(labels: list[Path], reports: list[Path], options: TableOptions) -> list[tuple[Path, ParsedTable]]:
-    from ..store.csv_table import read_table
+    from ..store.csv_table import read_tables
 
-    tables = {path.resolve(): (path, read_table(path, options, want="reports")) for path in reports}
+    wanted: dict[Path, tuple[Path, Literal["labels", "reports"]]] = {path.resolve(): (path, "reports") for path in reports}
     for path in labels:
-        tables.setdefault(path.resolve(), (path, read_table(path, options, want="labels")))
-    return list(tables.values())
+        wanted.setdefault(path.resolve(), (path, "labels"))
+    tables = read_tables(list(wanted.values()), options)
+    return [(path, table) for (path, _), table in zip(wanted.values(), tables, strict=True)]
 
 
 def _tell_scans(report: IngestReport) -> None:

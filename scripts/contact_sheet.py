@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
 from scanbank.store.errors import ReadError, ScanbankError
 from scanbank.store.local_map import Located
 from scanbank.store.progress import Silent

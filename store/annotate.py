@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .commit import Commit
-from .csv_types import ParsedTable, TableRow
+from .csv_types import KeyKind, ParsedTable, TableRow
 from .items import Rows
 from .key import SecretKey
 from .matching import Catalog, NoMatch, Target
@@ -69,7 +69,7 @@ class _Job:
     def __init__(self, bank: Bank, table: ParsedTable, options: AnnotateOptions) -> None:
         self.bank = bank
         self.table = table
-        self.kind = table.key_kind
+        self.kind: KeyKind = table.key_kind
         self.options = options
         self.key: SecretKey = bank.key
         self.catalog = Catalog(bank)
@@ -206,7 +206,7 @@ class _Job:
             if not row.report:
                 continue
             (study,) = self._studies(targets)
-            known = [name for name in row.ids.values() if name] + ([row.key] if isinstance(row.key, str) else [])
+            known = [*row.ids.values(), *_names(row.key)]
             for section, position, raw in _parts(row):
                 text = raw if self.options.keep_text else scrub(raw, known)
                 snippet = self.key.pseudonym("snippet", study, section, str(position), text)
@@ -218,6 +218,11 @@ class _Job:
         first = commit.reserve(len(new)) if new else 0
         self.rows["snippets"] = [row | {"ordinal": first + i} for i, row in enumerate(new)]
         self.snippets = len(new)
+
+
+def _names(key: str | Path | tuple[str, int]) -> list[str]:
+    """What a key holds that a report should not repeat."""
+    return [key] if isinstance(key, str) and key else [key[0]] if isinstance(key, tuple) else []
 
 
 def _parts(row: TableRow) -> Iterator[tuple[str, int, str]]:

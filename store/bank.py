@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .local_map import LocalMap
+    from .sql import Queries
 
 FORMAT = 1
 """The version of the bank's layout that this code writes."""
@@ -133,6 +134,7 @@ class Bank:
     def refresh(self) -> None:
         """See the newest commit from now on (a bank opened `at` a snapshot stays there)."""
         self.__dict__.pop("snapshot", None)
+        self.__dict__.pop("_queries", None)
 
     @cached_property
     def key(self) -> SecretKey:
@@ -158,9 +160,13 @@ class Bank:
 
     def sql(self, query: str) -> pa.Table:
         """The answer to one SELECT over the bank's views. Raises QueryError."""
-        from .sql import run
+        return self._queries.run(query)
 
-        return run(self.snapshot, query)
+    @cached_property
+    def _queries(self) -> Queries:
+        from .sql import Queries
+
+        return Queries(self.snapshot)
 
     @property
     def feature_sets(self) -> list[FeatureSet]:

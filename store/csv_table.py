@@ -8,6 +8,7 @@ or named by an option. Nothing here touches a bank.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +17,9 @@ from .csv_duplicates import without_duplicates
 from .csv_records import open_records
 from .csv_rows import RowReader
 from .csv_types import KeyKind, LabelCell, ParsedTable, Section, Split, Status, TableOptions, TableRow
-from .errors import TableError
+from .errors import TableError, UnknownNameError
 
-__all__ = ["KeyKind", "LabelCell", "ParsedTable", "Section", "Split", "Status", "TableOptions", "TableRow", "read_table"]
+__all__ = ["KeyKind", "LabelCell", "ParsedTable", "Section", "Split", "Status", "TableOptions", "TableRow", "read_table", "read_tables"]
 
 
 def read_table(path: Path, options: TableOptions, *, want: Literal["labels", "reports"]) -> ParsedTable:
@@ -56,6 +57,41 @@ def read_table(path: Path, options: TableOptions, *, want: Literal["labels", "re
         has_split=columns.split is not None,
         encoding=records.encoding,
     )
+
+
+def read_tables(tables: Sequence[tuple[Path, Literal["labels", "reports"]]], options: TableOptions) -> list[ParsedTable]:
+    """As `read_table` for several tables under one set of options: a column that an option names need be in one of them only.
+
+    Raises:
+        UnknownNameError: an option names a column that none of the tables has.
+        TableError: as in `read_table`, or `options.columns` is given for more than one table.
+    """
+    if len(tables) < 2:
+        return [read_table(path, options, want=want) for path, want in tables]
+    if options.columns:
+        raise TableError("--columns names the columns of one table without a header line; ingest the tables one at a time")
+    headers = {path: _header(path) for path, _ in tables}
+    everything = frozenset().union(*headers.values())
+    restricted = {path: _restricted(options, header) for path, header in headers.items()}
+    for name in (*options.rename, *options.findings, *options.classes, *options.attributes, *options.ignore):
+        if name not in everything and name not in options.rename.values():
+            raise UnknownNameError("column", name, everything)
+    return [read_table(path, restricted[path], want=want) for path, want in tables]
+
+
+def _header(path: Path) -> frozenset[str]:
+    with open_records(path, RESERVED) as records:
+        return frozenset(records.header)
+
+
+def _restricted(options: TableOptions, header: frozenset[str]) -> TableOptions:
+    """The options that speak of columns in this header. Options go by the names after renaming."""
+    rename = {theirs: ours for theirs, ours in options.rename.items() if theirs in header}
+    names = header - set(rename) | set(rename.values())
+    kept = {
+        field: tuple(name for name in getattr(options, field) if name in names) for field in ("findings", "classes", "attributes", "ignore")
+    }
+    return TableOptions(rename=rename, **kept)
 
 
 def _check_wanted(columns: Columns, want: str, table: str) -> None:

@@ -16,7 +16,7 @@ from .scan import Source, SourceKind
 from .windows import Window
 
 _LAYOUT = """
-CREATE TABLE IF NOT EXISTS volumes (volume TEXT PRIMARY KEY, kind TEXT NOT NULL, lo REAL, hi REAL, group_name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS volumes (volume TEXT PRIMARY KEY, kind TEXT NOT NULL, lo REAL, hi REAL, name_digest TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (
     volume TEXT NOT NULL, position INTEGER NOT NULL, path TEXT NOT NULL, frame INTEGER NOT NULL, size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, PRIMARY KEY (volume, position)) WITHOUT ROWID;
@@ -120,7 +120,8 @@ class LocalMap:
 
     def copies(self, name_digest: str) -> list[tuple[str, Path]]:
         """(volume, first path) of the volumes that carry the same name, such as byte-identical files."""
-        query = "SELECT v.volume, f.path FROM volumes v JOIN files f ON f.volume = v.volume AND f.position = 0 WHERE v.group_name = ? ORDER BY 1"
+        query = """SELECT v.volume, f.path FROM volumes v JOIN files f ON f.volume = v.volume AND f.position = 0
+            WHERE v.name_digest = ? ORDER BY 1"""
         with self._told() as db:
             return [(volume, Path(path)) for volume, path in db.execute(query, (name_digest,)).fetchall()]
 

@@ -65,7 +65,8 @@ class Catalog:
     @cached_property
     def _numbers(self) -> dict[tuple[str, int], list[str]]:
         """(patient, number of the slice) to slices, of primary volumes."""
-        query = """SELECT v.patient, s.number, s.slice FROM slices s JOIN volumes v USING (volume) WHERE v.is_primary AND s.number IS NOT NULL"""
+        query = """SELECT v.patient, s.number, s.slice FROM slices s JOIN volumes v USING (volume)
+            WHERE v.is_primary AND s.number IS NOT NULL"""
         found: dict[tuple[str, int], list[str]] = defaultdict(list)
         for row in self._bank.sql(query).to_pylist():
             found[row["patient"], row["number"]].append(row["slice"])

@@ -47,7 +47,7 @@ class EncoderSpec:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> EncoderSpec:
         """The inverse of `to_dict`, also after JSON made lists of the tuples."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        return cls(**_tuples(data))
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ class ViewSpec:
         known = {f.name for f in fields(cls)}
         if extra := set(data) - known:
             raise UsageError(f"view has fields {sorted(extra)} that this version does not know; upgrade scanbank to read it")
-        plain = {k: tuple(v) if isinstance(v, list | tuple) else v for k, v in data.items()}
-        plain["windows"] = tuple(Window(**w) for w in data.get("windows", ()))
-        return cls(**plain)
+        return cls(**_tuples(data) | {"windows": tuple(Window(**w) for w in data.get("windows", ()))})
 
 
 @dataclass(frozen=True)
@@ -129,3 +127,7 @@ class FeatureKey:
         """`encoder/view/kind[/layer]`, without a view for texts; pooling adds its own part when the set is read pooled."""
         view = "" if self.kind in ("text", "prompt") else self.view.label
         return "/".join(part for part in (self.encoder.name, view, self.kind, self.layer) if part)
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -16,6 +17,13 @@ from .specs import FeatureKey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FEATURE_SETS = (
+    *((name, pa.string()) for name in ("name", "encoder", "version", "window", "kind", "layer")),
+    ("items", pa.int64()),
+    ("dim", pa.int64()),
+    *((name, pa.string()) for name in ("dtype", "digest", "weights", "view")),
+    ("declared", pa.bool_()),
+)
 # Names of ours that SQL keeps for itself.
 _RESERVED = ("window", "references")
 _HISTORY = "history_{}"
@@ -56,9 +64,8 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     for name, table in TABLES.items():
         con.register(_HISTORY.format(name), snapshot.table(name))
         key = ", ".join(f'"{column}"' for column in table.key)
-        con.execute(
-            f'CREATE VIEW "latest_{name}" AS SELECT * FROM "{_HISTORY.format(name)}" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {SEQ} DESC) = 1'
-        )
+        latest = f"row_number() OVER (PARTITION BY {key} ORDER BY {SEQ} DESC) = 1"
+        con.execute(f'CREATE VIEW "latest_{name}" AS SELECT * FROM "{_HISTORY.format(name)}" QUALIFY {latest}')
         con.execute(f'CREATE VIEW "{name}" AS ' + _VIEWS.get(name, f'SELECT * EXCLUDE ({SEQ}) FROM "latest_{name}"'))
     con.register("feature_sets", feature_set_table(snapshot))
     con.execute("SET enable_external_access = false")
@@ -66,13 +73,35 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def run(snapshot: Snapshot, query: str, parameters: Sequence[Any] | None = None) -> pa.Table:
-    """The answer to one SELECT statement as an Arrow table.
+class Queries:
+    """SQL over one snapshot. The connection is made at the first query and kept: its views cost more than most answers.
 
-    Raises:
-        QueryError: it is not one SELECT, or DuckDB refuses it.
+    Threads may share it; they wait for one another.
     """
-    con = connect(snapshot)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._lock = Lock()
+        self._con: duckdb.DuckDBPyConnection | None = None
+
+    def run(self, query: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+        """The answer to one SELECT statement as an Arrow table.
+
+        Raises:
+            QueryError: it is not one SELECT, or DuckDB refuses it.
+        """
+        with self._lock:
+            if self._con is None:
+                self._con = connect(self._snapshot)
+            try:
+                return _select(self._con, query, parameters)
+            except BaseException:  # whatever state an error or Ctrl-C left, the next query does not meet it
+                self._con.close()
+                self._con = None
+                raise
+
+
+def _select(con: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | None) -> pa.Table:
     try:
         statements = con.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -85,18 +114,12 @@ def run(snapshot: Snapshot, query: str, parameters: Sequence[Any] | None = None)
         if isinstance(error, duckdb.ParserException) and (word := next((w for w in _RESERVED if w in query.lower()), None)):
             text += f' ({word} is a word of SQL: write it as "{word}", in double quotes)'
         raise QueryError(text) from error
-    finally:
-        con.close()
 
 
 def feature_set_table(snapshot: Snapshot) -> pa.Table:
     """The table `feature_sets`, one row for each set."""
     rows = [_describe(s.key) | {"items": s.rows, "dim": s.dim, "dtype": s.dtype, "declared": s.declared} for s in snapshot.feature_sets]
-    texts = ["name", "encoder", "version", "window", "kind", "layer", "digest", "weights", "view"]
-    schema = pa.schema(
-        [*((t, pa.string()) for t in texts[:5]), ("items", pa.int64()), ("dim", pa.int64()), ("dtype", pa.string())]
-        + [*((t, pa.string()) for t in texts[5:]), ("declared", pa.bool_())]
-    )
+    schema = pa.schema(_FEATURE_SETS)
     return pa.Table.from_pylist(rows, schema=schema)
 
 

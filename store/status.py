@@ -15,8 +15,8 @@ def overview(bank: Bank) -> dict[str, Any]:
     counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in _ITEMS if name != "patients")
     # A patient whose scans a table gave to another is none any more.
     items = bank.sql(f"SELECT (SELECT count(DISTINCT patient) FROM studies s) AS patients, {counts}").to_pylist()[0]
-    labels = """SELECT finding, source, level, count(*) FILTER (status = 'present') AS present, count(*) FILTER (status = 'absent') AS absent,
-        count(*) FILTER (status NOT IN ('present', 'absent')) AS other FROM labels GROUP BY ALL ORDER BY ALL"""
+    labels = """SELECT finding, source, level,
+        count(*) FILTER (status = 'present') AS present, count(*) FILTER (status = 'absent') AS absent, count(*) FILTER (status NOT IN ('present', 'absent')) AS other FROM labels GROUP BY ALL ORDER BY ALL"""
     flags = bank.sql(
         "SELECT flag, count(*) AS n FROM (SELECT unnest(flags) AS flag FROM volumes) GROUP BY 1 ORDER BY n DESC, flag"
     ).to_pylist()

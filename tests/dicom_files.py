@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
+    UID,
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
@@ -39,7 +40,7 @@ def write_series(
     *,
     n: int = 5,
     shape: tuple[int, int] = (16, 12),
-    positions: Sequence[Sequence[float]] | None = None,
+    positions: Sequence[Sequence[float] | None] | None = None,
     orientation: Sequence[float] | None = AXIAL,
     step: float = 2.0,
     spacing: tuple[float, float] | None = (0.75, 0.5),
@@ -56,6 +57,7 @@ def write_series(
     prefix: str = "slice",
     number_from: int = 1,
     elements: Sequence[dict[str, Any]] | None = None,
+    encoder_options: dict[str, Any] | None = None,
     **extra_elements: Any,
 ) -> list[Path]:
     """Write one file per slice and return the paths, in the order of `positions`.
@@ -82,6 +84,7 @@ def write_series(
         prefix: of the file names.
         number_from: InstanceNumber of the first.
         elements: keyword to value, one dict per slice.
+        encoder_options: for lossy transfer syntaxes, such as `j2k_cr=[4]` or `jls_error=3`.
         extra_elements: keyword to value for every slice; None deletes the element.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +101,8 @@ def write_series(
         data.StudyInstanceUID, data.SeriesInstanceUID = study, series
         data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         data.InstanceNumber = number_from + k
-        data.ImagePositionPatient = None if places[k] is None else [f"{x:.6f}" for x in places[k]]
+        place = places[k]
+        data.ImagePositionPatient = None if place is None else [f"{x:.6f}" for x in place]
         data.ImageOrientationPatient = None if orientation is None else [f"{c:.9f}" for c in orientation]
         data.PixelSpacing = None if spacing is None else list(spacing)
         data.SliceThickness = 99  # wrong on purpose: nothing may use it
@@ -108,7 +112,7 @@ def write_series(
         for name in [element.keyword for element in data if element.value is None or element.value == ""]:
             delattr(data, name)
         path = folder / f"{prefix}{k:03d}.dcm"
-        save(data, path, transfer_syntax)
+        save(data, path, transfer_syntax, **(encoder_options or {}))
         paths.append(path)
     return paths
 
@@ -169,15 +173,15 @@ def default_positions(n: int, orientation: Sequence[float] = AXIAL, step: float 
     return [tuple(np.array([-50.0, -60.0, 100.0]) + k * step * normal) for k in range(n)]
 
 
-def save(data: Dataset, path: Path, transfer_syntax: str) -> None:
+def save(data: Dataset, path: Path, transfer_syntax: str, **encoder_options: Any) -> None:
     """Write a data set as a file in a transfer syntax, compressed where it is one that compresses (JPEG 2000: from 32 x 32 on)."""
     data.file_meta = FileMetaDataset()
     data.file_meta.MediaStorageSOPClassUID, data.file_meta.MediaStorageSOPInstanceUID = data.SOPClassUID, data.SOPInstanceUID
-    data.file_meta.TransferSyntaxUID = transfer_syntax if transfer_syntax in _NATIVE else ExplicitVRLittleEndian
+    data.file_meta.TransferSyntaxUID = UID(transfer_syntax) if transfer_syntax in _NATIVE else ExplicitVRLittleEndian
     if transfer_syntax == ExplicitVRBigEndian:
         data.PixelData = np.frombuffer(data.PixelData, f"u{data.BitsAllocated // 8}").byteswap().tobytes()
     if transfer_syntax not in _NATIVE:
-        data.compress(transfer_syntax, generate_instance_uid=False)
+        data.compress(transfer_syntax, generate_instance_uid=False, **encoder_options)
     dcmwrite(path, data, enforce_file_format=True)
 
 

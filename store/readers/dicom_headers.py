@@ -19,6 +19,9 @@ from .dicom_values import BadValueError, Values
 MAX_VOXELS = 2**31
 """Of one file: rows x columns x frames beyond this are taken for a lie of the header."""
 
+_FAR = 1e6
+"""mm, or HU: nothing in a header of CT is larger."""
+
 _SOP_CLASS, _SOP_UID = 0x00080016, 0x00080018
 _META_SOP_CLASS, _META_SOP_UID = 0x00020002, 0x00020003
 _IMAGE_TYPE, _ACCESSION, _MODALITY = 0x00080008, 0x00080050, 0x00080060
@@ -187,8 +190,10 @@ def _check_pixels(elements: Elements, size: int, rows: int, columns: int, count:
 
 
 def _check_geometry(frame: Frame) -> None:
-    if not (math.isfinite(frame.slope) and math.isfinite(frame.intercept)) or frame.slope == 0:
-        raise BadValueError("RescaleSlope is 0, or slope or intercept is not finite")
+    if not (0 < abs(frame.slope) <= _FAR and abs(frame.intercept) <= _FAR):
+        raise BadValueError("RescaleSlope is 0, or slope or intercept is beyond all measure")
+    if max(map(abs, (*(frame.position or ()), *(frame.spacing or ()), frame.location or 0.0))) > _FAR:
+        raise BadValueError("a position or pixel spacing is beyond all measure")
     if frame.orientation is None:
         return
     (a, b, c), (d, e, f) = frame.orientation[:3], frame.orientation[3:]

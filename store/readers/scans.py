@@ -16,7 +16,7 @@ from ..windows import Window
 from .files import find
 from .spread import spread
 
-_HELPERS_FROM = 2000
+HELPERS_FROM = 2000
 """Files from which on helper processes are worth their start: these take about as long to read as a helper to import."""
 
 
@@ -78,7 +78,7 @@ def _dicom(paths: Sequence[Path], workers: int, progress: Progress) -> Found:
 
     progress.start("reading headers", len(paths))
     read: dict[int, list[DicomHeader | Rejected]] = {}
-    for at, chunk in spread(read_header, paths, workers if len(paths) >= _HELPERS_FROM else 1):
+    for at, chunk in spread(read_header, paths, workers if len(paths) >= HELPERS_FROM else 1):
         read[at] = chunk
         progress.advance(len(chunk))
     every = [header for at in sorted(read) for header in read[at]]

@@ -42,7 +42,8 @@ def spread(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iter
         while chunks or given:
             try:
                 while chunks and len(given) < room:
-                    given[pool.submit(_each, function, chunks[-1][1])] = chunks.pop()
+                    future = pool.submit(_each, function, chunks[-1][1])
+                    given[future] = chunks.pop()  # after it was taken: a pool that broke takes nothing
             except BrokenExecutor:
                 room = 0
             for future in [future for future in given if future.done()]:

@@ -9,12 +9,13 @@ import pytest
 import timm
 import torch
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from torchvision.transforms import Normalize
+
 from scanbank.embed.encoder import Encoded, Encoder, Side
 from scanbank.embed.registry import open_encoder
 from scanbank.store.errors import EncoderError
 from scanbank.store.specs import EncoderSpec, ViewSpec
 from scanbank.store.windows import parse_windows
-from torchvision.transforms import Normalize
 
 TINY_CLIP = {
     "embed_dim": 24,

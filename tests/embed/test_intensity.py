@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from scanbank.embed.encoders.intensity import IntensityEncoder, slice_features
 from scipy import stats
+
+from scanbank.embed.encoders.intensity import IntensityEncoder, slice_features
 
 
 def whole_steps(shape, seed=0) -> np.ndarray:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -12,9 +13,9 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from dicom_files import write_series
 from PIL import Image
 
+from dicom_files import write_series
 from scanbank.embed import open_encoder
 from scanbank.embed.encoder import Encoded, Encoder
 from scanbank.embed.pipeline import embed
@@ -127,10 +128,9 @@ def test_bad_scans_cost_themselves_only_and_heal(bank: Bank, tmp_path: Path) -> 
     assert any("NaN" in reason for reason in reasons)
     assert any("same value, 7" in reason for reason in reasons)
     assert any("--accept-changed" in reason for reason in reasons)
-    assert any("truncated" in reason or "bytes" in reason for reason in embed(bank, open_encoder("intensity"), [BRAIN], accept_changed=True).reasons)
+    accepted = embed(bank, open_encoder("intensity"), [BRAIN], accept_changed=True)
+    assert any("truncated" in reason or "bytes" in reason for reason in accepted.reasons)
     series[1].write_bytes(whole)
-    import os
-
     os.utime(series[1], ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert embed(bank, open_encoder("intensity"), [BRAIN]).volumes == 1
     assert bank.sql("SELECT * FROM failures").num_rows == 2
@@ -172,7 +172,9 @@ def test_commits_end_on_chunk_borders(bank: Bank, tmp_path: Path) -> None:
     rows = [e.metadata["rows"] for e in reversed(bank.log()) if e.message.startswith("embed")]
     assert rows == [CHUNK_ROWS, 1500 - CHUNK_ROWS]
     assert sorted(bank.features("intensity/brain/slice").items()) == [
-        i for r in bank.sql("SELECT slice_ordinal AS a, slices AS n FROM volumes ORDER BY 1").to_pylist() for i in range(r["a"], r["a"] + r["n"])
+        i
+        for r in bank.sql("SELECT slice_ordinal AS a, slices AS n FROM volumes ORDER BY 1").to_pylist()
+        for i in range(r["a"], r["a"] + r["n"])
     ]
 
 

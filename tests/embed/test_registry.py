@@ -15,6 +15,7 @@ import timm
 import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
+
 from scanbank.embed.registry import encoder_schemes, open_encoder
 from scanbank.embed.weights import offline, weights_digest
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError

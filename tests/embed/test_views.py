@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
+from scipy.interpolate import RegularGridInterpolator
+
 from scanbank.embed.views import check_view, slice_batches, slice_pixels, volume_batches, volume_voxels
 from scanbank.embed.windowing import apply_windows
 from scanbank.store.errors import ViewError
 from scanbank.store.scan import ScanHeader, SliceHeader, Volume
 from scanbank.store.specs import ViewSpec
 from scanbank.store.windows import Window, parse_window
-from scipy.interpolate import RegularGridInterpolator
 
 BRAIN, SUBDURAL, BONE, CTCLIP = (parse_window(name) for name in ("brain", "subdural", "bone", "ctclip"))
 WIDE = Window(-4000, 4000)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from dicom_files import write_series
 from typer.testing import CliRunner, Result
 
+from dicom_files import write_series
 from scanbank.scripts.cli import app
 from scanbank.store import Bank
 
@@ -92,6 +92,16 @@ def test_unmatched_rows_end_with_1_and_their_lines(full: Bank, tmp_path: Path) -
     done = run("ingest", full.path, "--labels", tmp_path / "l.csv")
     assert done.exit_code == 1
     assert "l.csv: lines 3-5, 7: no patient has its patient_id" in done.stderr
+
+
+def test_options_need_fit_one_table_of_several(full: Bank, tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("patient_id,kind,site\np0,a,x\np1,b,x\n")
+    (tmp_path / "r.csv").write_text("SeriesUID,text,note\n1.2.0,Nodule.,?\n")
+    tables = ("--labels", tmp_path / "l.csv", "--reports", tmp_path / "r.csv")
+    renames = ("--rename", "SeriesUID=series_uid", "--rename", "text=report", "--ignore", "note")
+    done = run("ingest", full.path, *tables, *renames, "--classes", "kind", "--attributes", "site")
+    assert done.exit_code == 0, done.output
+    fails(2, "did you mean 'kind'", "ingest", full.path, *tables, *renames, "--classes", "knd", "--attributes", "site")
 
 
 @pytest.mark.parametrize("format", ["csv", "json", "table", "parquet"])

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from dicom_files import write_series
 from PIL import Image
 
+from dicom_files import write_series
 from scanbank.store import Bank
 from scanbank.store.annotate import AnnotateOptions, AnnotateReport, annotate
 from scanbank.store.csv_table import TableOptions, read_table
@@ -44,7 +44,12 @@ def chest(bank: Bank, tmp_path: Path) -> Bank:
 
 @pytest.mark.parametrize(
     ("header", "key", "level", "volumes"),
-    [("patient_id", "p1", "patient", 2), ("study_uid", "1.1", "study", 2), ("accession", "A1", "study", 2), ("series_uid", "1.1.2", "series", 1)],
+    [
+        ("patient_id", "p1", "patient", 2),
+        ("study_uid", "1.1", "study", 2),
+        ("accession", "A1", "study", 2),
+        ("series_uid", "1.1.2", "series", 1),
+    ],
 )
 def test_original_ids_work_as_keys(chest: Bank, tmp_path: Path, header: str, key: str, level: str, volumes: int) -> None:
     report = table(chest, tmp_path / "l.csv", f"{header},nodule\n{key},1\n")
@@ -60,7 +65,9 @@ def test_path_and_slice_number(bank: Bank, tmp_path: Path) -> None:
     ingest(bank, [tmp_path / "stacks"], images="stack")
     report = table(bank, tmp_path / "stacks" / "l.csv", "patient_id,slice_number,bleed\npa,4,1\npa,3,0\npx,1,0\n")
     assert [line for line, _ in report.unmatched] == [3, 4]
-    assert rows(bank, 'SELECT s."index", s.number, l.value FROM labels l JOIN slices s ON item = slice') == [{"index": 2, "number": 4, "value": 1.0}]
+    assert rows(bank, 'SELECT s."index", s.number, l.value FROM labels l JOIN slices s ON item = slice') == [
+        {"index": 2, "number": 4, "value": 1.0}
+    ]
     table(bank, tmp_path / "stacks" / "m.csv", "path,bleed\npa/002.png,0\npb,1\n")
     assert rows(bank, "SELECT level, value FROM labels WHERE level = 'volume'") == [{"level": "volume", "value": 1.0}]
     assert len(rows(bank, "SELECT * FROM labels WHERE level = 'slice'")) == 2
@@ -90,7 +97,10 @@ def test_the_same_table_twice_changes_nothing_and_a_correction_supersedes(chest:
 def test_two_sources_stand_beside_each_other(chest: Bank, tmp_path: Path) -> None:
     for source, value in (("R1", 1), ("R2", 0)):
         table(chest, tmp_path / "l.csv", f"series_uid,nodule\n1.2.1,{value}\n", options=AnnotateOptions(source=source))
-    assert rows(chest, "SELECT source, value FROM labels ORDER BY source") == [{"source": "R1", "value": 1.0}, {"source": "R2", "value": 0.0}]
+    assert rows(chest, "SELECT source, value FROM labels ORDER BY source") == [
+        {"source": "R1", "value": 1.0},
+        {"source": "R2", "value": 0.0},
+    ]
 
 
 def test_group_says_who_belongs_together(bank: Bank, tmp_path: Path) -> None:
@@ -129,7 +139,10 @@ def test_reports_belong_to_studies_and_are_scrubbed(chest: Bank, tmp_path: Path)
     assert "Miller" not in found[0]["text"]
     assert "2021" not in found[0]["text"]
     assert "No nodule." in found[0]["text"]
-    assert len({r["ordinal"] for r in found} | set(np.concatenate([[r["ordinal"]] for r in rows(chest, "SELECT ordinal FROM slices")]))) == 3 + 9
+    assert (
+        len({r["ordinal"] for r in found} | set(np.concatenate([[r["ordinal"]] for r in rows(chest, "SELECT ordinal FROM slices")])))
+        == 3 + 9
+    )
     again = table(chest, tmp_path / "r.csv", text.replace("Effusion", "No effusion"), "reports")
     assert again.snippets == 1
     assert rows(chest, "SELECT count(*) AS n FROM snippets") == [{"n": 3}]

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from scanbank.store import Bank
 from scanbank.store.errors import BankAccessError, BankExistsError, BankFormatError, KeyMissingError, NotABankError, UsageError
 from scanbank.store.key import default_key_file

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from scanbank.store.csv_records import MAX_CELL
 from scanbank.store.csv_table import TableOptions, read_table
 from scanbank.store.errors import TableError

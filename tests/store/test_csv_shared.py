@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+
 from scanbank.store.csv_table import ParsedTable, TableOptions, read_table
 
 IDS = {"path", "group", "patient_id", "slice_number", "name", "filename", "AccessionNo", "report_text", "Reports", "Category", "label"}

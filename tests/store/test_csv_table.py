@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scanbank.store.csv_table import LabelCell, ParsedTable, TableOptions, read_table
 from scanbank.store.errors import TableError, UnknownNameError
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.errors import ScanbankError, UnknownNameError, UsageError
 from scanbank.store.features import CHUNK_ROWS

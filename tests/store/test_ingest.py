@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_files import write_series
 from PIL import Image
 
+from dicom_files import write_series
 from scanbank.store import Bank, Window
 from scanbank.store.errors import UsageError
 from scanbank.store.ingest import ingest
@@ -49,7 +49,16 @@ def test_ids_are_digests_under_the_key(bank: Bank, tmp_path: Path) -> None:
 
 
 def test_nothing_in_clear_enters_the_bank(bank: Bank, tmp_path: Path) -> None:
-    canaries = ["CANARYNAME", "CANARYID", "19470613", "CANARYACC", "CANARYDESC", "1.2.826.0.1.3680043.8.498.777", "canaryfolder", "CANARYKERNEL"]
+    canaries = [
+        "CANARYNAME",
+        "CANARYID",
+        "19470613",
+        "CANARYACC",
+        "CANARYDESC",
+        "1.2.826.0.1.3680043.8.498.777",
+        "canaryfolder",
+        "CANARYKERNEL",
+    ]
     write_series(
         tmp_path / "canaryfolder" / "canaryfile",
         patient_id="CANARYID",

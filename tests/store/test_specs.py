@@ -4,6 +4,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scanbank.store import EncoderSpec, FeatureKey, ViewSpec, Window, parse_window
 from scanbank.store.digests import keyed
 

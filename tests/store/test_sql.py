@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from scanbank.store import Bank
 from scanbank.store.errors import QueryError
 

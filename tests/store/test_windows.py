@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scanbank.store import Window, parse_window
 from scanbank.store.errors import UnknownNameError, UsageError
 from scanbank.store.windows import PRESETS, parse_windows

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scanbank.store.readers.content import content_of, content_of_frames
 
 VOXELS = np.arange(24, dtype=np.int16).reshape(2, 3, 4)

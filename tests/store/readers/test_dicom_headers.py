@@ -1,21 +1,26 @@
 from __future__ import annotations
 
+import copy
 import pickle
 import random
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
-from dicom_files import default_positions, save, stored_values, write_enhanced, write_series
-from pydicom.data import get_testdata_files
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
+from dicom_files import default_positions, save, stored_values, write_enhanced, write_series
 from scanbank.store.errors import ReadError
+from scanbank.store.readers.dicom_elements import BadElementsError, read_elements
 from scanbank.store.readers.dicom_headers import is_dicom, read_header
 from scanbank.store.readers.dicom_pixels import load
 from scanbank.store.readers.dicom_record import DicomHeader
 from scanbank.store.readers.dicom_series import group
 from scanbank.store.scan import Rejected
+
+PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
 
 def header_of(path: Path) -> DicomHeader:
@@ -40,33 +45,33 @@ def test_a_header_holds_what_was_written(tmp_path: Path) -> None:
     assert (frame.position, frame.spacing, frame.slope, frame.intercept, frame.number) == ((-50.0, -60.0, 100.0), (0.75, 0.5), 1, -1024, 1)
     assert dict(header.texts) == {"manufacturer": "SIEMENS", "kvp": "120.0"}
     assert (header.size, header.mtime_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
-    assert pickle.loads(pickle.dumps(header)) == header
+    assert copy.deepcopy(header) == header
     assert len(pickle.dumps(header)) < 2000
 
 
-@pytest.mark.parametrize("group_of_files", ["CT", "SC", "MR", "rt", "693", "J2K", "JPEG", "test-SR", "image_dfl", "Expl", "no_meta"])
-def test_every_element_is_read_as_pydicom_reads_it(group_of_files: str) -> None:
+def test_every_element_is_read_as_pydicom_reads_it() -> None:
     """The fast walk against pydicom, on the files that it ships in every encoding."""
-    from scanbank.store.readers.dicom_elements import BadElementsError, read_elements
-
-    wanted = frozenset({0x00080008, 0x00080016, 0x00080018, 0x00080060, 0x00100020, 0x0020000E, 0x00200032, 0x00280010, 0x00280030, 0x00281052})
+    wanted = frozenset(
+        {0x00080008, 0x00080016, 0x00080018, 0x00080060, 0x00100020, 0x0020000E, 0x00200032, 0x00280010, 0x00280030, 0x00281052}
+    )
     seen = 0
-    for name in get_testdata_files(f"{group_of_files}*"):
-        path = Path(name)
+    for path in sorted(PYDICOM_FILES.rglob("*")):
         if not path.is_file() or not is_dicom(path):
             continue
         with path.open("rb") as file:
             try:
                 elements = read_elements(file, path.stat().st_size, wanted)
             except BadElementsError:
-                assert "trunc" in path.name
+                assert "truncated" in path.name
                 continue
-        data = pydicom.dcmread(path, force=True, stop_before_pixels=True)
-        for tag in wanted:
-            raw = data.get_item(tag) if tag in data else None
-            assert elements.values.get(tag, b"") == ((raw.value or b"") if raw is not None else b""), (path.name, hex(tag))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        for tag in wanted & set(map(int, data.keys())):
+            raw = data.get_item(tag)
+            assert elements.values.get(tag, b"") == (getattr(raw, "value", None) or b""), (path.name, hex(tag))
             seen += 1
-    assert seen
+    assert seen > 500
 
 
 def test_dicom_is_known_by_its_first_bytes(tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_dicom_is_known_by_its_first_bytes(tmp_path: Path) -> None:
         ({"NumberOfFrames": 5}, "several frames"),
     ],
 )
-def test_what_is_no_ct_slice_is_left_out_and_said_so(tmp_path: Path, elements: dict[str, object], word: str) -> None:
+def test_what_is_no_ct_slice_is_left_out_and_said_so(tmp_path: Path, elements: dict[str, Any], word: str) -> None:
     path = write_series(tmp_path, n=1, voxels=stored_values(5, (16, 12))[:1], **elements)[0]
     if "NumberOfFrames" in elements:
         path = write_enhanced(tmp_path / "multi.dcm", positions=None)
@@ -118,12 +123,13 @@ def test_what_is_no_ct_slice_is_left_out_and_said_so(tmp_path: Path, elements: d
         ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "perpendicular"),
         ({"ImagePositionPatient": [1, 2]}, "ImagePositionPatient"),
         ({"RescaleSlope": 0}, "RescaleSlope"),
+        ({"ImagePositionPatient": [0, 0, 1e9]}, "beyond all measure"),
         ({"BitsStored": 20}, "bits stored"),
         ({"BitsAllocated": 12, "BitsStored": 12}, "bits stored"),
         ({"PixelData": None}, "without pixel data"),
     ],
 )
-def test_what_cannot_be_right_fails_with_the_reason(tmp_path: Path, elements: dict[str, object], word: str) -> None:
+def test_what_cannot_be_right_fails_with_the_reason(tmp_path: Path, elements: dict[str, Any], word: str) -> None:
     rejected = reason_of(write_series(tmp_path, n=1, **elements)[0])
     assert not rejected.left_out
     assert word in rejected.reason
@@ -165,7 +171,9 @@ def _damaged(whole: bytes, rng: random.Random) -> bytes:
     return bytes(out)
 
 
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "enhanced", RLELossless, JPEG2000Lossless, JPEGLSLossless])
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "enhanced", RLELossless, JPEG2000Lossless, JPEGLSLossless]
+)
 def test_damaged_files_are_rejected_or_refused_and_nothing_else(tmp_path: Path, syntax: str) -> None:
     if syntax == "enhanced":
         whole = write_enhanced(tmp_path / "whole.dcm", positions=default_positions(3)).read_bytes()
@@ -173,7 +181,8 @@ def test_damaged_files_are_rejected_or_refused_and_nothing_else(tmp_path: Path, 
         whole = write_series(tmp_path, n=1, shape=(40, 36), transfer_syntax=syntax)[0].read_bytes()
     rng = random.Random(str(syntax))
     path = tmp_path / "damaged.dcm"
-    outcomes = set()
+    outcomes: set[str] = set()
+    messages: list[str] = []
     for _ in range(50):
         path.write_bytes(_damaged(whole, rng))
         header = read_header(path)
@@ -186,5 +195,6 @@ def test_damaged_files_are_rejected_or_refused_and_nothing_else(tmp_path: Path, 
                 outcomes.add("read")
             except ReadError as error:
                 outcomes.add("refused")
-                assert str(tmp_path) not in str(error)
+                messages.append(str(error))
     assert "rejected" in outcomes
+    assert not any(str(tmp_path) in message for message in messages)

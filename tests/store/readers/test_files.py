@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
+
 from scanbank.store.errors import UsageError
 from scanbank.store.readers.files import find, format_of
 from scanbank.store.scan import Rejected

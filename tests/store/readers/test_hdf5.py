@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+
 from scanbank.store.errors import ReadError
 from scanbank.store.readers import hdf5
 from scanbank.store.scan import Rejected, ScanHeader, Source

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
 from scanbank.store.errors import ReadError
 from scanbank.store.readers import images
 from scanbank.store.scan import Rejected, ScanHeader, Source, Volume

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from nibabel.affines import apply_affine
 from nibabel.eulerangles import euler2mat
 from nibabel.nifti1 import load as load_nibabel
+
 from scanbank.store.errors import ReadError
 from scanbank.store.readers import nifti
 from scanbank.store.scan import Rejected, ScanHeader, Source

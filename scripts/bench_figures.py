@@ -1,0 +1,87 @@
+"""What a benchmark gives, and how peers are timed side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    files: int = 4000
+    """Of the ingest benchmark: scans of `slices` files each."""
+    slices: int = 200
+    ingest_size: int = 64
+    """Rows and columns of the files that are ingested: only their headers are read, so small ones do."""
+    decode_size: int = 512
+    decode_slices: int = 200
+    scans: tuple[int, int] = (20, 200)
+    """Few and many, for memory."""
+    memory_sizes: tuple[int, ...] = (64, 256)
+    memory_slices: int = 40
+    repeats: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table."""
+
+    what: str
+    ours: float
+    unit: str
+    peer: float | None = None
+    peer_name: str = ""
+    ratio: float | None = None
+    """Ours over the peer's: the median over rounds, each of which ran both."""
+    lowest: float | None = None
+    highest: float | None = None
+    wanted: str = ""
+    met: bool | None = None
+    """None where nothing is wanted of it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def cells(self) -> list[str]:
+        """For a table, under COLUMNS."""
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        spread = "" if self.lowest is None else f"{self.lowest:.2f}..{self.highest:.2f}"
+        peer = "" if self.peer is None else f"{self.peer:.4g} {self.unit} ({self.peer_name})"
+        met = "" if self.met is None else "yes" if self.met else "NO"
+        return [self.what, f"{self.ours:.4g} {self.unit}", peer, ratio, spread, self.wanted, met]
+
+
+COLUMNS = ("what", "ours", "peer", "ratio", "min..max", "wanted", "met")
+
+
+def rounds(jobs: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Seconds by job: A B C, A B C, ... so that a busy moment of the machine meets them all. One round before is not counted."""
+    found: dict[str, list[float]] = {name: [] for name in jobs}
+    for number in range(repeats + 1):
+        for name, job in jobs.items():
+            seconds = job()
+            if number:
+                found[name].append(seconds)
+    return found
+
+
+def rate(
+    what: str, count: int, unit: str, ours: Sequence[float], peer: Sequence[float], peer_name: str, at_least: float | None = None
+) -> Figure:
+    """A figure of `count` things done in so many seconds, by us and by the peer, round by round."""
+    ratios = [theirs / mine for mine, theirs in zip(ours, peer, strict=True)]
+    ratio = median(ratios)
+    wanted = "" if at_least is None else f"ratio >= {at_least:g}"
+    met = None if at_least is None else ratio >= at_least
+    return Figure(what, count / median(ours), unit, count / median(peer), peer_name, ratio, min(ratios), max(ratios), wanted, met)
+
+
+def seconds(what: str, ours: Sequence[float], peer: Sequence[float], peer_name: str, below: float) -> Figure:
+    """A figure of whole seconds, of which less is better."""
+    found = median(ours)
+    return Figure(what, found, "s", median(peer), peer_name, wanted=f"< {below:g} s", met=found < below)

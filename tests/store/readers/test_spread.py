@@ -1,0 +1,59 @@
+"""Work shared between this process and its helpers is done once for each item, whatever becomes of the helpers."""
+
+from __future__ import annotations
+
+import os
+import time
+from multiprocessing import parent_process
+
+import pytest
+
+from scanbank.store.readers.spread import CHUNK, spread
+
+
+def slowly(number: int) -> tuple[int, bool]:
+    """Slow in the main process, so that a helper has the time to start and then does nearly all."""
+    helped = parent_process() is not None
+    if not helped:
+        time.sleep(0.005)
+    return number * 2, helped
+
+
+def fragile(number: int) -> int:
+    """Ends a helper, as the kernel does when memory is short; in the main process all is well."""
+    if parent_process() is not None:
+        os._exit(1)
+    time.sleep(0.003)
+    return number * 2
+
+
+def failing(number: int) -> int:
+    if number == 70:
+        raise ValueError("seventy")
+    return number
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK, CHUNK + 1, 5 * CHUNK])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_item_once_in_its_place(count: int, workers: int) -> None:
+    found = dict(spread(str, range(count), workers))
+    assert [text for at in sorted(found) for text in found[at]] == [str(n) for n in range(count)]
+    assert sorted(found) == list(range(0, count, CHUNK))
+
+
+def test_a_helper_takes_its_share() -> None:
+    found = dict(spread(slowly, range(16 * CHUNK), 2))
+    results = [result for at in sorted(found) for result in found[at]]
+    assert [number for number, _ in results] == [2 * n for n in range(16 * CHUNK)]
+    assert {helped for _, helped in results} == {True, False}
+
+
+def test_a_helper_that_dies_loses_nothing() -> None:
+    found = dict(spread(fragile, range(8 * CHUNK), 2))
+    assert [n for at in sorted(found) for n in found[at]] == [2 * n for n in range(8 * CHUNK)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_comes_through(workers: int) -> None:
+    with pytest.raises(ValueError, match="seventy"):
+        list(spread(failing, range(100), workers))
