@@ -195,7 +195,7 @@ _PRIVATE: dict[str, Any] = {
     "LO": "vendor's note of some length, as found",
     "SH": "SHORT",
     "CS": "CODE",
-    "OB": bytes(range(256)) * 2,
+    "OB": bytes(range(256)) * 6,
 }
 
 

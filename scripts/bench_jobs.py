@@ -22,7 +22,7 @@ from scanbank.store import Bank
 from scanbank.store.ingest import ingest
 
 from .bench_figures import Figure, Sizes, rate, rounds, seconds
-from .bench_input import Series
+from .bench_input import Series, elements_of
 
 _COMMAND = (sys.executable, "-m", "scanbank.scripts.cli")
 _LOOP = (
@@ -79,7 +79,8 @@ def ingest_(folder: Path, sizes: Sizes) -> list[Figure]:
         "command": command,
     }
     found = rounds(jobs, sizes.repeats)
-    name = f"ingest of {count} files"
+    elements, _, size = elements_of(paths[0])
+    name = f"ingest of {count} files (header: {elements} elements, {size / 1000:.1f} kB)"
     return [
         rate(f"{name}, 1 worker, imports not counted", count, "files/s", found["one"], found["loop"], "dcmread loop", 0.8),
         rate(f"{name}, 2 workers, imports not counted", count, "files/s", found["two"], found["loop"], "dcmread loop", 1.4),

@@ -59,7 +59,7 @@ def ingest(
         paths: Files and folders.
         images: How PNG and JPEG files are meant: numbered slices of one volume per folder, or each a volume.
         exported_window: The HU window that images were saved with.
-        workers: Processes that read DICOM headers; with more than one, the calling script needs a main guard.
+        workers: Processes that read DICOM headers, this one among them; with more than one, the main script needs a main guard.
         progress: Told of stages and steps.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ from pydicom.pixels.decoders.base import Decoder, get_decoder
 from ..errors import ReadError
 from .dicom_elements import BadElementsError, inflate, quiet
 from .dicom_record import DicomHeader
-from .dicom_syntax import CLASSES, DEFLATED_LE, EXPLICIT_BE, PLUGINS, name_of
+from .dicom_syntax import CLASSES, DEFLATED_LE, EXPLICIT_BE, IMAGECODECS, PLUGINS, name_of
 
 Stored = NDArray[np.integer[Any]]
 
@@ -98,7 +99,21 @@ def _check_whole(data: bytes) -> None:
 
 
 def _decode(header: DicomHeader, frame: bytes) -> Stored:
-    decoder: Decoder = get_decoder(header.syntax)
+    reasons: list[str] = []
+    for plugin in PLUGINS[header.syntax]:
+        decode = _by_imagecodecs if plugin == IMAGECODECS else partial(_by_pydicom, plugin)
+        try:
+            with quiet():
+                return decode(header, frame).reshape(header.rows, header.columns)
+        except BaseException as error:
+            # Decoders on hostile bytes may raise anything, and the one for RLE, in Rust, panics: that is no Exception.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            reasons.append(f"{plugin}: {type(error).__name__}")
+    raise ReadError(f"{name_of(header.syntax)} cannot be decoded ({', '.join(reasons) or 'no decoder for it is installed'})")
+
+
+def _by_pydicom(plugin: str, header: DicomHeader, frame: bytes) -> Stored:
     options: dict[str, Any] = {
         "rows": header.rows,
         "columns": header.columns,
@@ -110,17 +125,15 @@ def _decode(header: DicomHeader, frame: bytes) -> Stored:
         "photometric_interpretation": "MONOCHROME2",
         "pixel_keyword": "PixelData",
     }
-    encoded = encapsulate([frame])
-    reasons: list[str] = []
-    for plugin in (name for name in PLUGINS[header.syntax] if name in decoder.available_plugins):
-        try:
-            with quiet():
-                stored, _ = decoder.as_array(encoded, index=0, raw=True, decoding_plugin=plugin, **options)
-        except BaseException as error:
-            # Decoders on hostile bytes may raise anything, and the one for RLE, in Rust, panics: that is no Exception.
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
-            reasons.append(f"{plugin}: {type(error).__name__}")
-        else:
-            return stored.reshape(header.rows, header.columns)
-    raise ReadError(f"{name_of(header.syntax)} cannot be decoded ({', '.join(reasons) or 'no decoder for it is installed'})")
+    decoder: Decoder = get_decoder(header.syntax)
+    return decoder.as_array(encapsulate([frame]), index=0, raw=True, decoding_plugin=plugin, **options)[0]
+
+
+def _by_imagecodecs(header: DicomHeader, frame: bytes) -> Stored:
+    """Lossy JPEG of 12 bits, sequential or progressive. JPEG knows no sign: signed values are its bits, sign extended."""
+    from imagecodecs import jpeg8_decode
+
+    stored = np.asarray(jpeg8_decode(frame))
+    if stored.shape != (header.rows, header.columns) or stored.dtype.kind != "u":
+        raise ValueError("the frame is of another size or depth than the header says")
+    return _used_bits(stored.astype(np.int16), header) if header.signed else stored

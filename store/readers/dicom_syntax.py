@@ -24,19 +24,22 @@ CLASSES: Mapping[str, Class] = {
     "1.2.840.10008.1.2.5": "lossless",  # RLE
     **dict.fromkeys((_JPEG + last for last in ("57", "70", "80", "90", "201", "202")), "lossless"),
     # Those that may be either count as lossy: what a decoder makes of them is not guaranteed bit by bit.
-    **dict.fromkeys((_JPEG + last for last in ("50", "51", "81", "91", "203")), "lossy"),
+    **dict.fromkeys((_JPEG + last for last in ("50", "51", "53", "55", "81", "91", "203")), "lossy"),
 }
 """Every transfer syntax that is read (DICOM PS3.6 table A-1), by what it does to the pixels."""
 
+IMAGECODECS = "imagecodecs"
 PLUGINS: Mapping[str, tuple[str, ...]] = {
     "1.2.840.10008.1.2.5": ("pylibjpeg", "pydicom"),
     **dict.fromkeys((_JPEG + last for last in ("90", "91")), ("gdcm", "pylibjpeg")),
     **dict.fromkeys((_JPEG + last for last in ("201", "202", "203")), ("pylibjpeg",)),
     **dict.fromkeys((_JPEG + last for last in ("80", "81")), ("pyjpegls",)),
-    **dict.fromkeys((_JPEG + last for last in ("50", "51")), ("gdcm", "pillow")),
+    _JPEG + "50": ("gdcm", "pillow"),
+    _JPEG + "51": ("gdcm", "pillow", IMAGECODECS),  # the first two take 8 bits only
+    **dict.fromkeys((_JPEG + last for last in ("53", "55")), (IMAGECODECS,)),  # retired in 2004, but they lie in archives
     **dict.fromkeys((_JPEG + last for last in ("57", "70")), ("gdcm",)),
 }
-"""pydicom's decoder plug-ins by transfer syntax, in the order they are tried.
+"""Decoders by transfer syntax, in the order they are tried: pydicom's plug-ins, and imagecodecs for 12-bit JPEG.
 
 gdcm is not tried on JPEG-LS: given damaged frames it ends the whole process, which no `except` can stop.
 """

@@ -91,7 +91,7 @@ def test_palettes_and_one_bit(tmp_path: Path) -> None:
 def test_16_bits_are_kept(tmp_path: Path, suffix: str) -> None:
     dark, bright = np.array([[0, 300, 32767]], np.uint16), np.array([[0, 300, 65535]], np.uint16)
     volume = each(save(tmp_path / f"a.{suffix}", dark))[1]
-    assert (volume.voxels.tolist(), volume.voxels.dtype, volume.value_range) == ([dark.tolist()], np.int16, (0, 65535))
+    assert (volume.voxels.tolist(), volume.voxels.dtype, volume.value_range) == ([dark.tolist()], np.float32, (0, 65535))
     volume = each(save(tmp_path / f"b.{suffix}", bright))[1]
     assert (volume.voxels.tolist(), volume.voxels.dtype) == ([bright.tolist()], np.float32)
 
