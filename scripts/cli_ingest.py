@@ -154,9 +154,8 @@ def _tell_scans(report: IngestReport) -> None:
 
 
 def _tell_table(path: Path, outcome: AnnotateReport) -> None:
-    say(
-        f"{path.name}: {outcome.matched} of {outcome.rows} rows matched, {outcome.labels} new labels, {outcome.snippets} new report snippets"
-    )
+    new = f"{outcome.labels} new labels, {outcome.snippets} new report snippets"
+    say(f"{path.name}: {outcome.matched} of {outcome.rows} rows matched, {new}")
     reasons: dict[str, list[int]] = {}
     for line, reason in outcome.unmatched:
         reasons.setdefault(reason, []).append(line)

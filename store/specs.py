@@ -102,7 +102,9 @@ class ViewSpec:
         known = {f.name for f in fields(cls)}
         if extra := set(data) - known:
             raise UsageError(f"view has fields {sorted(extra)} that this version does not know; upgrade scanbank to read it")
-        return cls(**_tuples(data) | {"windows": tuple(Window(**w) for w in data.get("windows", ()))})
+        plain = _tuples(data)
+        plain["windows"] = tuple(Window(**w) for w in data.get("windows", ()))
+        return cls(**plain)
 
 
 @dataclass(frozen=True)

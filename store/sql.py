@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -13,9 +13,6 @@ from .errors import QueryError
 from .schema import SEQ, TABLES
 from .snapshot import Snapshot
 from .specs import FeatureKey
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _FEATURE_SETS = (
     *((name, pa.string()) for name in ("name", "encoder", "version", "window", "kind", "layer")),
@@ -84,7 +81,7 @@ class Queries:
         self._lock = Lock()
         self._con: duckdb.DuckDBPyConnection | None = None
 
-    def run(self, query: str, parameters: Sequence[Any] | None = None) -> pa.Table:
+    def run(self, query: str) -> pa.Table:
         """The answer to one SELECT statement as an Arrow table.
 
         Raises:
@@ -94,21 +91,20 @@ class Queries:
             if self._con is None:
                 self._con = connect(self._snapshot)
             try:
-                return _select(self._con, query, parameters)
+                return _select(self._con, query)
             except BaseException:  # whatever state an error or Ctrl-C left, the next query does not meet it
                 self._con.close()
                 self._con = None
                 raise
 
 
-def _select(con: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] | None) -> pa.Table:
+def _select(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     try:
         statements = con.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             what = f"{len(statements)} statements" if len(statements) != 1 else f"a statement of type {statements[0].type.name}"
             raise QueryError(f"expected one SELECT, found {what}; the bank is read-only")
-        answer = con.sql(query, params=list(parameters)) if parameters else con.sql(query)
-        return answer.to_arrow_table()
+        return con.sql(query).to_arrow_table()
     except duckdb.Error as error:
         text = " ".join(str(error).split())
         if isinstance(error, duckdb.ParserException) and (word := next((w for w in _RESERVED if w in query.lower()), None)):

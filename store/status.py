@@ -16,10 +16,12 @@ def overview(bank: Bank) -> dict[str, Any]:
     # A patient whose scans a table gave to another is none any more.
     items = bank.sql(f"SELECT (SELECT count(DISTINCT patient) FROM studies s) AS patients, {counts}").to_pylist()[0]
     labels = """SELECT finding, source, level,
-        count(*) FILTER (status = 'present') AS present, count(*) FILTER (status = 'absent') AS absent, count(*) FILTER (status NOT IN ('present', 'absent')) AS other FROM labels GROUP BY ALL ORDER BY ALL"""
-    flags = bank.sql(
-        "SELECT flag, count(*) AS n FROM (SELECT unnest(flags) AS flag FROM volumes) GROUP BY 1 ORDER BY n DESC, flag"
-    ).to_pylist()
+        count(*) FILTER (status = 'present') AS present,
+        count(*) FILTER (status = 'absent') AS absent,
+        count(*) FILTER (status NOT IN ('present', 'absent')) AS other
+        FROM labels GROUP BY ALL ORDER BY ALL"""
+    flag_counts = "SELECT flag, count(*) AS n FROM (SELECT unnest(flags) AS flag FROM volumes) GROUP BY 1 ORDER BY n DESC, flag"
+    flags = bank.sql(flag_counts).to_pylist()
     failures = bank.sql("SELECT stage, count(*) AS n FROM failures GROUP BY 1 ORDER BY 1").to_pylist()
     sets = bank.sql('SELECT name, encoder, "window", kind, items, dim, dtype, declared, digest FROM feature_sets ORDER BY name').to_pylist()
     left_out = "SELECT reason, sum(files)::BIGINT AS files FROM sources WHERE status = 'left_out' GROUP BY 1 ORDER BY 2 DESC, 1"

@@ -32,11 +32,16 @@ def test_rows_and_vectors_become_visible_together(bank: Bank) -> None:
 
 def test_an_error_leaves_nothing_behind(bank: Bank) -> None:
     before = bank.snapshot.id
-    with pytest.raises(ZeroDivisionError), bank.commit("fails") as commit:
-        commit.reserve(5)
-        commit.append("labels", [label("a")])
-        commit.append_features(KEY, np.ones((1, 4), dtype=np.float32), np.array([0]))
-        _ = 1 / 0
+
+    def fail() -> None:
+        with bank.commit("fails") as commit:
+            commit.reserve(5)
+            commit.append("labels", [label("a")])
+            commit.append_features(KEY, np.ones((1, 4), dtype=np.float32), np.array([0]))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     bank.refresh()
     assert bank.snapshot.id == before
     assert bank.snapshot.counters == {"sequence": 0, "next_ordinal": 0}
