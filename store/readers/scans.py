@@ -16,9 +16,6 @@ from ..windows import Window
 from .files import find
 from .spread import spread
 
-HELPERS_FROM = 2000
-"""Files from which on helper processes are worth their start: these take about as long to read as a helper to import."""
-
 
 @dataclass(frozen=True)
 class Images:
@@ -78,7 +75,7 @@ def _dicom(paths: Sequence[Path], workers: int, progress: Progress) -> Found:
 
     progress.start("reading headers", len(paths))
     read: dict[int, list[DicomHeader | Rejected]] = {}
-    for at, chunk in spread(read_header, paths, workers if len(paths) >= HELPERS_FROM else 1):
+    for at, chunk in spread(read_header, paths, workers):
         read[at] = chunk
         progress.advance(len(chunk))
     every = [header for at in sorted(read) for header in read[at]]

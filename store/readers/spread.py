@@ -1,8 +1,9 @@
-"""One function over many files, with helper processes, while this process works too."""
+"""One function over many files, with helper processes where they are worth their start, while this process works too."""
 
 from __future__ import annotations
 
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
@@ -12,8 +13,12 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-CHUNK = 64
-"""Items that go to a process at once: some 10 ms of reading headers."""
+CHUNK = 32
+"""Items that go to a process at once: some 5 ms of reading headers."""
+WORTH_SECONDS = 2.0
+"""Work left, at the pace so far, from which on helpers are started: several times what one needs for its imports."""
+_PACE_SECONDS = 0.1
+"""How long the pace is measured, at least."""
 _AHEAD = 4
 """Chunks that wait at each helper, so that it never runs dry while this process reads one of its own."""
 
@@ -30,14 +35,23 @@ def spread(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iter
         workers: Processes in all; with more than one, the main script needs a main guard.
     """
     chunks = deque((at, items[at : at + CHUNK]) for at in range(0, len(items), CHUNK))
-    if workers <= 1:
-        yield from ((at, _each(function, chunk)) for at, chunk in chunks)
-        return
-    # Spawned, not forked: the bank's storage runs threads, which a fork would copy in mid-step. Ctrl-C is for this process.
-    context = get_context("spawn")
-    pool = ProcessPoolExecutor(workers - 1, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    number, start = len(chunks), time.monotonic()
+    while chunks and (workers <= 1 or not _worth_helping(time.monotonic() - start, number - len(chunks), len(chunks))):
+        at, chunk = chunks.popleft()
+        yield at, _each(function, chunk)
+    if chunks:
+        yield from _helped(function, chunks, workers - 1)
+
+
+def _worth_helping(elapsed: float, done: int, left: int) -> bool:
+    return elapsed > _PACE_SECONDS and left * elapsed > WORTH_SECONDS * done
+
+
+def _helped(function: Callable[[T], R], chunks: deque[tuple[int, Sequence[T]]], helpers: int) -> Iterator[tuple[int, list[R]]]:
     given: dict[Future[list[R]], tuple[int, Sequence[T]]] = {}
-    room = _AHEAD * (workers - 1)
+    room = _AHEAD * helpers
+    # Spawned, not forked: the bank's storage runs threads, which a fork would copy in mid-step. Ctrl-C is for this process.
+    pool = ProcessPoolExecutor(helpers, get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
         while chunks or given:
             try:

@@ -166,7 +166,9 @@ def test_nothing_to_read_is_misuse(bank: Bank, tmp_path: Path) -> None:
 def test_workers_find_the_same(bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(3):
         write_series(tmp_path / "s" / str(i), n=4, series_uid=f"1.2.{i}", seed=i)
-    monkeypatch.setattr("scanbank.store.readers.scans.HELPERS_FROM", 2)
+    monkeypatch.setattr("scanbank.store.readers.spread.CHUNK", 2)
+    monkeypatch.setattr("scanbank.store.readers.spread._PACE_SECONDS", 0.0)
+    monkeypatch.setattr("scanbank.store.readers.spread.WORTH_SECONDS", 0.0)
     ingest(bank, [tmp_path / "s"], workers=2)
     other = Bank.create(tmp_path / "other", key_file=tmp_path / "key")
     ingest(other, [tmp_path / "s"], workers=1)
