@@ -153,6 +153,8 @@ class _Run:
             self._fail("decode", work, work.volume, decoded)
             return
         self._clear("decode", work.volume)
+        if self.accept_changed:
+            self.bank.local_map.accept(work.volume)
         if self.reusable.is_new(work, decoded.content):
             self.buffer.add_row("contents", {"volume": work.volume, "content": decoded.content})
         wanted: dict[str, NDArray[np.int64]] = {}

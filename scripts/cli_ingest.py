@@ -145,6 +145,10 @@ def _read_tables(labels: list[Path], reports: list[Path], options: TableOptions)
 
 def _tell_scans(report: IngestReport) -> None:
     say(f"{report.volumes} new volumes, {report.slices} slices" + (f"; {report.known} were there already" if report.known else ""))
+    if report.changed:
+        complain(
+            f"{report.changed} volumes have files that changed since they were ingested; `embed --accept-changed` reads them all the same"
+        )
     if report.left_out:
         say(f"left out: {summary(report.left_out)}")
     if report.flags:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +13,7 @@ from .errors import UsageError
 from .items import NamedScan, Namer, add_scans, mapped
 from .progress import Progress, Silent
 from .readers import Images, find_scans
-from .scan import Found
+from .scan import Found, Source
 from .windows import Window
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class IngestReport:
     slices: int = 0
     known: int = 0
     """Volumes that were there already."""
+    changed: int = 0
+    """Of these, the ones with files that changed in place since: `embed` asks for --accept-changed."""
     failed: int = 0
     """Files that cannot be read."""
     left_out: dict[str, int] = field(default_factory=dict[str, int])
@@ -86,7 +88,7 @@ def ingest(
         else:
             fresh[scan.volume] = scan
     progress.start("writing", len(fresh))
-    _remember(bank, again, known)
+    changed = _remember(bank, again, known)
     for batch in _batches(list(fresh.values())):
         # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
         bank.local_map.put(mapped(scan) for scan in batch)
@@ -95,19 +97,28 @@ def ingest(
         progress.advance(len(batch))
     bank.refresh()
     _record_rejected(bank, roots, found)
-    return _report(found, list(fresh.values()), len(again))
+    return replace(_report(found, list(fresh.values()), len(again)), changed=changed)
 
 
-def _remember(bank: Bank, again: Sequence[NamedScan], known: set[str]) -> None:
-    """Volumes that are in the bank: their files may have moved. A file that changed in place is not taken over here."""
+def _remember(bank: Bank, again: Sequence[NamedScan], known: set[str]) -> int:
+    """Volumes that are in the bank: their files may have moved. Those that changed in place are counted, not taken over."""
     moved: list[NamedScan] = []
+    changed = 0
     for scan in again:
         if scan.volume not in known:
             continue
         old = bank.local_map.locate(scan.volume)
         if old is None or (old.sources != scan.header.sources and not all(s.path.exists() for s in old.sources)):
             moved.append(scan)
+        else:
+            changed += _changed_in_place(old.sources, scan.header.sources)
     bank.local_map.put(mapped(scan) for scan in moved)
+    return changed
+
+
+def _changed_in_place(old: Sequence[Source], new: Sequence[Source]) -> bool:
+    before = {source.path: source for source in old}
+    return any(source.path in before and replace(before[source.path], frame=source.frame) != source for source in new)
 
 
 def _batches(scans: Sequence[NamedScan]) -> Iterator[list[NamedScan]]:

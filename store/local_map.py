@@ -90,8 +90,19 @@ class LocalMap:
                     (scan.volume, scan.kind, window.lo if window else None, window.hi if window else None, scan.name_digest),
                 )
                 db.execute("DELETE FROM files WHERE volume = ?", (scan.volume,))
+                # A volume named by its bytes is not at this path any more if other bytes are there now.
+                here = ((str(s.path), scan.volume, s.size, s.mtime_ns) for s in scan.sources if scan.kind != "dicom")
+                db.executemany("DELETE FROM files WHERE path = ? AND volume <> ? AND (size <> ? OR mtime_ns <> ?)", here)
                 rows = ((scan.volume, i, str(s.path), s.frame, s.size, s.mtime_ns) for i, s in enumerate(scan.sources))
                 db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def accept(self, volume: str) -> None:
+        """Take the files of a volume as they are now for what was ingested."""
+        with self._told() as db:
+            paths = [row[0] for row in db.execute("SELECT DISTINCT path FROM files WHERE volume = ?", (volume,)).fetchall()]
+            stats = [(Path(path).stat(), path) for path in paths]
+            rows = ((stat.st_size, stat.st_mtime_ns, volume, path) for stat, path in stats)
+            db.executemany("UPDATE files SET size = ?, mtime_ns = ? WHERE volume = ? AND path = ?", rows)
 
     def locate(self, volume: str) -> Located | None:
         """The sources of a volume in slice order; None where this machine does not know it."""
@@ -100,6 +111,8 @@ class LocalMap:
             if row is None:
                 return None
             files = db.execute("SELECT path, frame, size, mtime_ns FROM files WHERE volume = ? ORDER BY position", (volume,)).fetchall()
+        if not files:
+            return None
         window = Window(row[1], row[2]) if row[1] is not None else None
         return Located(row[0], tuple(Source(Path(p), frame, size, mtime) for p, frame, size, mtime in files), window)
 

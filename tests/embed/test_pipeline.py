@@ -136,6 +136,28 @@ def test_bad_scans_cost_themselves_only_and_heal(bank: Bank, tmp_path: Path) -> 
     assert bank.sql("SELECT * FROM failures").num_rows == 2
 
 
+def test_a_changed_file_is_noticed_and_accepted_once(scans: Bank, tmp_path: Path) -> None:
+    (path, *_) = sorted((tmp_path / "scans" / "0").iterdir())
+    os.utime(path, ns=(1, 1))
+    assert embed(scans, open_encoder("intensity"), [BRAIN]).failed == 1
+    again = ingest(scans, [tmp_path / "scans"])
+    assert (again.known, again.changed) == (3, 1)
+    assert embed(scans, open_encoder("intensity"), [BRAIN], accept_changed=True).volumes == 1
+    assert embed(scans, open_encoder("intensity"), [LUNG]).failed == 0
+    assert scans.sql("SELECT * FROM failures").num_rows == 0
+
+
+def test_an_image_replaced_by_another_is_another_item(bank: Bank, tmp_path: Path) -> None:
+    path = tmp_path / "i" / "a.png"
+    path.parent.mkdir()
+    for seed in range(2):
+        Image.fromarray(np.random.default_rng(seed).integers(0, 255, (8 + seed, 8), dtype=np.uint8)).save(path)
+        ingest(bank, [path], images="each")
+    assert len(bank.local_map.at_path(path)) == 1
+    report = embed(bank, open_encoder("intensity"), [ViewSpec()])
+    assert (report.volumes, report.failed) == (1, 1)
+
+
 def test_images_without_hu_are_refused_unless_their_window_is_asked_for(bank: Bank, tmp_path: Path) -> None:
     for folder in ("plain", "exported"):
         (tmp_path / folder).mkdir()
