@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 from .digests import spec_digest
@@ -37,7 +38,7 @@ class EncoderSpec:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return spec_digest(self)
 
@@ -71,7 +72,7 @@ class ViewSpec:
     orientation: str = "LPS"
     code: int = VIEW_CODE_VERSION
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return spec_digest(self)
 
@@ -120,7 +121,7 @@ class FeatureKey:
         if self.kind not in KINDS:
             raise UsageError(f"feature kind {self.kind!r} is unknown; choose one of {', '.join(KINDS)}")
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return spec_digest([self.kind, self.encoder.digest, self.view.digest, self.layer])
 

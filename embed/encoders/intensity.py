@@ -56,11 +56,12 @@ def slice_features(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     share = counts / counts.sum()
     mean = float(share @ _VALUES)
     centred = _VALUES - mean
-    variance = float(share @ centred**2)
+    squared = centred * centred
+    variance = float(share @ squared)
     skewness = kurtosis = 0.0
     if variance > _CONSTANT_BELOW:
-        skewness = float(share @ centred**3) / variance**1.5
-        kurtosis = float(share @ centred**4) / variance**2 - 3
+        skewness = float(share @ (squared * centred)) / variance**1.5
+        kurtosis = float(share @ (squared * squared)) / variance**2 - 3
     # in whole pixels, rounded up: a sum of shares may miss a percentile by a rounding error
     ranks = -(-np.array(PERCENTILES) * counts.sum() // 100)
     percentiles = _VALUES[np.searchsorted(np.cumsum(counts), ranks)]

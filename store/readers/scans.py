@@ -71,7 +71,7 @@ def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Pr
 
 def _dicom(paths: Sequence[Path], workers: int, progress: Progress) -> Found:
     from .dicom_headers import DicomHeader, read_header
-    from .dicom_series import group
+    from .dicom_series import aggregate, group
 
     progress.start("reading headers", len(paths))
     read: dict[int, list[DicomHeader | Rejected]] = {}
@@ -80,20 +80,8 @@ def _dicom(paths: Sequence[Path], workers: int, progress: Progress) -> Found:
         progress.advance(len(chunk))
     every = [header for at in sorted(read) for header in read[at]]
     found = group([header for header in every if not isinstance(header, Rejected)])
-    rejected = _merged(header for header in every if isinstance(header, Rejected))
-    return Found(found.scans, (*rejected, *found.rejected), found.ignored)
-
-
-def _merged(rejected: Iterable[Rejected]) -> Iterator[Rejected]:
-    """Files left out for one reason are one entry for each folder."""
-    counts: Counter[tuple[Path, str]] = Counter()
-    for r in rejected:
-        if r.left_out:
-            counts[r.path.parent, r.reason] += r.files
-        else:
-            yield r
-    for (folder, reason), files in counts.items():
-        yield Rejected(folder, reason, True, files)
+    rejected = aggregate([*(header for header in every if isinstance(header, Rejected)), *found.rejected])
+    return Found(found.scans, rejected, found.ignored)
 
 
 def _by_folder(paths: Iterable[Path]) -> list[tuple[Path, int]]:
