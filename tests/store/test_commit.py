@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import multiprocessing
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
+from processes import KEY, write_labels
+from scanbank.store import Bank
 from scanbank.store.errors import UnknownNameError, UsageError
-
-KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 4), ViewSpec((Window(0, 80),)))
 
 
 def label(item: str, status: str = "present") -> dict[str, str]:
@@ -92,18 +90,9 @@ def test_unknown_snapshot_and_table_and_column(bank: Bank) -> None:
         commit.append("labels", [{"findng": "x"}])
 
 
-def _writer(path: Path, name: str) -> None:
-    bank = Bank.open(path)
-    for i in range(10):
-        with bank.commit(name) as commit:
-            first = commit.reserve(2)
-            commit.append("labels", [label(f"{name}{i}")])
-            commit.append_features(KEY, np.ones((2, 4), dtype=np.float32), np.arange(first, first + 2))
-
-
 def test_two_processes_write_without_loss(bank: Bank) -> None:
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_writer, args=(bank.path, name)) for name in ("a", "b")]
+    writers = [context.Process(target=write_labels, args=(bank.path, name)) for name in ("a", "b")]
     for writer in writers:
         writer.start()
     for writer in writers:

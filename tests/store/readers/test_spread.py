@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
-from multiprocessing import parent_process
-
 import pytest
 
+from processes import failing, fragile, slowly
 from scanbank.store.readers.spread import CHUNK, _worth_helping, spread
 
 
@@ -16,28 +13,6 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Helpers start whatever there is to do."""
     monkeypatch.setattr("scanbank.store.readers.spread._PACE_SECONDS", 0.0)
     monkeypatch.setattr("scanbank.store.readers.spread.WORTH_SECONDS", 0.0)
-
-
-def slowly(number: int) -> tuple[int, bool]:
-    """Slow in the main process, so that a helper has the time to start and then does nearly all."""
-    helped = parent_process() is not None
-    if not helped:
-        time.sleep(0.005)
-    return number * 2, helped
-
-
-def fragile(number: int) -> int:
-    """Ends a helper, as the kernel does when memory is short; in the main process all is well."""
-    if parent_process() is not None:
-        os._exit(1)
-    time.sleep(0.003)
-    return number * 2
-
-
-def failing(number: int) -> int:
-    if number == 70:
-        raise ValueError("seventy")
-    return number
 
 
 @pytest.mark.usefixtures("_at_once")

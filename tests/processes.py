@@ -1,0 +1,46 @@
+"""What tests run in processes of their own: a spawned process must find it by import, which test modules are not made for."""
+
+from __future__ import annotations
+
+import os
+import time
+from multiprocessing import parent_process
+from pathlib import Path
+
+import numpy as np
+
+from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
+
+KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 4), ViewSpec((Window(0, 80),)))
+
+
+def write_labels(path: Path, name: str) -> None:
+    bank = Bank.open(path)
+    for i in range(10):
+        with bank.commit(name) as commit:
+            first = commit.reserve(2)
+            row = {"item": f"{name}{i}", "level": "volume", "finding": "f", "status": "present", "source": "table"}
+            commit.append("labels", [row])
+            commit.append_features(KEY, np.ones((2, 4), dtype=np.float32), np.arange(first, first + 2))
+
+
+def slowly(number: int) -> tuple[int, bool]:
+    """Slow in the main process, so that a helper has the time to start and then does nearly all."""
+    helped = parent_process() is not None
+    if not helped:
+        time.sleep(0.005)
+    return number * 2, helped
+
+
+def fragile(number: int) -> int:
+    """Ends a helper, as the kernel does when memory is short; in the main process all is well."""
+    if parent_process() is not None:
+        os._exit(1)
+    time.sleep(0.003)
+    return number * 2
+
+
+def failing(number: int) -> int:
+    if number == 70:
+        raise ValueError("seventy")
+    return number
