@@ -36,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Encode every CT scan, slice and report once; train, compare and search on the cached features in seconds. "
     "Exit codes: 0 done, 1 failed in part or whole, 2 misused.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .errors import BankAccessError
+
 if TYPE_CHECKING:
     from .bank import Bank
 
@@ -42,9 +44,13 @@ def overview(bank: Bank) -> dict[str, Any]:
 def failed_items(bank: Bank) -> list[dict[str, Any]]:
     """What failed, with the path where this machine's map knows it (None elsewhere)."""
     rows = bank.sql("SELECT stage, reason, files, source, volume, noticed FROM failures ORDER BY stage, noticed, source").to_pylist()
+    try:
+        local_map = bank.local_map
+    except BankAccessError:  # a reader elsewhere, who may have no folder to write to, sees everything but the paths
+        return [row | {"path": None} for row in rows]
     for row in rows:
-        located = bank.local_map.locate(row["volume"]) if row["volume"] else None
-        path = located.sources[0].path if located else bank.local_map.path_of(row["source"].partition(":")[0])
+        located = local_map.locate(row["volume"]) if row["volume"] else None
+        path = located.sources[0].path if located else local_map.path_of(row["source"].partition(":")[0])
         if located and len(located.sources) > 1 and path:
             path = path.parent
         row["path"] = str(path) if path else None
