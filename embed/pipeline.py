@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..store.errors import EncoderError, ReadError, ScanbankError, SourceChangedError, UsageError, ViewError
 from ..store.progress import Progress, Silent
 from ..store.readers import load_volume
+from ..store.renumber import accept_changes
 from ..store.scan import Volume
 from ..store.specs import FeatureKey, ViewSpec
 from .buffer import FeatureBuffer
@@ -80,7 +81,7 @@ def embed(
         bank: The bank; it must have been ingested on this machine, which knows where the files are.
         encoder: From `open_encoder`.
         views: One feature set each.
-        accept_changed: Read files that changed since ingest.
+        accept_changed: Take files that changed since ingest as they are now; vectors of what they held before are left behind.
         workers: Threads that decode ahead; memory holds that many volumes and two more.
         progress: Told of stages and steps.
 
@@ -89,15 +90,17 @@ def embed(
         UsageError: the bank holds no volumes.
     """
     keys = keys_of(encoder, views or [encoder.view])
-    return _Run(bank, encoder, keys, accept_changed, progress or Silent()).go(workers)
+    progress = progress or Silent()
+    if accept_changed:
+        accept_changes(bank, progress=progress)
+    return _Run(bank, encoder, keys, progress).go(workers)
 
 
 class _Run:
-    def __init__(self, bank: Bank, encoder: Encoder, keys: list[FeatureKey], accept_changed: bool, progress: Progress) -> None:
+    def __init__(self, bank: Bank, encoder: Encoder, keys: list[FeatureKey], progress: Progress) -> None:
         self.bank = bank
         self.encoder = encoder
         self.keys = keys
-        self.accept_changed = accept_changed
         self.progress = progress
         self.have = present(bank, keys)
         self.buffer = FeatureBuffer(bank, keys, self.have, f"embed: {', '.join(key.name for key in keys)}")
@@ -140,7 +143,7 @@ class _Run:
 
     def _decode(self, work: Work) -> Volume | ScanbankError:
         try:
-            return decode(self.bank, work, accept_changed=self.accept_changed)
+            return decode(self.bank, work)
         except ScanbankError as error:
             return error
         except MemoryError:
@@ -153,8 +156,6 @@ class _Run:
             self._fail("decode", work, work.volume, decoded)
             return
         self._clear("decode", work.volume)
-        if self.accept_changed:
-            self.bank.local_map.accept(work.volume)
         if self.reusable.is_new(work, decoded.content):
             self.buffer.add_row("contents", {"volume": work.volume, "content": decoded.content})
         wanted: dict[str, NDArray[np.int64]] = {}
@@ -223,7 +224,7 @@ class _Run:
             self.buffer.add_row("failures", {"stage": stage, "source": source, "reason": "", "files": 1, "noticed": datetime.now(UTC)})
 
 
-def decode(bank: Bank, work: Work, *, accept_changed: bool = False) -> Volume:
+def decode(bank: Bank, work: Work) -> Volume:
     """A volume of the bank, from its files on this machine.
 
     Raises:
@@ -233,7 +234,7 @@ def decode(bank: Bank, work: Work, *, accept_changed: bool = False) -> Volume:
     located = bank.local_map.locate(work.volume)
     if located is None:
         raise ReadError("this machine does not know where its files are; ingest the folder here, or bring the local map along")
-    volume = load_volume(located, accept_changed=accept_changed)
+    volume = load_volume(located)
     _check_voxels(volume, work)
     return volume
 

@@ -30,6 +30,8 @@ class Reusable:
         self._known = {row["volume"]: row["content"] for row in rows}
         self._embedded: dict[str, list[Work]] = {}
         for row in rows:
+            if row["content"] is None:  # its files changed: what they hold now is yet to be seen
+                continue
             self._embedded.setdefault(row["content"], []).append(Work(row["volume"], row["ordinal"], row["slices"], row["slice_ordinal"]))
         self._recent: OrderedDict[tuple[str, str], NDArray[Any]] = OrderedDict()
         self._bytes = 0

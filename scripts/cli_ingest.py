@@ -145,6 +145,8 @@ def _read_tables(labels: list[Path], reports: list[Path], options: TableOptions)
 
 def _tell_scans(report: IngestReport) -> None:
     say(f"{report.volumes} new volumes, {report.slices} slices" + (f"; {report.known} were there already" if report.known else ""))
+    if report.replaced:
+        say(f"{report.replaced} volumes of the bank gave way to longer ones of the same series")
     if report.changed:
         complain(
             f"{report.changed} volumes have files that changed since they were ingested; `embed --accept-changed` reads them all the same"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from .csv_types import KeyKind, ParsedTable, TableRow
 from .items import Rows
 from .key import SecretKey
 from .matching import Catalog, NoMatch, Target
+from .regroup import regroup
 from .scrub import scrub
 from .sections import sections
 from .vocabulary import allow
@@ -53,12 +54,13 @@ def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOption
 
     A row that is in the bank already changes nothing; one that differs supersedes what was there.
     """
-    job = _Job(bank, table, options)
-    job.resolve()
     message = f"labels: {len(table.rows)} rows" if not table.has_reports else f"reports: {len(table.rows)} rows"
     digest = bank.key.pseudonym("path", str(path.resolve()))
     bank.local_map.put_paths([(digest, path.resolve())])
     with bank.commit(message) as commit:
+        bank.refresh()  # with the lock held, what is looked up here is what the rows build on
+        job = _Job(bank, table, options)
+        job.resolve()
         job.write(commit)
         _report_unmatched(commit, digest, job.unmatched, bank)
     bank.refresh()
@@ -90,7 +92,8 @@ class _Job:
                 self.unmatched.append((row.line, f"its key names {len(self._studies(targets))} studies, and a report belongs to one"))
             else:
                 self.found.append((row, targets))
-        self._regroup()
+        for table, rows in regroup(self.key, self.kind, self.catalog, self.found).items():
+            self.rows[table] += rows
 
     def _studies(self, targets: Sequence[Target]) -> set[str]:
         return {study for target in targets for study in self.catalog.studies_of(target)}
@@ -120,43 +123,6 @@ class _Job:
             self.catalog.studies[study] = patient
         return [Target(study, "study")]
 
-    def _regroup(self) -> None:
-        """Ids beside the key say who belongs together: a volume takes the patient and study that its row names."""
-        changed: dict[str, dict[str, Any]] = {}
-        for row, targets in self.found:
-            wanted = self._wanted(row)
-            if not wanted:
-                continue
-            for target in targets:
-                if target.level == "study" and target.item not in {v["study"] for v in self.catalog.volumes.values()}:
-                    continue  # a study without scans got its patient when it was made
-                for volume in self.catalog.volumes_of(target):
-                    have = self.catalog.volumes[volume]
-                    if any(have[column] != value for column, value in wanted.items()):
-                        have.update(wanted)
-                        changed[volume] = have
-        for have in changed.values():
-            self.rows["volumes"].append({k: v for k, v in have.items() if k != "is_primary"})
-            self.rows["studies"].append(
-                {"study": have["study"], "patient": have["patient"], "accession": self._accession_of.get(have["study"])}
-            )
-            self.rows["patients"].append({"patient": have["patient"]})
-            self.catalog.studies[have["study"]] = have["patient"]
-
-    @property
-    def _accession_of(self) -> dict[str, str]:
-        return {study: accession for accession, studies in self.catalog.accessions.items() for study in studies}
-
-    def _wanted(self, row: TableRow) -> dict[str, str]:
-        wanted: dict[str, str] = {}
-        if name := row.ids.get("patient_id"):
-            wanted["patient"] = self.key.pseudonym("patient", name)
-        elif group := row.ids.get("group"):
-            wanted["patient"] = self.key.pseudonym("patient", "group", group)
-        if (uid := row.ids.get("study_uid")) and self.kind == "path":
-            wanted["study"] = self.key.pseudonym("study", uid)
-        return wanted
-
     def write(self, commit: Commit) -> None:
         for rows in (self._labels(), self._attributes(), self._splits()):
             for table, row in rows:
@@ -180,7 +146,7 @@ class _Job:
                     yield "labels", {"item": target.item, "level": target.level, **values}
 
     def _attributes(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        answer = self.bank.sql("SELECT item, name, value, source FROM attributes").to_pylist()
+        answer = self.bank.sql("SELECT item, name, value, source FROM latest_attributes").to_pylist()
         have = {(r["item"], r["name"], r["source"]): r["value"] for r in answer}
         for row, targets in self.found:
             for target in targets:
@@ -191,7 +157,7 @@ class _Job:
                         yield "attributes", {**entry, "level": target.level, "value": value or text}
 
     def _splits(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        answer = self.bank.sql(f"SELECT item, side FROM splits WHERE split = '{USER_SPLIT}'").to_pylist()
+        answer = self.bank.sql(f"SELECT item, side FROM latest_splits WHERE split = '{USER_SPLIT}'").to_pylist()
         have = {r["item"]: r["side"] for r in answer}
         for row, targets in self.found:
             for target in targets:
@@ -199,24 +165,30 @@ class _Job:
                     yield "splits", {"split": USER_SPLIT, "item": target.item, "level": target.level, "side": row.split}
 
     def _snippets(self, commit: Commit) -> None:
+        """The report of a study is what this table says of it: sections that it no longer has are taken back."""
         answer = self.bank.sql("SELECT study, section, position, snippet FROM snippets").to_pylist()
         have = {(r["study"], r["section"], r["position"]): r["snippet"] for r in answer}
-        new: list[dict[str, Any]] = []
+        parts: dict[tuple[str, str, int], str] = {}
+        numbers: Counter[tuple[str, str]] = Counter()
         for row, targets in self.found:
-            if not row.report:
-                continue
-            (study,) = self._studies(targets)
-            known = [*row.ids.values(), *_names(row.key)]
-            for section, position, raw in _parts(row):
-                text = raw if self.options.keep_text else scrub(raw, known)
-                snippet = self.key.pseudonym("snippet", study, section, str(position), text)
-                if have.get((study, section, position)) == snippet:
-                    continue
-                have[study, section, position] = snippet
+            if row.report:
+                (study,) = self._studies(targets)
+                known = [*row.ids.values(), *_names(row.key)]
+                for section, raw in _parts(row):
+                    position = numbers[study, section]
+                    numbers[study, section] += 1
+                    parts[study, section, position] = raw if self.options.keep_text else scrub(raw, known)
+        reported = {study for study, _, _ in parts}
+        gone = [place for place in have if place[0] in reported and place not in parts]
+        new: list[dict[str, Any]] = []
+        for (study, section, position), text in parts.items():
+            snippet = self.key.pseudonym("snippet", study, section, str(position), text)
+            if have.get((study, section, position)) != snippet:
                 entry = {"snippet": snippet, "study": study, "patient": self.catalog.studies[study]}
                 new.append({**entry, "section": section, "position": position, "text": text})
         first = commit.reserve(len(new)) if new else 0
-        self.rows["snippets"] = [row | {"ordinal": first + i} for i, row in enumerate(new)]
+        taken_back = [{"study": study, "section": section, "position": position} for study, section, position in gone]
+        self.rows["snippets"] = [*(row | {"ordinal": first + i} for i, row in enumerate(new)), *taken_back]
         self.snippets = len(new)
 
 
@@ -225,14 +197,12 @@ def _names(key: str | Path | tuple[str, int]) -> list[str]:
     return [key] if isinstance(key, str) and key else [key[0]] if isinstance(key, tuple) else []
 
 
-def _parts(row: TableRow) -> Iterator[tuple[str, int, str]]:
-    """(section, number among the sections of that name, text) of a row's report."""
-    seen: dict[str, int] = defaultdict(int)
+def _parts(row: TableRow) -> Iterator[tuple[str, str]]:
+    """(section, text) of a row's report, in order."""
     for column, text in row.report.items():
         for section, part in sections(text) if column == "report" else [(column, text)]:
             if part.strip():
-                yield section, seen[section], part
-                seen[section] += 1
+                yield section, part
 
 
 def _report_unmatched(commit: Commit, digest: str, unmatched: Sequence[tuple[int, str]], bank: Bank) -> None:

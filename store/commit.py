@@ -56,12 +56,18 @@ class Commit:
                 ) from error
             try:
                 self._session = self._repository.writable_session(BRANCH)
+                self._parent = self._session.snapshot_id
                 self._root = zarr.open_group(self._session.store, mode="r+")
                 self._sequence = int(cast("int", self._root.attrs["sequence"])) + 1
             except BaseException:
                 self._lock.release()
                 raise
         return self
+
+    @property
+    def parent(self) -> str:
+        """The snapshot that this commit builds on: with the lock held, nobody else can move on from it."""
+        return self._parent
 
     def reserve(self, count: int) -> int:
         """The first of `count` new ordinals in a row."""

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from .errors import UsageError
 from .items import NamedScan, Namer, add_scans, mapped
+from .overlaps import overlaps
 from .progress import Progress, Silent
 from .readers import Images, find_scans
-from .scan import Found, Source
+from .remember import remember
+from .scan import Found
 from .windows import Window
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class IngestReport:
     """Volumes that were there already."""
     changed: int = 0
     """Of these, the ones with files that changed in place since: `embed` asks for --accept-changed."""
+    replaced: int = 0
+    """Volumes of the bank that a longer one of the same series took the place of."""
     failed: int = 0
     """Files that cannot be read."""
     left_out: dict[str, int] = field(default_factory=dict[str, int])
@@ -77,8 +81,9 @@ def ingest(
     if not found.scans and not found.rejected:
         where = ", ".join(map(str, paths))
         raise UsageError(f"no scans in {where}: {found.ignored} other files; expected DICOM, NIfTI, HDF5, or PNG/JPEG with --images")
-    namer = Namer(key, bank.local_map)
-    known = set(bank.sql("SELECT volume FROM volumes").column("volume").to_pylist())
+    catalog = bank.sql("SELECT volume, patient_key, series FROM latest_volumes").to_pylist()
+    namer = Namer(key, bank.local_map, {row["volume"]: (row["patient_key"], row["series"]) for row in catalog})
+    known = {row["volume"] for row in catalog}
     fresh: dict[str, NamedScan] = {}
     again: list[NamedScan] = []
     for header in found.scans:
@@ -87,38 +92,38 @@ def ingest(
             again.append(scan)
         else:
             fresh[scan.volume] = scan
+    changed = remember(bank, [scan for scan in again if scan.volume in known])
     progress.start("writing", len(fresh))
-    changed = _remember(bank, again, known)
+    added: list[NamedScan] = []
+    replaced = 0
     for batch in _batches(list(fresh.values())):
-        # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
-        bank.local_map.put(mapped(scan) for scan in batch)
-        with bank.commit(f"ingest: {len(batch)} volumes", volumes=len(batch)) as commit:
-            add_scans(commit, key, batch)
+        new, old = _write(bank, batch)
+        added += new
+        replaced += old
         progress.advance(len(batch))
     bank.refresh()
     _record_rejected(bank, roots, found)
-    return replace(_report(found, list(fresh.values()), len(again)), changed=changed)
+    return replace(_report(found, added, len(found.scans) - len(added)), changed=changed, replaced=replaced)
 
 
-def _remember(bank: Bank, again: Sequence[NamedScan], known: set[str]) -> int:
-    """Volumes that are in the bank: their files may have moved. Those that changed in place are counted, not taken over."""
-    moved: list[NamedScan] = []
-    changed = 0
-    for scan in again:
-        if scan.volume not in known:
-            continue
-        old = bank.local_map.locate(scan.volume)
-        if old is None or (old.sources != scan.header.sources and not all(s.path.exists() for s in old.sources)):
-            moved.append(scan)
-        else:
-            changed += _changed_in_place(old.sources, scan.header.sources)
-    bank.local_map.put(mapped(scan) for scan in moved)
-    return changed
-
-
-def _changed_in_place(old: Sequence[Source], new: Sequence[Source]) -> bool:
-    before = {source.path: source for source in old}
-    return any(source.path in before and replace(before[source.path], frame=source.frame) != source for source in new)
+def _write(bank: Bank, batch: Sequence[NamedScan]) -> tuple[list[NamedScan], int]:
+    """Commit the scans of a batch that are new, and say which; and how many volumes of the bank they took the place of."""
+    with bank.commit(f"ingest: {len(batch)} volumes", volumes=len(batch)) as commit:
+        if commit.parent != bank.snapshot.id:
+            bank.refresh()
+        # Asked again with the lock held: another process may have ingested the same folder meanwhile.
+        there = set(bank.sql("SELECT volume FROM latest_volumes").column("volume").to_pylist())
+        new = [scan for scan in batch if scan.volume not in there]
+        found = overlaps(bank, new)
+        new = [scan for scan in new if scan.volume not in found.parts]
+        # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
+        bank.local_map.put(mapped(scan) for scan in new)
+        add_scans(commit, bank.key, new)
+        if found.replaced:
+            names = ", ".join(f"'{volume}'" for volume in found.replaced)
+            old = bank.sql(f"SELECT * EXCLUDE (seq) FROM latest_volumes WHERE volume IN ({names})").to_pylist()
+            commit.append("volumes", (row | {"replaced_by": found.replaced[row["volume"]]} for row in old))
+    return new, len(found.replaced)
 
 
 def _batches(scans: Sequence[NamedScan]) -> Iterator[list[NamedScan]]:

@@ -14,6 +14,9 @@ from .local_map import LocalMap, MappedScan
 from .scan import ScanHeader
 from .vocabulary import kernel_sharpness
 
+NO_UID = "#"
+"""What the name of a DICOM slice begins with where it has no UID: it tells nothing apart, so the path must."""
+
 Rows = dict[str, list[dict[str, Any]]]
 """Table name to rows."""
 
@@ -28,21 +31,25 @@ class NamedScan:
 
 
 class Namer:
-    """Gives volumes their ids: a keyed digest of what names them.
+    """Gives volumes their ids: a keyed digest of what names them. Items never merge, whatever their names do.
 
     Byte-identical files at different paths stay different items: the second and further copies get a number of their
-    own, found again by path, or taken over from a copy whose file is gone (it was moved).
+    own, found again by path, or taken over from a copy whose file is gone (it was moved). DICOM slices are named by UIDs,
+    which should be unique: the same in another place is a copy of the same volume, but in another patient or series it
+    is another volume, whatever the UIDs say.
     """
 
-    def __init__(self, key: SecretKey, local_map: LocalMap) -> None:
+    def __init__(self, key: SecretKey, local_map: LocalMap, owners: Mapping[str, tuple[str, str]]) -> None:
+        """`owners`: for each volume in the bank, the patient that it names itself and its series."""
         self._key = key
         self._map = local_map
+        self._owners = dict(owners)
         self._given: dict[str, dict[str, Path]] = defaultdict(dict)
 
     def name(self, header: ScanHeader) -> NamedScan:
         digest = self._key.pseudonym("volume", *header.names)
-        if header.kind == "dicom":  # SOP instance UIDs are unique by definition: a copy is the same volume
-            return NamedScan(digest, digest, header)
+        if header.kind == "dicom" and not any(str(name).startswith(NO_UID) for name in header.names):
+            return NamedScan(self._by_uid(header, digest), digest, header)
         path = header.sources[0].path
         known = dict(self._map.copies(digest)) | self._given[digest]
         same = next((volume for volume, at in known.items() if at == path), None)
@@ -51,6 +58,12 @@ class Namer:
             same = moved[0] if moved else self._copy(digest, len(known))
         self._given[digest][same] = path
         return NamedScan(same, digest, header)
+
+    def _by_uid(self, header: ScanHeader, digest: str) -> str:
+        owner = (patient_of(self._key, header, digest), series_of(self._key, header, digest))
+        if self._owners.setdefault(digest, owner) == owner:
+            return digest
+        return self._key.pseudonym("copy", digest, *owner)
 
     def _copy(self, digest: str, number: int) -> str:
         return digest if number == 0 else self._key.pseudonym("copy", digest, str(number))
@@ -80,11 +93,26 @@ def patient_of(key: SecretKey, header: ScanHeader, volume: str) -> str:
     return key.pseudonym("own-patient", header.study_uid or volume)
 
 
+def slice_of(key: SecretKey, header: ScanHeader, volume: str, index: int) -> str:
+    """A slice's pseudonym: by its SOP instance UID (and frame) where it has one, else by its place in the volume."""
+    name = header.slices[index].name
+    return (
+        key.pseudonym("slice", name)
+        if header.kind == "dicom" and not name.startswith(NO_UID)
+        else key.pseudonym("slice", volume, str(index))
+    )
+
+
+def series_of(key: SecretKey, header: ScanHeader, volume: str) -> str:
+    """The series' pseudonym; a scan that names none is a series of its own."""
+    return key.pseudonym("series", header.series_uid) if header.series_uid else key.pseudonym("own-series", volume)
+
+
 def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int) -> None:
     header, volume = scan.header, scan.volume
     patient = patient_of(key, header, volume)
     study = key.pseudonym("study", header.study_uid) if header.study_uid else key.pseudonym("own-study", volume)
-    series = key.pseudonym("series", header.series_uid) if header.series_uid else key.pseudonym("own-series", volume)
+    series = series_of(key, header, volume)
     window = header.exported_window
     rows["patients"].append({"patient": patient})
     rows["studies"].append(
@@ -95,6 +123,7 @@ def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int) -> Non
             "volume": volume,
             "ordinal": first,
             "patient": patient,
+            "patient_key": patient,
             "study": study,
             "series": series,
             "kind": header.kind,
@@ -116,7 +145,7 @@ def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int) -> Non
         }
     )
     for index, plane in enumerate(header.slices):
-        name = key.pseudonym("slice", plane.name) if header.kind == "dicom" else key.pseudonym("slice", volume, str(index))
+        name = slice_of(key, header, volume, index)
         rows["slices"].append(
             {"slice": name, "ordinal": first + 1 + index, "volume": volume, "index": index, "z_mm": plane.z_mm, "number": plane.number}
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS volumes (volume TEXT PRIMARY KEY, kind TEXT NOT NULL,
 CREATE TABLE IF NOT EXISTS files (
     volume TEXT NOT NULL, position INTEGER NOT NULL, path TEXT NOT NULL, frame INTEGER NOT NULL, size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, PRIMARY KEY (volume, position)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS files_path ON files (path);
+CREATE TABLE IF NOT EXISTS places (path TEXT NOT NULL, volume TEXT NOT NULL, position INTEGER NOT NULL,
+    PRIMARY KEY (path, volume, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS paths (digest TEXT PRIMARY KEY, path TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -89,12 +90,47 @@ class LocalMap:
                     "INSERT OR REPLACE INTO volumes VALUES (?, ?, ?, ?, ?)",
                     (scan.volume, scan.kind, window.lo if window else None, window.hi if window else None, scan.name_digest),
                 )
-                db.execute("DELETE FROM files WHERE volume = ?", (scan.volume,))
-                # A volume named by its bytes is not at this path any more if other bytes are there now.
-                here = ((str(s.path), scan.volume, s.size, s.mtime_ns) for s in scan.sources if scan.kind != "dicom")
-                db.executemany("DELETE FROM files WHERE path = ? AND volume <> ? AND (size <> ? OR mtime_ns <> ?)", here)
+                self._drop_stale(db, scan)
                 rows = ((scan.volume, i, str(s.path), s.frame, s.size, s.mtime_ns) for i, s in enumerate(scan.sources))
                 db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+                self._put_places(db, scan)
+
+    def put_places(self, scans: Iterable[MappedScan]) -> None:
+        """Remember that volumes lie at further paths too, so that a table may name them by these."""
+        with self._told() as db:
+            for scan in scans:
+                self._put_places(db, scan)
+
+    def _drop_stale(self, db: sqlite3.Connection, scan: MappedScan) -> None:
+        """Forget where the volume was, and which other bytes were where it is now."""
+        old = db.execute("SELECT path, volume FROM files WHERE volume = ?", (scan.volume,)).fetchall()
+        db.executemany("DELETE FROM places WHERE path = ? AND volume = ?", old)
+        db.execute("DELETE FROM files WHERE volume = ?", (scan.volume,))
+        if scan.kind == "dicom":  # a file may belong to several volumes there, as to a part of a series and to the whole
+            return
+        query = """SELECT f.volume, f.position FROM places p JOIN files f USING (volume, position)
+            WHERE p.path = ?1 AND f.path = ?1 AND (f.size <> ?2 OR f.mtime_ns <> ?3)"""
+        for source in scan.sources:
+            path = str(source.path)
+            for gone in db.execute(query, (path, source.size, source.mtime_ns)).fetchall():
+                db.execute("DELETE FROM places WHERE path = ? AND volume = ? AND position = ?", (path, *gone))
+                db.execute("DELETE FROM files WHERE volume = ? AND position = ?", gone)
+
+    def _put_places(self, db: sqlite3.Connection, scan: MappedScan) -> None:
+        places = ((str(source.path), scan.volume, position) for position, source in enumerate(scan.sources))
+        db.executemany("INSERT OR IGNORE INTO places VALUES (?, ?, ?)", places)
+
+    def changed(self) -> list[str]:
+        """Volumes of which a file has another size or time than it had at ingest. Files that are gone do not count."""
+        found: dict[str, None] = {}
+        with self._told() as db:
+            query = "SELECT DISTINCT volume, path, size, mtime_ns FROM files ORDER BY volume"
+            for volume, path, size, mtime_ns in db.execute(query).fetchall():
+                with suppress(OSError):
+                    stat = Path(path).stat()
+                    if (stat.st_size, stat.st_mtime_ns) != (size, mtime_ns):
+                        found[volume] = None
+        return list(found)
 
     def accept(self, volume: str) -> None:
         """Take the files of a volume as they are now for what was ingested."""
@@ -117,9 +153,9 @@ class LocalMap:
         return Located(row[0], tuple(Source(Path(p), frame, size, mtime) for p, frame, size, mtime in files), window)
 
     def at_path(self, path: Path) -> list[tuple[str, int, int]]:
-        """(volume, position, number of sources) of every volume that has a source at this path."""
-        query = """SELECT f.volume, f.position, (SELECT count(*) FROM files g WHERE g.volume = f.volume)
-            FROM files f WHERE f.path = ? ORDER BY 1, 2"""
+        """(volume, position of the slice, number of files of the volume) of every volume that has a source at this path."""
+        query = """SELECT p.volume, p.position, (SELECT count(DISTINCT path) FROM files f WHERE f.volume = p.volume)
+            FROM places p WHERE p.path = ? ORDER BY 1, 2"""
         with self._told() as db:
             return db.execute(query, (str(path),)).fetchall()
 
@@ -128,7 +164,7 @@ class LocalMap:
         prefix = str(folder).rstrip("/") + "/"
         # A range, not LIKE: a folder's name may hold % or _, and a range uses the index.
         with self._told() as db:
-            rows = db.execute("SELECT DISTINCT volume FROM files WHERE path >= ? AND path < ? ORDER BY 1", (prefix, prefix[:-1] + "0"))
+            rows = db.execute("SELECT DISTINCT volume FROM places WHERE path >= ? AND path < ? ORDER BY 1", (prefix, prefix[:-1] + "0"))
             return [row[0] for row in rows.fetchall()]
 
     def copies(self, name_digest: str) -> list[tuple[str, Path]]:

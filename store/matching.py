@@ -55,8 +55,8 @@ class Catalog:
 
     @cached_property
     def patients(self) -> set[str]:
-        """Patients that have a study: one that a table gave other names to is no more."""
-        return set(self.studies.values())
+        """Patients by either name: who a scan belongs to, and who it says itself."""
+        return {*self.studies.values(), *(row["patient_key"] for row in self.volumes.values())}
 
     @cached_property
     def _series(self) -> set[str]:
@@ -65,11 +65,12 @@ class Catalog:
     @cached_property
     def _numbers(self) -> dict[tuple[str, int], list[str]]:
         """(patient, number of the slice) to slices, of primary volumes."""
-        query = """SELECT v.patient, s.number, s.slice FROM slices s JOIN volumes v USING (volume)
+        query = """SELECT v.patient, v.patient_key, s.number, s.slice FROM slices s JOIN volumes v USING (volume)
             WHERE v.is_primary AND s.number IS NOT NULL"""
         found: dict[tuple[str, int], list[str]] = defaultdict(list)
         for row in self._bank.sql(query).to_pylist():
-            found[row["patient"], row["number"]].append(row["slice"])
+            for patient in {row["patient"], row["patient_key"]}:
+                found[patient, row["number"]].append(row["slice"])
         return found
 
     @cached_property
@@ -109,12 +110,15 @@ class Catalog:
                 return NoMatch("it has no key")
 
     def _by_path(self, path: Path) -> list[Target]:
-        targets: list[Target] = []
-        for volume, position, count in self._bank.local_map.at_path(path):
-            if volume not in self.volumes:
-                continue  # the map may know volumes whose commit never came
-            targets.append(Target(volume, "volume") if count == 1 else Target(self.slices[volume, position], "slice"))
-        return targets or [Target(volume, "volume") for volume in self._bank.local_map.under(path) if volume in self.volumes]
+        local_map = self._bank.local_map
+        # The map may know volumes whose commit never came. A link is known by its own name, or by what it leads to.
+        here = [place for place in local_map.at_path(path) or local_map.at_path(path.resolve()) if place[0] in self.volumes]
+        if here:
+            # A file that is all of its volume, also of many frames, speaks of the volume; one of many files, of its slice.
+            whole = (Target(v, "volume") if files == 1 else Target(self.slices[v, position], "slice") for v, position, files in here)
+            return list(dict.fromkeys(whole))
+        below = local_map.under(path) or local_map.under(path.resolve())
+        return [Target(volume, "volume") for volume in below if volume in self.volumes]
 
     def _by_number(self, patient_id: str, number: int) -> list[Target] | NoMatch:
         patient = self._key.pseudonym("patient", patient_id)
@@ -131,12 +135,14 @@ class Catalog:
             return [target.item]
         if target.level == "slice":
             return self._owners[target.item]
-        return [volume for volume, row in self.volumes.items() if row[target.level] == target.item]
+        columns = ("patient", "patient_key") if target.level == "patient" else (target.level,)
+        return [volume for volume, row in self.volumes.items() if any(row[column] == target.item for column in columns)]
 
     def studies_of(self, target: Target) -> list[str]:
         """The studies that a target is, is part of, or holds."""
         if target.level == "study":
             return [target.item]
         if target.level == "patient":
-            return sorted(study for study, patient in self.studies.items() if patient == target.item)
+            named = {study for study, patient in self.studies.items() if patient == target.item}
+            return sorted(named | {self.volumes[volume]["study"] for volume in self.volumes_of(target)})
         return sorted({self.volumes[volume]["study"] for volume in self.volumes_of(target)})

@@ -36,7 +36,8 @@ _ALL = (
         (
             ("volume", _TEXT),
             ("ordinal", _INT),  # what feature arrays hold
-            ("patient", _TEXT),
+            ("patient", _TEXT),  # who belongs together: splits and guards go by it
+            ("patient_key", _TEXT),  # the patient as the scan itself names it, where a table said otherwise
             ("study", _TEXT),
             ("series", _TEXT),
             ("kind", _TEXT),  # dicom, nifti, hdf5, image
@@ -55,6 +56,7 @@ _ALL = (
             ("original", _BOOL),
             ("kernel_sharpness", _INT),
             ("flags", _TEXTS),
+            ("replaced_by", _TEXT),  # a volume of the same series that holds all its slices and more
         ),
         ("volume",),
     ),

@@ -28,29 +28,49 @@ _HISTORY = "history_{}"
 # Softest kernel last: of equal scans the smoother one is what most encoders were trained on.
 PRIMARY_RULE = "original, axial, covers 90% of the longest extent, thinnest, softest kernel, most slices"
 
+
+def _spread(table: str, key: str) -> str:
+    """What is said of a patient, study or series is said of each of its volumes; the nearer of two goes first.
+
+    What belongs to no volume (a study that is a report only) stays where it is.
+    """
+    latest = f"latest_{table}"
+    return f"""
+        SELECT * FROM (
+            SELECT *, 0 AS distance FROM {latest} WHERE level IN ('volume', 'slice', 'snippet')
+            UNION ALL SELECT l.* REPLACE (v.volume AS item), 1 FROM {latest} l JOIN volumes v ON v.series = l.item WHERE level = 'series'
+            UNION ALL SELECT l.* REPLACE (coalesce(v.volume, l.item) AS item), 2
+                FROM {latest} l LEFT JOIN volumes v ON v.study = l.item WHERE level = 'study'
+            UNION ALL SELECT l.* REPLACE (v.volume AS item), 3
+                FROM {latest} l JOIN volumes v ON v.patient = l.item WHERE level = 'patient'
+            UNION ALL SELECT l.* REPLACE (v.volume AS item), 3
+                FROM {latest} l JOIN volumes v ON v.patient_key = l.item WHERE level = 'patient'
+            UNION ALL SELECT *, 3 FROM {latest}
+                WHERE level = 'patient' AND NOT EXISTS (SELECT 1 FROM volumes v WHERE v.patient = item)
+                AND NOT EXISTS (SELECT 1 FROM volumes v WHERE v.patient_key = item)
+        ) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY distance, {SEQ} DESC) = 1"""
+
+
 _VIEWS = {
     "volumes": f"""
-        WITH measured AS (SELECT *, coalesce(max(extent_mm) OVER (PARTITION BY study), 0) AS longest FROM latest_volumes)
-        SELECT * EXCLUDE ({SEQ}, longest), row_number() OVER (
+        WITH measured AS (
+            SELECT *, coalesce(max(extent_mm) OVER (PARTITION BY study), 0) AS longest FROM latest_volumes WHERE replaced_by IS NULL
+        )
+        SELECT * EXCLUDE ({SEQ}, longest, replaced_by), row_number() OVER (
             PARTITION BY study ORDER BY original DESC, plane = 'axial' DESC, coalesce(extent_mm, 0) >= 0.9 * longest DESC,
                 spacing_z_mm ASC NULLS LAST, kernel_sharpness ASC NULLS LAST, slices DESC, volume
         ) = 1 AS is_primary
         FROM measured""",
-    # A label of a patient, study or series stands for each of its volumes; a nearer one of the same source goes first.
+    "slices": f"SELECT * EXCLUDE ({SEQ}) FROM latest_slices SEMI JOIN volumes USING (volume)",
+    "snippets": f"SELECT * EXCLUDE ({SEQ}) FROM latest_snippets WHERE text IS NOT NULL",
     "labels": f"""
-        WITH spread AS (
-            SELECT item, 0 AS distance, * EXCLUDE (item) FROM latest_labels WHERE level IN ('volume', 'slice', 'snippet')
-            UNION ALL SELECT v.volume, 1, l.* EXCLUDE (item) FROM latest_labels l JOIN volumes v ON v.series = l.item WHERE level = 'series'
-            UNION ALL SELECT coalesce(v.volume, l.item), 2, l.* EXCLUDE (item)
-                FROM latest_labels l LEFT JOIN volumes v ON v.study = l.item WHERE level = 'study'
-            UNION ALL SELECT coalesce(v.volume, l.item), 3, l.* EXCLUDE (item)
-                FROM latest_labels l LEFT JOIN volumes v ON v.patient = l.item WHERE level = 'patient'
-        )
         SELECT item, finding, status,
             CASE WHEN category IS NOT NULL THEN dense_rank() OVER (PARTITION BY finding ORDER BY category) - 1
                 WHEN status = 'present' THEN 1 WHEN status IN ('absent', 'unmentioned') THEN 0 END::DOUBLE AS value,
             source, category, level
-        FROM (SELECT * FROM spread QUALIFY row_number() OVER (PARTITION BY item, finding, source ORDER BY distance, {SEQ} DESC) = 1)""",
+        FROM ({_spread("labels", "item, finding, source")})""",
+    "splits": f"SELECT split, item, side, level FROM ({_spread('splits', 'split, item')})",
+    "attributes": f"SELECT item, name, value, source, level FROM ({_spread('attributes', 'item, name, source')})",
     "failures": "SELECT stage, reason, source, volume, files, noticed FROM latest_failures WHERE reason <> ''",
 }
 

@@ -132,7 +132,7 @@ def test_bad_scans_cost_themselves_only_and_heal(bank: Bank, tmp_path: Path) -> 
     assert any("truncated" in reason or "bytes" in reason for reason in accepted.reasons)
     series[1].write_bytes(whole)
     os.utime(series[1], ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert embed(bank, open_encoder("intensity"), [BRAIN]).volumes == 1
+    assert embed(bank, open_encoder("intensity"), [BRAIN], accept_changed=True).volumes == 1
     assert bank.sql("SELECT * FROM failures").num_rows == 2
 
 
@@ -145,6 +145,35 @@ def test_a_changed_file_is_noticed_and_accepted_once(scans: Bank, tmp_path: Path
     assert embed(scans, open_encoder("intensity"), [BRAIN], accept_changed=True).volumes == 1
     assert embed(scans, open_encoder("intensity"), [LUNG]).failed == 0
     assert scans.sql("SELECT * FROM failures").num_rows == 0
+
+
+def test_changed_voxels_leave_their_old_vectors_behind(bank: Bank, tmp_path: Path) -> None:
+    voxels = [np.random.default_rng(seed).integers(0, 3000, (3, 16, 12)).astype(np.int16) for seed in range(2)]
+    write_series(tmp_path / "a", voxels=voxels[0], patient_id="a", study_uid="1.1", series_uid="1.1.1")
+    ingest(bank, [tmp_path / "a"])
+    embed(bank, open_encoder("intensity"), [BRAIN])
+    before = bank.features("intensity/brain/slice").items()
+    write_series(tmp_path / "a", voxels=voxels[1], patient_id="a", study_uid="1.1", series_uid="1.1.1")
+    embed(bank, open_encoder("intensity"), [LUNG], accept_changed=True)
+    write_series(tmp_path / "b", voxels=voxels[1], patient_id="b", study_uid="1.2", series_uid="1.2.1", seed=7)
+    ingest(bank, [tmp_path / "b"])
+    assert embed(bank, open_encoder("intensity"), [BRAIN]).volumes == 2
+    fresh = Bank.create(tmp_path / "fresh")
+    ingest(fresh, [tmp_path / "b"])
+    embed(fresh, open_encoder("intensity"), [BRAIN])
+    expected = fresh.features("intensity/brain/slice").vectors()
+    for row in bank.sql("SELECT * FROM volumes").to_pylist():
+        ordinals = np.arange(row["slice_ordinal"], row["slice_ordinal"] + row["slices"])
+        assert not set(ordinals) & set(before)
+        np.testing.assert_array_equal(bank.features("intensity/brain/slice").of(ordinals), expected)
+
+
+def test_a_file_that_was_only_touched_keeps_its_vectors(scans: Bank, tmp_path: Path) -> None:
+    embed(scans, open_encoder("intensity"), [BRAIN])
+    for path in (tmp_path / "scans").rglob("*.dcm"):
+        os.utime(path, ns=(5, 5))
+    report = embed(scans, open_encoder("intensity"), [BRAIN, LUNG], accept_changed=True)
+    assert report.sets == {"intensity/brain/slice": 0, "intensity/lung/slice": 15}
 
 
 def test_an_image_replaced_by_another_is_another_item(bank: Bank, tmp_path: Path) -> None:

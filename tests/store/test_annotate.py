@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dicom_files import write_series
+from dicom_files import write_enhanced, write_series
 from scanbank.store import Bank
 from scanbank.store.annotate import AnnotateOptions, AnnotateReport, annotate
 from scanbank.store.csv_table import TableOptions, read_table
@@ -91,7 +92,9 @@ def test_the_same_table_twice_changes_nothing_and_a_correction_supersedes(chest:
     assert table(chest, tmp_path / "l.csv", text.replace("p2,0", "p2,-1"), attributes=("sex",)).labels == 1
     assert {r["status"] for r in rows(chest, "SELECT status FROM labels")} == {"present", "uncertain"}
     assert {r["side"] for r in rows(chest, "SELECT side FROM splits")} == {"train", "test"}
-    assert len(rows(chest, "SELECT * FROM attributes WHERE name = 'sex' AND source = 'table'")) == 2
+    sexes = "SELECT a.value, v.patient_key FROM attributes a JOIN volumes v ON item = volume WHERE name = 'sex' AND source = 'table'"
+    keys = {chest.key.pseudonym("patient", name): sex for name, sex in (("p1", "female"), ("p2", "male"))}
+    assert sorted((keys[r["patient_key"]], r["value"]) for r in rows(chest, sexes)) == [("female", "female")] * 2 + [("male", "male")]
 
 
 def test_two_sources_stand_beside_each_other(chest: Bank, tmp_path: Path) -> None:
@@ -111,6 +114,50 @@ def test_group_says_who_belongs_together(bank: Bank, tmp_path: Path) -> None:
     assert rows(bank, "SELECT count(DISTINCT patient) AS n FROM volumes") == [{"n": 2}]
     assert rows(bank, "SELECT count(*) AS n FROM volumes v JOIN studies s USING (study) WHERE v.patient <> s.patient") == [{"n": 0}]
     assert rows(bank, "SELECT value FROM labels JOIN volumes ON item = volume ORDER BY ordinal") == [{"value": v} for v in (0.0, 1.0, 1.0)]
+
+
+def test_a_group_keeps_what_is_said_of_the_patient(chest: Bank, tmp_path: Path) -> None:
+    table(chest, tmp_path / "a.csv", "patient_id,old\np1,1\n")
+    report = table(chest, tmp_path / "b.csv", "patient_id,group,new,split\np1,g,1,train\np2,g,0,train\n")
+    assert report.unmatched == ()
+    assert rows(chest, "SELECT count(DISTINCT patient) AS n FROM volumes") == [{"n": 1}]
+    query = "SELECT finding, sum(value) AS positive, count(*) AS n FROM labels JOIN volumes ON item = volume GROUP BY ALL ORDER BY finding"
+    assert rows(chest, query) == [{"finding": "new", "positive": 2.0, "n": 3}, {"finding": "old", "positive": 2.0, "n": 2}]
+    assert rows(chest, "SELECT count(*) AS n FROM splits JOIN volumes ON item = volume") == [{"n": 3}]
+    assert table(chest, tmp_path / "c.csv", "patient_id,late\np2,1\n").unmatched == ()
+    assert rows(chest, "SELECT count(*) AS n FROM labels WHERE finding = 'late'") == [{"n": 1}]
+
+
+def test_ids_beside_a_path_are_keys_from_then_on(bank: Bank, tmp_path: Path) -> None:
+    write_images(tmp_path / "i", "a.png", "b.png")
+    ingest(bank, [tmp_path / "i"], images="each")
+    table(bank, tmp_path / "i" / "l.csv", "path,study_uid,accession,f\na.png,1.5,A5,0\nb.png,1.6,A6,1\n")
+    assert table(bank, tmp_path / "r.csv", "accession,report\nA6,Text.\n", "reports").unmatched == ()
+    assert table(bank, tmp_path / "m.csv", "study_uid,g\n1.5,1\n").unmatched == ()
+    assert rows(bank, "SELECT v.ordinal FROM labels JOIN volumes v ON item = volume WHERE finding = 'g'") == [{"ordinal": 0}]
+
+
+def test_links_and_copies_are_known_by_their_paths(bank: Bank, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "store", n=3)
+    (tmp_path / "links").mkdir()
+    for i, file in enumerate(files):
+        (tmp_path / "links" / f"l{i}.dcm").symlink_to(file)
+    ingest(bank, [tmp_path / "links"])
+    assert table(bank, tmp_path / "links" / "l.csv", "path,f\nl1.dcm,1\n").unmatched == ()
+    shutil.copytree(tmp_path / "store", tmp_path / "copy")
+    assert ingest(bank, [tmp_path / "copy"]).known == 1
+    assert table(bank, tmp_path / "copy" / "m.csv", f"path,g\n{files[2].name},1\n").unmatched == ()
+    assert rows(bank, 'SELECT finding, s."index" FROM labels JOIN slices s ON item = slice ORDER BY finding') == [
+        {"finding": "f", "index": 1},
+        {"finding": "g", "index": 2},
+    ]
+
+
+def test_a_multi_frame_file_is_its_volume(bank: Bank, tmp_path: Path) -> None:
+    path = write_enhanced(tmp_path / "e.dcm", positions=[(0.0, 0.0, 2.0 * z) for z in range(4)])
+    ingest(bank, [path])
+    table(bank, tmp_path / "l.csv", "path,f\ne.dcm,1\n")
+    assert rows(bank, "SELECT level FROM labels") == [{"level": "volume"}]
 
 
 def test_patient_beside_a_path_is_a_key_from_then_on(bank: Bank, tmp_path: Path) -> None:
@@ -146,6 +193,21 @@ def test_reports_belong_to_studies_and_are_scrubbed(chest: Bank, tmp_path: Path)
     again = table(chest, tmp_path / "r.csv", text.replace("Effusion", "No effusion"), "reports")
     assert again.snippets == 1
     assert rows(chest, "SELECT count(*) AS n FROM snippets") == [{"n": 3}]
+
+
+def test_a_corrected_report_takes_back_what_it_no_longer_says(chest: Bank, tmp_path: Path) -> None:
+    table(chest, tmp_path / "r.csv", 'accession,report\nA1,"FINDINGS: Large bleed. IMPRESSION: Bad."\nA2,Other.\n', "reports")
+    assert rows(chest, "SELECT count(*) AS n FROM snippets") == [{"n": 3}]
+    table(chest, tmp_path / "r.csv", "accession,report\nA1,No bleed at all.\n", "reports")
+    assert [r["text"] for r in rows(chest, "SELECT text FROM snippets ORDER BY ordinal")] == ["Other.", "No bleed at all."]
+
+
+def test_two_rows_of_one_study_are_one_report(chest: Bank, tmp_path: Path) -> None:
+    table(chest, tmp_path / "r.csv", "accession,report\nA1,First part.\nA1,Addendum.\n", "reports")
+    assert rows(chest, "SELECT position, text FROM snippets ORDER BY position") == [
+        {"position": 0, "text": "First part."},
+        {"position": 1, "text": "Addendum."},
+    ]
 
 
 def test_text_is_kept_when_asked(chest: Bank, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 
 from dicom_files import write_series
 from scanbank.store import Bank, Window
@@ -173,3 +174,74 @@ def test_workers_find_the_same(bank: Bank, tmp_path: Path, monkeypatch: pytest.M
     other = Bank.create(tmp_path / "other", key_file=tmp_path / "key")
     ingest(other, [tmp_path / "s"], workers=1)
     assert column(bank, "SELECT ordinal FROM volumes ORDER BY 1") == column(other, "SELECT ordinal FROM volumes ORDER BY 1") == [0, 5, 10]
+
+
+def test_equal_uids_of_another_patient_are_another_volume(bank: Bank, tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 1)):
+        elements = [{"SOPInstanceUID": f"1.2.3.{i}"} for i in range(3)]
+        write_series(tmp_path / name, n=3, patient_id=name, study_uid=f"1.{seed}", series_uid=f"1.{seed}.1", seed=seed, elements=elements)
+    assert ingest(bank, [tmp_path / "a"]).volumes == 1
+    assert ingest(bank, [tmp_path / "b"]).volumes == 1
+    assert ingest(bank, [tmp_path / "a", tmp_path / "b"]).known == 2
+    assert column(bank, "SELECT count(DISTINCT patient) FROM volumes") == [2]
+    assert column(bank, "SELECT count(*) FROM slices") == [6]
+
+
+def test_scans_without_uids_are_told_apart_by_path(bank: Bank, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        for path in write_series(tmp_path / name, n=2, patient_id=name, study_uid="", series_uid=""):
+            data = dcmread(path)
+            del data.SOPInstanceUID
+            data.save_as(path)
+    assert ingest(bank, [tmp_path]).volumes == 2
+    assert ingest(bank, [tmp_path]).known == 2
+
+
+def test_a_series_that_grew_takes_the_place_of_its_part(bank: Bank, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "all", n=6)
+    (tmp_path / "some").mkdir()
+    for file in files[:3]:
+        shutil.copy(file, tmp_path / "some")
+    assert ingest(bank, [tmp_path / "some"]).slices == 3
+    report = ingest(bank, [tmp_path / "all"])
+    assert (report.volumes, report.slices, report.replaced) == (1, 6, 1)
+    assert column(bank, "SELECT slices FROM volumes") == [6]
+    assert column(bank, "SELECT count(*) FROM slices") == [6]
+    again = ingest(bank, [tmp_path / "some"])
+    assert (again.volumes, again.known) == (0, 1)
+    alone = ingest(bank, [files[5]])
+    assert (alone.volumes, alone.known) == (0, 1)
+
+
+def test_a_window_may_be_declared_later(bank: Bank, tmp_path: Path) -> None:
+    write_image(tmp_path / "i" / "a.png")
+    ingest(bank, [tmp_path / "i"], images="each")
+    before = column(bank, "SELECT ordinal FROM volumes")
+    for window, kept in ((Window(0, 80), True), (Window(0, 80), True), (Window(-20, 180), False)):
+        ingest(bank, [tmp_path / "i"], images="each", exported_window=window)
+        assert bank.sql("SELECT window_lo_hu, window_hi_hu FROM volumes").to_pylist() == [
+            {"window_lo_hu": window.lo, "window_hi_hu": window.hi}
+        ]
+        assert (column(bank, "SELECT ordinal FROM volumes") == before) is kept
+    located = bank.local_map.locate(str(column(bank, "SELECT volume FROM volumes")[0]))
+    assert located is not None
+    assert located.exported_window == Window(-20, 180)
+
+
+def test_a_folder_ingested_twice_at_once_is_there_once(bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second ingest has looked for what is known before the first committed; it looks again with the lock held."""
+    write_series(tmp_path / "s", n=3)
+    import scanbank.store.ingest as module
+
+    found = module.find_scans
+    other = Bank.open(bank.path)
+
+    def late(*arguments: object) -> object:
+        result = found(*arguments)  # pyright: ignore[reportArgumentType]
+        monkeypatch.setattr(module, "find_scans", found)
+        ingest(other, [tmp_path / "s"])
+        return result
+
+    monkeypatch.setattr(module, "find_scans", late)
+    assert ingest(bank, [tmp_path / "s"]).volumes == 0
+    assert bank.sql("SELECT * FROM history_volumes").num_rows == 1

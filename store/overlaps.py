@@ -1,0 +1,50 @@
+"""Series of which the bank holds a part: a longer volume takes the place of a shorter one, a part adds nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .items import NamedScan, series_of, slice_of
+
+if TYPE_CHECKING:
+    from .bank import Bank
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """What new scans have to do with volumes of the same series."""
+
+    parts: frozenset[str]
+    """New volumes whose slices all belong to one volume of the bank."""
+    replaced: dict[str, str]
+    """Volumes of the bank to the new volume that holds all their slices and more."""
+
+
+def overlaps(bank: Bank, scans: Iterable[NamedScan]) -> Overlaps:
+    """Compare new DICOM volumes with those of the same series, slice by slice."""
+    by_series: dict[str, list[NamedScan]] = defaultdict(list)
+    for scan in scans:
+        if scan.header.kind == "dicom" and scan.header.series_uid:
+            by_series[series_of(bank.key, scan.header, scan.volume)].append(scan)
+    known = set(bank.sql("SELECT DISTINCT series FROM volumes WHERE kind = 'dicom'").column("series").to_pylist()) & set(by_series)
+    if not known:
+        return Overlaps(frozenset(), {})
+    names = ", ".join(f"'{series}'" for series in sorted(known))
+    there: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in bank.sql(
+        f"SELECT v.series, v.volume, s.slice FROM volumes v JOIN slices s USING (volume) WHERE v.series IN ({names})"
+    ).to_pylist():
+        there[row["series"], row["volume"]].add(row["slice"])
+    parts: set[str] = set()
+    replaced: dict[str, str] = {}
+    for (series, volume), old in there.items():
+        for scan in by_series[series]:
+            new = {slice_of(bank.key, scan.header, scan.volume, index) for index in range(len(scan.header.slices))}
+            if new <= old:
+                parts.add(scan.volume)
+            elif old < new:
+                replaced[volume] = scan.volume
+    return Overlaps(frozenset(parts), replaced)
