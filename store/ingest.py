@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +84,7 @@ def ingest(
     catalog = bank.sql("SELECT volume, patient_key, series FROM latest_volumes").to_pylist()
     namer = Namer(key, bank.local_map, {row["volume"]: (row["patient_key"], row["series"]) for row in catalog})
     known = {row["volume"] for row in catalog}
+    before = _rejected_before(bank)
     fresh: dict[str, NamedScan] = {}
     again: list[NamedScan] = []
     for header in found.scans:
@@ -102,7 +103,7 @@ def ingest(
         replaced += old
         progress.advance(len(batch))
     bank.refresh()
-    _record_rejected(bank, roots, found)
+    _record_rejected(bank, roots, found, *before)
     return replace(_report(found, added, len(found.scans) - len(added)), changed=changed, replaced=replaced)
 
 
@@ -139,13 +140,18 @@ def _batches(scans: Sequence[NamedScan]) -> Iterator[list[NamedScan]]:
         yield batch
 
 
-def _record_rejected(bank: Bank, roots: Sequence[Path], found: Found) -> None:
+def _rejected_before(bank: Bank) -> tuple[dict[str, str], set[str]]:
+    """What earlier ingests said: failures by source with their reasons, and the sources left out."""
+    failed = bank.sql(f"SELECT source, reason FROM failures WHERE stage = '{_STAGE}'").to_pylist()
+    left_out = bank.sql("SELECT source FROM sources WHERE status = 'left_out'").column("source").to_pylist()
+    return {row["source"]: row["reason"] for row in failed}, set(left_out)
+
+
+def _record_rejected(bank: Bank, roots: Sequence[Path], found: Found, have: Mapping[str, str], seen: Set[str]) -> None:
     """Failures and what was left out, by keyed digest of the path; failures under `roots` that are gone are cleared."""
     now = datetime.now(UTC)
     digests = {rejected.path: bank.key.pseudonym("path", str(rejected.path)) for rejected in found.rejected}
     failed = {digests[r.path]: r for r in found.rejected if not r.left_out}
-    before = bank.sql(f"SELECT source, reason FROM failures WHERE stage = '{_STAGE}'").to_pylist()
-    have = {row["source"]: row["reason"] for row in before}
     rows = [
         {"stage": _STAGE, "source": source, "reason": rejected.reason, "files": rejected.files, "noticed": now}
         for source, rejected in failed.items()
@@ -160,7 +166,8 @@ def _record_rejected(bank: Bank, roots: Sequence[Path], found: Found) -> None:
         for r in found.rejected
         if r.left_out
     }
-    seen = set(bank.sql("SELECT source FROM sources WHERE status = 'left_out'").column("source").to_pylist())
+    if not rows and not left:
+        return
     bank.local_map.put_paths((digest, path) for path, digest in digests.items())
     with bank.commit(f"ingest: {len(failed)} failures, {len(left)} left out") as commit:
         commit.append("failures", rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,13 +69,13 @@ class Namer:
         return digest if number == 0 else self._key.pseudonym("copy", digest, str(number))
 
 
-def add_scans(commit: Commit, key: SecretKey, scans: Iterable[NamedScan]) -> None:
+def add_scans(commit: Commit, key: SecretKey, scans: Sequence[NamedScan]) -> None:
     """Write the rows of new volumes: volumes, slices, studies, patients, attributes, sources."""
     rows: Rows = defaultdict(list)
+    first = commit.reserve(sum(1 + len(scan.header.slices) for scan in scans)) if scans else 0
     for scan in scans:
-        header = scan.header
-        first = commit.reserve(1 + len(header.slices))
         _volume_rows(rows, key, scan, first)
+        first += 1 + len(scan.header.slices)
     for table, listed in rows.items():
         commit.append(table, listed)
 

@@ -51,8 +51,8 @@ class Layout:
 
 def normal_of(frame: Frame) -> NDArray[np.float64]:
     """(3,) the unit normal of a plane: along a row x along a column."""
-    row, column = _cosines(frame)
-    return _unit(np.cross(row, column))
+    (a, b, c), (d, e, f) = _cosines(frame)
+    return _unit(np.array([b * f - c * e, c * d - a * f, a * e - b * d]))  # np.cross takes ten times as long for one pair
 
 
 def points_of(frames: Sequence[Frame]) -> NDArray[np.float64] | None:
@@ -143,8 +143,9 @@ def _step(positions: NDArray[np.float64]) -> tuple[float, list[str]]:
     median = float(np.median(steps))
     gaps = steps > GAP * median
     along = np.concatenate([[0.0], np.cumsum(np.where(gaps, np.maximum(np.rint(steps / median), 1.0), 1.0))])
-    slope, offset = np.polynomial.polynomial.polyfit(along, positions, 1)[::-1]
-    off_grid = np.abs(positions - (offset + slope * along)).max()
+    centred = along - along.mean()
+    slope = centred @ positions / (centred @ centred)  # least squares
+    off_grid = np.abs(positions - positions.mean() - slope * centred).max()
     even = bool(off_grid <= max(TOLERANCE_MM, TOLERANCE_STEP * median))
     flags = (["missing_slices"] if gaps.any() else []) + ([] if even else ["nonuniform"])
     return float((positions[-1] - positions[0]) / along[-1]) if even else median, flags
