@@ -81,7 +81,7 @@ def ingest(
     if not found.scans and not found.rejected:
         where = ", ".join(map(str, paths))
         raise UsageError(f"no scans in {where}: {found.ignored} other files; expected DICOM, NIfTI, HDF5, or PNG/JPEG with --images")
-    catalog = bank.sql("SELECT volume, patient_key, series FROM latest_volumes").to_pylist()
+    catalog = bank.snapshot.latest("volumes", "patient_key", "series")
     namer = Namer(key, bank.local_map, {row["volume"]: (row["patient_key"], row["series"]) for row in catalog})
     known = {row["volume"] for row in catalog}
     before = _rejected_before(bank)
@@ -113,9 +113,10 @@ def _write(bank: Bank, batch: Sequence[NamedScan]) -> tuple[list[NamedScan], int
         if commit.parent != bank.snapshot.id:
             bank.refresh()
         # Asked again with the lock held: another process may have ingested the same folder meanwhile.
-        there = set(bank.sql("SELECT volume FROM latest_volumes").column("volume").to_pylist())
-        new = [scan for scan in batch if scan.volume not in there]
-        found = overlaps(bank, new)
+        there = bank.snapshot.latest("volumes", "series")
+        known = {row["volume"] for row in there}
+        new = [scan for scan in batch if scan.volume not in known]
+        found = overlaps(bank, new, {row["series"] for row in there})
         new = [scan for scan in new if scan.volume not in found.parts]
         # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
         bank.local_map.put(mapped(scan) for scan in new)
@@ -142,9 +143,10 @@ def _batches(scans: Sequence[NamedScan]) -> Iterator[list[NamedScan]]:
 
 def _rejected_before(bank: Bank) -> tuple[dict[str, str], set[str]]:
     """What earlier ingests said: failures by source with their reasons, and the sources left out."""
-    failed = bank.sql(f"SELECT source, reason FROM failures WHERE stage = '{_STAGE}'").to_pylist()
-    left_out = bank.sql("SELECT source FROM sources WHERE status = 'left_out'").column("source").to_pylist()
-    return {row["source"]: row["reason"] for row in failed}, set(left_out)
+    failed = bank.snapshot.latest("failures", "reason")
+    sources = bank.snapshot.latest("sources", "status")
+    reasons = {row["source"]: row["reason"] for row in failed if row["stage"] == _STAGE and row["reason"]}
+    return reasons, {row["source"] for row in sources if row["status"] == "left_out"}
 
 
 def _record_rejected(bank: Bank, roots: Sequence[Path], found: Found, have: Mapping[str, str], seen: Set[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,13 @@ class Overlaps:
     """Volumes of the bank to the new volume that holds all their slices and more."""
 
 
-def overlaps(bank: Bank, scans: Iterable[NamedScan]) -> Overlaps:
-    """Compare new DICOM volumes with those of the same series, slice by slice."""
+def overlaps(bank: Bank, scans: Iterable[NamedScan], series: Set[str]) -> Overlaps:
+    """Compare new DICOM volumes with those of the same series, slice by slice. `series`: those of which the bank holds some."""
     by_series: dict[str, list[NamedScan]] = defaultdict(list)
     for scan in scans:
         if scan.header.kind == "dicom" and scan.header.series_uid:
             by_series[series_of(bank.key, scan.header, scan.volume)].append(scan)
-    known = set(bank.sql("SELECT DISTINCT series FROM volumes WHERE kind = 'dicom'").column("series").to_pylist()) & set(by_series)
+    known = series & set(by_series)
     if not known:
         return Overlaps(frozenset(), {})
     names = ", ".join(f"'{series}'" for series in sorted(known))
@@ -40,8 +40,8 @@ def overlaps(bank: Bank, scans: Iterable[NamedScan]) -> Overlaps:
         there[row["series"], row["volume"]].add(row["slice"])
     parts: set[str] = set()
     replaced: dict[str, str] = {}
-    for (series, volume), old in there.items():
-        for scan in by_series[series]:
+    for (name, volume), old in there.items():
+        for scan in by_series[name]:
             new = {slice_of(bank.key, scan.header, scan.volume, index) for index in range(len(scan.header.slices))}
             if new <= old:
                 parts.add(scan.volume)

@@ -66,6 +66,12 @@ class Snapshot:
             return ds.dataset(pa.table({name: pa.array([], type) for name, type in zip(schema.names, schema.types, strict=True)}))
         return ds.dataset(paths, schema=schema, format="parquet")
 
+    def latest(self, table: str, *columns: str) -> list[dict[str, Any]]:
+        """The latest row for each key of a table: its key and `columns`. For looking up; SQL is for questions."""
+        key = TABLES[table].key
+        rows = self.table(table).to_table(columns=list(dict.fromkeys((*key, *columns)))).to_pylist()  # files are oldest first
+        return list({tuple(row[name] for name in key): row for row in rows}.values())
+
     @cached_property
     def feature_sets(self) -> list[FeatureSet]:
         """Every feature set, by name."""
