@@ -36,6 +36,7 @@ def embed(
 ) -> None:
     """Encode every scan of a bank that has no vectors yet. Interrupt it any time; run it again to go on."""
     from ..embed import open_encoder
+    from ..embed.pipeline import EmbedReport
     from ..embed.pipeline import embed as embed_scans
     from ..embed.texts import embed_texts
     from ..store import Bank
@@ -46,8 +47,13 @@ def embed(
     model = open_encoder(encoder, random_weights=random_weights, device=device)
     views = [replace(model.view, windows=w) for w in windows] or [model.view]
     with progress(not json) as listener:
-        report = embed_scans(opened, model, views, accept_changed=accept_changed, workers=workers, progress=listener)
-        texts = embed_texts(opened, model, progress=listener) if "text" in model.offers and not report.interrupted else 0
+        # A collection of reports has no volumes; an encoder with a text side embeds it all the same.
+        report, texts = EmbedReport(), 0
+        has_text = "text" in model.offers and bool(opened.snapshot.latest("snippets"))
+        if not has_text or opened.snapshot.latest("volumes"):
+            report = embed_scans(opened, model, views, accept_changed=accept_changed, workers=workers, progress=listener)
+        if has_text and not report.interrupted:
+            texts = embed_texts(opened, model, progress=listener)
     if json:
         print_json(asdict(report) | {"texts": texts})
     else:
@@ -63,7 +69,8 @@ def embed(
 
 
 def _tell(report: EmbedReport) -> None:
-    say(f"{report.volumes} volumes encoded: " + ", ".join(f"{count} vectors into {name}" for name, count in report.sets.items()))
+    if report.sets:
+        say(f"{report.volumes} volumes encoded: " + ", ".join(f"{count} vectors into {name}" for name, count in report.sets.items()))
     if report.copied:
         say(f"of these {report.copied} copied from scans of equal content")
     if report.skipped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import BankAccessError
+from .sql import PRIMARY_RULE
 
 if TYPE_CHECKING:
     from .bank import Bank
@@ -31,6 +32,7 @@ def overview(bank: Bank) -> dict[str, Any]:
         "bank": str(bank.path),
         "format": bank.card["format"],
         "snapshot": bank.snapshot.id,
+        "primary_rule": PRIMARY_RULE,
         "items": items,
         "feature_sets": sets,
         "labels": bank.sql(labels).to_pylist(),
