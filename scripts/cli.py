@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from . import cli_bank, cli_embed, cli_ingest
-from .output import complain
+from .output import answering, complain
 
 
 class _Group(TyperGroup):
@@ -64,9 +69,35 @@ app.command("sql")(cli_bank.sql)
 app.command("log")(cli_bank.log)
 
 
+@contextmanager
+def _help_answering() -> Iterator[None]:
+    """As `answering`, around commands too: help and the version are printed by Typer. An error of a file is none of stdout's."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        with answering():
+            raise
+
+
 def main() -> None:
     """The console script."""
-    app()
+    sys.stdout = sys.stdout or io.TextIOWrapper(io.BytesIO())  # None where the caller closed it
+    sys.stderr = sys.stderr or io.TextIOWrapper(io.BytesIO())
+    code: Any = 0
+    try:
+        with _help_answering():
+            app()
+    except SystemExit as end:
+        code = end.code
+    try:
+        with answering():  # not left to the end of Python, which could but print a traceback
+            sys.stdout.flush()
+    except SystemExit as end:
+        code = end.code
+    # Raised anew: the old one holds on to every frame, with DuckDB's connection in one of them, which complains of that at exit.
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

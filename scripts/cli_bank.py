@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import At, BankPath, Json, KeyFile
-from .output import complain, print_json, print_table, say, size
+from .options import At, BankPath, Format, Json, KeyFile
+from .output import complain, print_json, print_table, say, size, write
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from ..store import Bank
-
-
-class Format(StrEnum):
-    """How a query's answer is printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
 
 
 def init(bank: BankPath, key_file: KeyFile = None, json: Json = False) -> None:
@@ -98,6 +86,7 @@ def sql(
 ) -> None:
     """Ask a bank a question in SQL (DuckDB's), read-only."""
     from ..store import Bank
+    from .answers import columns, encode
 
     answer = Bank.open(bank, at=at).sql(query)
     if format is Format.parquet and output is None and sys.stdout.isatty():
@@ -107,45 +96,18 @@ def sql(
         from ..store.files import write_atomic
         from ..store.repository import told
 
+        encoded = encode(answer, format)
         with told(f"writing {output}"):
-            write_atomic(output, lambda aside: _write(aside, _encode(answer, format)))
+            write_atomic(output, lambda aside: _write(aside, encoded))
     elif format is Format.table:
-        print_table(answer.column_names, [list(row.values()) for row in answer.to_pylist()])
+        print_table(answer.column_names, list(zip(*columns(answer), strict=True)))
         complain(f"{answer.num_rows} rows")
     else:
-        sys.stdout.buffer.write(_encode(answer, format))
+        write(encode(answer, format))
 
 
 def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-
-
-def _encode(answer: pa.Table, format: Format) -> bytes:
-    import io
-    import json
-
-    from .output import _cell, _plain
-
-    sink = io.BytesIO()
-    if format is Format.parquet:
-        import pyarrow.parquet as pq
-
-        pq.write_table(answer, sink)
-        return sink.getvalue()
-    rows = answer.to_pylist()
-    if format is Format.json:
-        return (json.dumps(rows, default=_plain) + "\n").encode()
-    import csv
-
-    text = io.StringIO(newline="")
-    if format is Format.csv:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(answer.column_names)
-        writer.writerows([json.dumps(v, default=_plain) if isinstance(v, list | dict) else v for v in row.values()] for row in rows)
-    else:
-        text.write("\t".join(answer.column_names) + "\n")
-        text.writelines("\t".join(map(_cell, row.values())) + "\n" for row in rows)
-    return text.getvalue().encode()
 
 
 def log(bank: BankPath, json: Json = False) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import BankPath, Json, listed
+from .options import BankPath, Json
 from .output import complain, print_json, progress, say
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def embed(
     from ..store import Bank
     from ..store.windows import parse_windows
 
-    windows = [parse_windows(text) for text in listed(window)]  # mistakes first, before weights are loaded
+    windows = [parse_windows(part) for text in window or () for part in text.split(",")]  # mistakes first, before weights load
     opened = Bank.open(bank)
     model = open_encoder(encoder, random_weights=random_weights, device=device)
     views = [replace(model.view, windows=w) for w in windows] or [model.view]

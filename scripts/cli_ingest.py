@@ -92,7 +92,7 @@ def ingest(
         ignore=listed(ignore),
         columns=listed(columns),
     )
-    window = parse_window(exported_window) if exported_window else None
+    window = parse_window(exported_window) if exported_window is not None else None
     opened = Bank.open(bank, key_file=key_file)
     # Tables are understood before a scan is read: a mistake in one should not cost an hour.
     tables = _read_tables(labels or [], reports or [], options)

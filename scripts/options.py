@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-BankPath = Annotated[Path, typer.Argument(metavar="BANK", help="Folder of the bank.", show_default=False)]
+# Text, not a Path: that would make one slash of the two in s3://, and the refusal of object stores a folder of that name.
+BankPath = Annotated[str, typer.Argument(metavar="BANK", help="Folder of the bank.", show_default=False)]
 KeyFile = Annotated[
     Path | None,
     typer.Option("--key-file", help="Key of the bank, where it is not in the usual folder (also $SCANBANK_KEY_FILE).", show_default=False),
 ]
 At = Annotated[str | None, typer.Option("--at", metavar="SNAPSHOT", help="The bank as it was at this snapshot or tag.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class Format(StrEnum):
+    """How a query's answer is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
 
 
 def listed(values: Iterable[str] | None) -> tuple[str, ...]:

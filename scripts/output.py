@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +21,35 @@ if TYPE_CHECKING:
 _QUIET_SECONDS = 10.0
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """Around writing to stdout: where that fails, end with one line; where nobody reads any more, end quietly.
+
+    Raises:
+        SystemExit: writing failed.
+    """
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError):  # what is left in the buffer would be tried again, and told of, when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            reason = "no space left" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
+            complain(f"error: writing the answer failed: {reason}")
+        raise SystemExit(1) from error
+
+
 def say(text: str = "") -> None:
-    print(text)
+    with answering():
+        print(text)
+
+
+def write(data: bytes) -> None:
+    """Bytes to stdout."""
+    with answering():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def complain(text: str) -> None:
@@ -27,7 +57,7 @@ def complain(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, default=_plain))
+    say(json.dumps(value, indent=2, default=_plain))
 
 
 def _plain(value: Any) -> Any:
@@ -45,20 +75,24 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: st
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
-        numeric = all(isinstance(row[i], int | float | None) for row in rows) and bool(rows)
+        numeric = all(isinstance(row[i], int | float | Decimal | None) for row in rows) and bool(rows)
         table.add_column(column, justify="right" if numeric else "left", no_wrap=not sys.stdout.isatty(), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    console.print(table)
+        table.add_row(*(Text(cell(value)) for value in row))
+    with answering():
+        console.print(table)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value in a table for people."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(cell, value))
+    if isinstance(value, dict):
+        return json.dumps(value, default=str, ensure_ascii=False)
     return str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
@@ -39,7 +40,11 @@ _SPLITS: Mapping[str, Split | None] = {
 
 
 class CellError(ValueError):
-    """A cell does not fit; the message says what it holds and what was expected, the caller adds line and column."""
+    """A cell does not fit; the message says what was found and what was expected, the caller adds line and column."""
+
+    def __init__(self, found: str, expected: str = "") -> None:
+        super().__init__(f"{found}; {expected}" if expected else found)
+        self.found = found
 
 
 def parse_finding(text: str) -> Status | None:
@@ -50,7 +55,7 @@ def parse_finding(text: str) -> Status | None:
     try:
         return _FINDINGS[text.strip().lower()]
     except KeyError:
-        raise CellError(f"holds {shown(text)}; {EXPECTED_FINDING}") from None
+        raise CellError(f"holds {shown(text)}", EXPECTED_FINDING) from None
 
 
 def parse_name(text: str) -> str:
@@ -79,23 +84,18 @@ def parse_slice_number(text: str) -> int:
 
 
 def path_parser(folder: Path) -> Callable[[str], Path]:
-    """A function from a cell to an absolute path, links resolved; a relative one counts from `folder`.
+    """A function from a cell to an absolute path; a relative one counts from `folder`, whose links are resolved.
 
-    Folders are resolved once each. A path written with backslashes only is taken as a Windows path.
+    Links that a cell passes through stay as they are written, for whoever looks the path up may know it by either name.
+    A path written with backslashes only is taken as a Windows path.
     """
-    resolved: dict[Path, Path] = {}
+    root = folder.resolve()
 
     def parse(text: str) -> Path:
-        path = folder / (PureWindowsPath(text).as_posix() if "\\" in text and "/" not in text else text)
-        try:
-            if path.name in ("", "..") or path.is_symlink():
-                return path.resolve()
-            parent = resolved.get(path.parent)
-            if parent is None:
-                parent = resolved[path.parent] = path.parent.resolve()
-        except (OSError, RuntimeError) as error:  # too long a name, a loop of links
-            raise CellError(f"cannot be looked up ({type(error).__name__})") from None
-        return parent / path.name
+        if "\0" in text:
+            raise CellError("cannot be looked up (ValueError)")
+        written = PureWindowsPath(text).as_posix() if "\\" in text and "/" not in text else text
+        return Path(os.path.abspath(root / written))  # noqa: PTH100 - resolve() would follow links, absolute() keeps `..`
 
     return parse
 

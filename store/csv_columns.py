@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .csv_cells import EXPECTED_FINDING
@@ -16,6 +16,9 @@ SECTIONS: tuple[Section, ...] = ("report", "findings", "impression")
 SPLIT = "split"
 RESERVED = frozenset((*IDS, *SECTIONS, SPLIT))
 """Names with a meaning of their own, known in any case."""
+
+_SHOWN = 5
+"""Columns of which an error shows a cell."""
 
 # From the most specific on: the first whose columns are all there is the key.
 _KEYS: tuple[tuple[KeyKind, tuple[str, ...]], ...] = (
@@ -68,7 +71,7 @@ def assign(header: tuple[str, ...], options: TableOptions, table: str) -> Column
     unnamed = {name: i for name, i in free.items() if not header[i]}
     rest = {name: i for name, i in free.items() if name not in RESERVED and name not in unnamed}
     if options.findings and rest:
-        raise unfit(table, rest)
+        raise unfit(table, dict.fromkeys(rest, ""))
 
     kind, parts = next(entry for entry in _KEYS if all(name in ids for name in entry[1]))
     if kind == "none" and not reports:
@@ -87,12 +90,13 @@ def assign(header: tuple[str, ...], options: TableOptions, table: str) -> Column
     )
 
 
-def unfit(table: str, names: Iterable[str]) -> TableError:
-    """The error for columns that are nothing known."""
+def unfit(table: str, columns: Mapping[str, str]) -> TableError:
+    """The error for columns that are nothing known: name to a cell that shows it (`holds 'maybe' in line 2`), or to nothing."""
+    shown = [f"column {name!r} {found}" for name, found in columns.items() if found][:_SHOWN]
     return TableError(
-        f"{table}: column(s) {', '.join(map(repr, names))} fit none of: key or id ({', '.join(IDS)}), split, "
+        f"{table}: column(s) {', '.join(map(repr, columns))} fit none of: key or id ({', '.join(IDS)}), split, "
         f"report ({', '.join(SECTIONS)}), finding ({EXPECTED_FINDING.removeprefix('expected ')}); "
-        "name them with --findings, --classes, --attributes or --ignore, or map them with --rename"
+        "name them with --findings, --classes, --attributes or --ignore, or map them with --rename" + "".join(f"; {s}" for s in shown)
     )
 
 

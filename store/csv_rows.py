@@ -16,6 +16,9 @@ T = TypeVar("T")
 Name = TypeVar("Name", bound=str)
 
 
+_FEW = 3
+
+
 @dataclass
 class _Odd:
     """Cells of a leftover column that are no finding's."""
@@ -75,7 +78,9 @@ class RowReader:
                 if label.finding in fitting:
                     fitting[label.finding] += 1
         if other := [name for name in self._columns.findings if name in fitting and fitting[name] < self._odd[name].count]:
-            raise unfit(self._table, other)
+            odd = {name: self._odd[name] for name in other}
+            # A column with many such cells may be one of names, which a message need not repeat.
+            raise unfit(self._table, {n: f"{o.error.found} in line {o.line}" if o.count <= _FEW else "" for n, o in odd.items()})
         name, odd = min(self._odd.items(), key=lambda item: item[1].line)
         more = f" (so do {odd.count - 1} more)" if odd.count > 1 else ""
         raise self._error(

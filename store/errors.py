@@ -63,6 +63,10 @@ class BankAccessError(ScanbankError, PermissionError):
     """The file system refused: no permission, read-only, or no space."""
 
 
+class BankDamagedError(ScanbankError, OSError):
+    """A file of a bank is missing or does not hold what was committed."""
+
+
 class KeyMissingError(ScanbankError, FileNotFoundError):
     """The key of a bank, kept outside it, is not where it was looked for."""
 

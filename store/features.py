@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+import icechunk
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec
 
-from .errors import ScanbankError, UsageError
+from .errors import BankDamagedError, UsageError
 from .specs import EncoderSpec, FeatureKey, ViewSpec
 
 SETS = "sets"
 CHUNK_ROWS = 1024
 _DTYPES = ("float16", "float32")
+_WAY_OUT = "restore features/ from a copy of the bank"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class FeatureSet:
         """(N, D), or rows start..stop of it.
 
         Raises:
-            ScanbankError: a chunk's checksum does not fit its bytes.
+            BankDamagedError: a chunk is missing, or its checksum does not fit its bytes.
         """
         return _read(self.group, "vector", slice(start, stop))
 
@@ -139,4 +141,8 @@ def _read(group: zarr.Group, name: str, rows: slice = slice(None)) -> Any:
     except ValueError as error:
         if "checksum" not in str(error).lower():
             raise
-        raise ScanbankError(f"feature set {group.attrs['name']!r}: a chunk of {name!r} is damaged (its checksum does not fit)") from error
+        why = "its checksum does not fit"
+        raise BankDamagedError(f"feature set {group.attrs['name']!r}: a chunk of {name!r} is damaged ({why}); {_WAY_OUT}") from error
+    except icechunk.IcechunkError as error:
+        # Reading from a folder that was opened, Icechunk fails for files that are not there or not whole.
+        raise BankDamagedError(f"feature set {group.attrs['name']!r}: a file of {name!r} is missing or damaged; {_WAY_OUT}") from error

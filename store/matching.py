@@ -111,13 +111,17 @@ class Catalog:
 
     def _by_path(self, path: Path) -> list[Target]:
         local_map = self._bank.local_map
+        try:
+            target = path.resolve()
+        except OSError:  # a name that no file can have
+            return []
         # The map may know volumes whose commit never came. A link is known by its own name, or by what it leads to.
-        here = [place for place in local_map.at_path(path) or local_map.at_path(path.resolve()) if place[0] in self.volumes]
+        here = [place for place in local_map.at_path(path) or local_map.at_path(target) if place[0] in self.volumes]
         if here:
             # A file that is all of its volume, also of many frames, speaks of the volume; one of many files, of its slice.
             whole = (Target(v, "volume") if files == 1 else Target(self.slices[v, position], "slice") for v, position, files in here)
             return list(dict.fromkeys(whole))
-        below = local_map.under(path) or local_map.under(path.resolve())
+        below = local_map.under(path) or local_map.under(target)
         return [Target(volume, "volume") for volume in below if volume in self.volumes]
 
     def _by_number(self, patient_id: str, number: int) -> list[Target] | NoMatch:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import icechunk
 
-from .errors import BankAccessError, ScanbankError, UsageError
+from .errors import BankAccessError, BankDamagedError, ScanbankError, UsageError
 
 BRANCH = "main"
 _FOLDER = "features"
+# Icechunk has one class for all its errors: what they are is in their text, whose first line may be as little as "I/O error".
+_DAMAGED = re.compile(
+    r"not found|No such file|doesn't exist|incomplete frame|corrupt|range was invalid|serializ|invalid (file|spec)|flatbuffer|unexpected"
+    r"|unknown frame|frame descriptor",
+    re.IGNORECASE,
+)
+_FILE = re.compile(rf"{_FOLDER}/[\w./-]+|(?<=_id=)[0-9A-Z]{{20}}")
 
 
 def _storage(bank: Path) -> icechunk.Storage:
@@ -56,12 +64,21 @@ def told(doing: str) -> Iterator[None]:
     except ScanbankError:
         raise
     except icechunk.IcechunkError as error:
-        text = str(error)
-        line = next((part.strip(" │├╰─▶×") for part in text.splitlines() if part.strip(" │├╰─▶×")), type(error).__name__)
-        reason = "no space left" if "No space left" in text else "permission denied" if "ermission denied" in text else line
-        raise BankAccessError(f"{doing} failed: {reason}") from error
+        raise _in_words(doing, error) from error
     except OSError as error:
         reason = {errno.ENOSPC: "no space left", errno.EACCES: "permission denied", errno.EROFS: "read-only file system"}.get(
             error.errno or 0, f"{type(error).__name__}: {error.strerror}"
         )
         raise BankAccessError(f"{doing} failed: {reason}") from error
+
+
+def _in_words(doing: str, error: icechunk.IcechunkError) -> ScanbankError:
+    text = str(error)
+    if "No space left" in text or "ermission denied" in text:
+        return BankAccessError(f"{doing} failed: {'no space left' if 'No space left' in text else 'permission denied'}")
+    if _DAMAGED.search(text):
+        named = _FILE.search(text)
+        what = f"a file under {_FOLDER}/ ({named[0].removeprefix(f'{_FOLDER}/')})" if named else f"a file under {_FOLDER}/"
+        return BankDamagedError(f"{doing} failed: {what} is missing or damaged; restore it from a copy of the bank")
+    lines = (re.sub(r"^[\s│├╰─▶×|`>-]*(x )?", "", line).strip() for line in text.splitlines())
+    return BankAccessError(f"{doing} failed: {next(filter(None, lines), type(error).__name__)}")

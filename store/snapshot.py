@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +13,14 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import zarr
 
-from .errors import UnknownNameError
+from .errors import BankAccessError, BankDamagedError, UnknownNameError
 from .features import SETS, FeatureSet, read_set
 from .schema import TABLES
 
 TABLES_GROUP = "tables"
+# Pages carry a checksum, the footers of Parquet do not: of a small file, which is mostly footer, the whole is checked.
+_PARQUET = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True))
+_SMALL = 2**16
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,12 @@ class Snapshot:
 
     @cached_property
     def root(self) -> zarr.Group:
-        return zarr.open_group(self.session.store, mode="r")
+        try:
+            return zarr.open_group(self.session.store, mode="r")
+        except (icechunk.IcechunkError, ValueError) as error:  # for Zarr, a snapshot that cannot be read holds nothing
+            raise BankDamagedError(
+                f"the bank {self.bank}: features/snapshots/{self.id} is missing or damaged; restore it from a copy of the bank"
+            ) from error
 
     @cached_property
     def counters(self) -> dict[str, int]:
@@ -59,12 +68,52 @@ class Snapshot:
         return [TableFile(**entry) for entry in listed]
 
     def table(self, table: str) -> ds.Dataset:
-        """All rows ever written to a table, the superseded ones too, as an Arrow dataset (nothing is read yet)."""
+        """All rows ever written to a table, the superseded ones too, as an Arrow dataset (the rows are not read yet).
+
+        Raises:
+            BankDamagedError: a file that this snapshot lists is missing or has another size; a small one, other bytes.
+            BankAccessError: there is no permission to read one.
+        """
         schema = TABLES[table].schema
-        paths = [str(self.bank / "tables" / table / file.name) for file in self.files(table)]
+        files = self.files(table)
+        for file in files:
+            self._check(table, file, whole=file.bytes <= _SMALL)
+        paths = [str(self._path(table, file)) for file in files]
         if not paths:
             return ds.dataset(pa.table({name: pa.array([], type) for name, type in zip(schema.names, schema.types, strict=True)}))
-        return ds.dataset(paths, schema=schema, format="parquet")
+        return ds.dataset(paths, schema=schema, format=_PARQUET)
+
+    def check(self, table: str) -> None:
+        """Compare every byte of a table's files with what was committed. Raises as `table` does."""
+        for file in self.files(table):
+            self._check(table, file, whole=True)
+
+    def _check(self, table: str, file: TableFile, *, whole: bool) -> None:
+        path = self._path(table, file)
+        try:
+            if (size := path.stat().st_size) != file.bytes:
+                raise self._damaged(table, file, f"is damaged: it has {size:,} bytes, expected {file.bytes:,}")
+            if whole:
+                with path.open("rb") as opened:
+                    if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
+                        raise self._damaged(table, file, "is damaged: its bytes are not those that were committed")
+        except BankDamagedError:
+            raise
+        except PermissionError as error:
+            raise BankAccessError(f"table {table}: file {self._named(table, file)} cannot be read: permission denied") from error
+        except FileNotFoundError as error:
+            raise self._damaged(table, file, "is missing") from error
+        except OSError as error:
+            raise self._damaged(table, file, f"cannot be read: {error.strerror}") from error
+
+    def _damaged(self, table: str, file: TableFile, what: str) -> BankDamagedError:
+        return BankDamagedError(f"table {table}: file {self._named(table, file)} {what}; restore it from a copy of the bank")
+
+    def _named(self, table: str, file: TableFile) -> str:
+        return self._path(table, file).relative_to(self.bank).as_posix()
+
+    def _path(self, table: str, file: TableFile) -> Path:
+        return self.bank / "tables" / table / file.name
 
     def latest(self, table: str, *columns: str) -> list[dict[str, Any]]:
         """The latest row for each key of a table: its key and `columns`. For looking up; SQL is for questions."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import count
 from threading import Lock
 from typing import Any
 
@@ -102,34 +104,49 @@ class Queries:
         self._con: duckdb.DuckDBPyConnection | None = None
 
     def run(self, query: str) -> pa.Table:
-        """The answer to one SELECT statement as an Arrow table.
+        """The answer to one SELECT statement as an Arrow table. Columns of one name are told apart as DuckDB does: `study`, `study_1`.
 
         Raises:
             QueryError: it is not one SELECT, or DuckDB refuses it.
+            BankDamagedError: a table's file is missing or damaged.
         """
         with self._lock:
             if self._con is None:
                 self._con = connect(self._snapshot)
             try:
-                return _select(self._con, query)
+                return _select(self._con, query, self._snapshot)
             except BaseException:  # whatever state an error or Ctrl-C left, the next query does not meet it
                 self._con.close()
                 self._con = None
                 raise
 
 
-def _select(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+def _select(con: duckdb.DuckDBPyConnection, query: str, snapshot: Snapshot) -> pa.Table:
     try:
         statements = con.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             what = f"{len(statements)} statements" if len(statements) != 1 else f"a statement of type {statements[0].type.name}"
             raise QueryError(f"expected one SELECT, found {what}; the bank is read-only")
-        return con.sql(query).to_arrow_table()
+        answer = con.sql(query).to_arrow_table()
+        return answer.rename_columns(_distinct(answer.column_names))
     except duckdb.Error as error:
+        for name in set(re.findall(_HISTORY.format(r"(\w+)"), str(error))) & set(TABLES):
+            snapshot.check(name)
         text = " ".join(str(error).split())
         if isinstance(error, duckdb.ParserException) and (word := next((w for w in _RESERVED if w in query.lower()), None)):
             text += f' ({word} is a word of SQL: write it as "{word}", in double quotes)'
         raise QueryError(text) from error
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Each name once; case tells none apart, as in SQL."""
+    taken: set[str] = set()
+    distinct: list[str] = []
+    for name in names:
+        free = name if name.lower() not in taken else next(n for i in count(1) if (n := f"{name}_{i}").lower() not in taken)
+        taken.add(free.lower())
+        distinct.append(free)
+    return distinct
 
 
 def feature_set_table(snapshot: Snapshot) -> pa.Table:

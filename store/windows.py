@@ -11,7 +11,7 @@ from .errors import UnknownNameError, UsageError
 AS_IS = "as-is"
 """The name of 'no window': an image's own range of grey values is taken as it is (no HU)."""
 
-_NUMBER = r"[-+]?\d+(?:\.\d+)?"
+_NUMBER = r"[-+]?(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _LEVEL_WIDTH = re.compile(rf"\s*({_NUMBER})\s*/\s*({_NUMBER})\s*")
 _LO_HI = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*")
 

@@ -46,6 +46,14 @@ def test_store_never_names_torch(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_relies_on_pandas(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    assert "pandas" not in {name.split(".")[0] for name in imported(path)}
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not called & {"to_pandas", "df", "fetchdf", "fetch_df"}  # of Arrow and DuckDB, which import it
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_is_pickled_or_evaluated(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}

@@ -53,7 +53,7 @@ def find(roots: Sequence[Path]) -> Iterator[tuple[Path, Format | Rejected | None
     Roots come in the order given; in a folder, its files by name and then its subfolders by name. A format of None means
     that the file is none of those read. Hidden files and folders are not looked at. A link to a file is followed; a link
     to a folder is followed only if it is itself a root, so that loops end and nothing outside is read by accident.
-    What cannot be looked into has a `Rejected` in its format's place.
+    What cannot be looked into has a `Rejected` in its format's place, and so has a link to a folder outside of the roots.
 
     Raises:
         UsageError: a root does not exist or is neither a file nor a folder; at once, not when the first item is taken.
@@ -74,6 +74,7 @@ def _find(roots: tuple[Path, ...]) -> Iterator[tuple[Path, Format | Rejected | N
             seen.add(real)
             yield _known(path)
 
+    inside = [os.path.realpath(root) for root in roots]
     for root in roots:
         if root.is_file():
             yield from once(root, os.path.realpath(root))
@@ -94,6 +95,9 @@ def _find(roots: tuple[Path, ...]) -> Iterator[tuple[Path, Format | Rejected | N
                 kind = _kind(entry)
                 if kind == "broken" and _by_name(Path(entry.path)):
                     yield folder / entry.name, Rejected(folder / entry.name, "link leads nowhere; expected a file: fetch its content first")
+                elif kind == "link" and not _below(os.path.realpath(entry.path), inside):
+                    why = "a link to a folder; name it on the command line to read it"
+                    yield folder / entry.name, Rejected(folder / entry.name, why, left_out=True)
                 elif kind == "file":
                     path = folder / entry.name
                     real = os.path.realpath(path) if entry.is_symlink() else f"{real_folder}/{entry.name}"
@@ -102,10 +106,16 @@ def _find(roots: tuple[Path, ...]) -> Iterator[tuple[Path, Format | Rejected | N
             folders += [(folder / name, f"{real_folder}/{name}") for name in reversed(below)]
 
 
-def _kind(entry: os.DirEntry[str]) -> Literal["file", "broken", "other"]:
+def _below(real: str, folders: Sequence[str]) -> bool:
+    return any(real == folder or real.startswith(f"{folder.rstrip('/')}/") for folder in folders)
+
+
+def _kind(entry: os.DirEntry[str]) -> Literal["file", "broken", "link", "other"]:
     try:
         if entry.is_file():
             return "file"
+        if entry.is_symlink() and entry.is_dir():
+            return "link"
         return "broken" if entry.is_symlink() and not Path(entry.path).exists() else "other"
     except OSError:  # a link to itself
         return "broken"

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from scanbank.store import Bank
-from scanbank.store.errors import BankAccessError, BankExistsError, BankFormatError, KeyMissingError, NotABankError, UsageError
+from scanbank.store.errors import (
+    BankAccessError,
+    BankDamagedError,
+    BankExistsError,
+    BankFormatError,
+    KeyMissingError,
+    NotABankError,
+    UsageError,
+)
 from scanbank.store.key import default_key_file
 from scanbank.store.local_map import map_file
 
@@ -102,6 +110,19 @@ def test_no_permission_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BankAccessError, match="permission denied"):
         Bank.create(tmp_path / "b")
     tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("folder", ["snapshots", "refs"])
+@pytest.mark.parametrize("harm", ["missing", "truncated"])
+def test_damaged_storage_is_one_line(bank: Bank, folder: str, harm: str) -> None:
+    for path in [p for p in (bank.path / "features" / folder).rglob("*") if p.is_file()]:
+        if harm == "missing":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(BankDamagedError, match=r"features/.* missing or damaged; restore it") as caught:
+        Bank.open(bank.path).sql("SELECT 1")
+    assert "\n" not in str(caught.value)
 
 
 def test_object_store_is_refused_in_words() -> None:

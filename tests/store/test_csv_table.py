@@ -51,7 +51,7 @@ def test_a_path_counts_from_the_tables_folder(tmp_path: Path):
     text = f"path,group,x\nreal/a.png,g,1\nlink/a2.png,,0\nreal\\w.png,,0\n{tmp_path}/q/../r.png,,0\nreal/b.png,,0\n"
     table = parse(tmp_path, text)
     root = tmp_path.resolve()
-    names = ["real/a.png", "real/a2.png", "real/w.png", "r.png", "real/c.png"]
+    names = ["real/a.png", "link/a2.png", "real/w.png", "r.png", "real/b.png"]  # links in a cell stay as written
     assert [row.key for row in table.rows] == [root / name for name in names]
     assert [dict(row.ids) for row in table.rows] == [{"group": "g"}, {}, {}, {}, {}]
 
@@ -152,6 +152,15 @@ def test_a_column_of_something_else_is_listed(tmp_path: Path, values: tuple[str,
     text = "patient_id,site,x\n" + "".join(f"p{i},{value},1\n" for i, value in enumerate(values))
     with pytest.raises(TableError, match=r"column\(s\) 'site' fit none of: key or id .*report .*finding"):
         parse(tmp_path, text)
+
+
+def test_a_few_values_that_fit_nothing_are_shown_with_their_line(tmp_path: Path):
+    with pytest.raises(TableError, match=r"'f8' fit none of.*; column 'f8' holds 'maybe' in line 2$") as caught:
+        parse(tmp_path, "patient_id,f8\nP1,maybe\n")
+    assert "P1" not in str(caught.value)
+    with pytest.raises(TableError, match=r"'who' fit none of") as caught:
+        parse(tmp_path, "patient_id,who\n" + "".join(f"p{i},DOE{i}\n" for i in range(4)))
+    assert "DOE" not in str(caught.value)
 
 
 def test_ids_and_reports_never_become_classes_or_attributes(tmp_path: Path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
-from scanbank.store.errors import ScanbankError, UnknownNameError, UsageError
+from scanbank.store.errors import BankDamagedError, UnknownNameError, UsageError
 from scanbank.store.features import CHUNK_ROWS
 
 KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 16), ViewSpec((Window(0, 80),)))
@@ -63,8 +63,17 @@ def test_a_flipped_byte_is_noticed(bank: Bank) -> None:
     data = bytearray(largest.read_bytes())
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)
-    with pytest.raises(ScanbankError, match=r"damaged.*checksum"):
+    with pytest.raises(BankDamagedError, match=r"damaged.*checksum"):
         Bank.open(bank.path).features(KEY.name).vectors()
+
+
+def test_a_missing_file_of_vectors_is_one_line(bank: Bank) -> None:
+    put(bank, KEY, np.ones((1024, 16), dtype=np.float32), np.arange(1024))
+    for path in (bank.path / "features" / "chunks").iterdir():
+        path.unlink()
+    with pytest.raises(BankDamagedError, match=r"'intensity/brain/slice': a file of 'vector' is missing or damaged; restore") as caught:
+        Bank.open(bank.path).features(KEY.name).vectors()
+    assert "\n" not in str(caught.value)
 
 
 def test_unknown_set_suggests_the_nearest(bank: Bank, tmp_path: Path) -> None:

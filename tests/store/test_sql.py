@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scanbank.store import Bank
-from scanbank.store.errors import QueryError
+from scanbank.store.errors import BankAccessError, BankDamagedError, QueryError
 
 
 def volume(name: str, **more: Any) -> dict[str, Any]:
@@ -126,6 +128,44 @@ def test_everything_else_is_refused_in_one_line(bank: Bank, tmp_path: Path, quer
     assert secret
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_columns_of_one_name_are_told_apart(bank: Bank) -> None:
+    put(bank, "volumes", volume("a"))
+    answer = bank.sql("SELECT 1 AS study, 2 AS study, 3 AS study_1, 4 AS STUDY")
+    assert answer.to_pylist() == [{"study": 1, "study_1": 2, "study_1_1": 3, "STUDY_2": 4}]
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("harm", ["missing", "truncated", "flipped", "flipped footer"])
+@pytest.mark.parametrize("rows", [1, 5000], ids=["small", "large"])
+def test_a_damaged_file_is_named(bank: Bank, harm: str, rows: int) -> None:
+    put(bank, "volumes", *(volume(hashlib.sha256(bytes(i)).hexdigest()) for i in range(rows)))
+    (path,) = (bank.path / "tables" / "volumes").iterdir()
+    assert (path.stat().st_size > 2**16) == (rows > 1)
+    if harm == "missing":
+        path.unlink()
+    elif harm == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        flip(path, 200 if harm == "flipped" else -6)
+    with pytest.raises(BankDamagedError, match=rf"^table volumes: file tables/volumes/{path.name} is (missing|damaged).*restore") as caught:
+        Bank.open(bank.path).sql("SELECT volume FROM volumes")
+    assert (caught.value.exit_code, "\n" in str(caught.value)) == (1, False)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_is_named(bank: Bank) -> None:
+    put(bank, "volumes", volume("a"))
+    (path,) = (bank.path / "tables" / "volumes").iterdir()
+    path.chmod(0)
+    with pytest.raises(BankAccessError, match=rf"table volumes: file tables/volumes/{path.name} cannot be read: permission denied"):
+        bank.sql("SELECT volume FROM volumes")
 
 
 def test_reserved_words_are_explained(bank: Bank) -> None:

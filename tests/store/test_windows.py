@@ -19,6 +19,9 @@ from scanbank.store.windows import PRESETS, parse_windows
         ("Lung", -1350, 150),
         ("-600/1500", -1350, 150),
         ("-20..180", -20, 180),
+        (".5/3", -1, 2),
+        ("50/150.5e1", -702.5, 802.5),
+        ("-.5..1.", -0.5, 1),
     ],
 )
 def test_window_by_name_level_width_or_range(text: str, lo: float, hi: float) -> None:
@@ -34,6 +37,12 @@ def test_unknown_window_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'brain'") as caught:
         parse_window("brian")
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["", " ", "brain+", "1...2.", ".", "./3", "1e/3", "nan/3", "1_0/3"])
+def test_what_is_no_window_is_refused(text: str) -> None:
+    with pytest.raises(UnknownNameError):
+        parse_windows(text)
 
 
 @pytest.mark.parametrize("text", ["40/0", "40/-80", "80..0", "5..5"])

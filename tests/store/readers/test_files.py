@@ -99,7 +99,9 @@ def test_links(tmp_path: Path) -> None:
     (tmp_path / "data" / "gone.txt").symlink_to(tmp_path / "annexed")
     found = list(find([tmp_path / "data"]))
     assert [(path.name, kind) for path, kind in found if not isinstance(kind, Rejected)] == [("1.dcm", "dicom"), ("other.dcm", "dicom")]
-    assert [path.name for path, kind in found if isinstance(kind, Rejected)] == ["gone.nii.gz", "self.dcm"]
+    rejected = [(path.name, kind.left_out) for path, kind in found if isinstance(kind, Rejected)]
+    assert rejected == [("away", True), ("gone.nii.gz", False), ("self.dcm", False)]  # a loop loses nothing
+    assert all(not isinstance(kind, Rejected) or kind.left_out is False for _, kind in find([tmp_path / "data", tmp_path / "outside"]))
     assert names(tmp_path / "data" / "away") == [("2.dcm", "dicom")]
     assert names(tmp_path / "data" / "loop", tmp_path / "data") == names(tmp_path / "data" / "loop")
 
