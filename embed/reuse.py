@@ -36,6 +36,10 @@ class Reusable:
         self._recent: OrderedDict[tuple[str, str], NDArray[Any]] = OrderedDict()
         self._bytes = 0
 
+    def content_of(self, volume: str) -> str | None:
+        """The content digest that was written down for a volume."""
+        return self._known.get(volume)
+
     def is_new(self, work: Work, content: str) -> bool:
         """Whether the content digest of a volume is yet to be written down."""
         return self._known.get(work.volume) != content

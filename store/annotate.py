@@ -14,7 +14,7 @@ from .csv_types import KeyKind, ParsedTable, TableRow
 from .items import Rows
 from .key import SecretKey
 from .matching import Catalog, NoMatch, Target
-from .regroup import regroup
+from .regroup import group_of, regroup
 from .scrub import scrub
 from .sections import sections
 from .vocabulary import allow
@@ -102,20 +102,21 @@ class _Job:
         """A study without scans, keyed by the row's own key, or by its text where it has none."""
         if not self.options.create_studies:
             return NoMatch("it has no key; --create-studies makes a study for each report")
-        patient_id = row.ids.get("patient_id") or row.ids.get("group")
-        accession = row.ids.get("accession")
+        accession, uid = row.ids.get("accession"), row.ids.get("study_uid")
+        patient_id, group = row.ids.get("patient_id"), row.ids.get("group")
         match self.kind, row.key:
-            case "study_uid", str() as uid:
-                study = self.key.pseudonym("study", uid)
-            case "accession", str() as number:
-                study, accession = self.key.pseudonym("study-of-accession", number), number
-            case "patient_id", str() as name:
-                study, patient_id = self.key.pseudonym("study-of-patient", name), name
+            case "study_uid", str() as key:
+                study = self.key.pseudonym("study", key)
+            case "accession", str() as key:
+                study, accession = self.key.pseudonym("study", uid) if uid else self.key.pseudonym("study-of-accession", key), key
+            case "patient_id", str() as key:
+                study, patient_id = self.key.pseudonym("study-of-patient", key), key
             case "none", _:
                 study = self.key.pseudonym("study-of-text", *sorted(row.report.values()))
             case _:
                 return NoMatch("its key names a scan or a slice, which a table cannot make")
         patient = self.key.pseudonym("patient", patient_id) if patient_id else self.key.pseudonym("own-patient", study)
+        patient = group_of(self.key, group) if group else patient
         if study not in self.catalog.studies:
             digest = self.key.pseudonym("accession", accession) if accession else None
             self.rows["studies"].append({"study": study, "patient": patient, "accession": digest})
@@ -170,16 +171,17 @@ class _Job:
         have = {(r["study"], r["section"], r["position"]): r["snippet"] for r in answer}
         parts: dict[tuple[str, str, int], str] = {}
         numbers: Counter[tuple[str, str]] = Counter()
+        spoken: dict[str, set[str]] = defaultdict(set)  # a column `report` speaks of all sections, others of their own
         for row, targets in self.found:
             if row.report:
                 (study,) = self._studies(targets)
                 known = [*row.ids.values(), *_names(row.key)]
+                spoken[study] |= set(row.report)
                 for section, raw in _parts(row):
                     position = numbers[study, section]
                     numbers[study, section] += 1
                     parts[study, section, position] = raw if self.options.keep_text else scrub(raw, known)
-        reported = {study for study, _, _ in parts}
-        gone = [place for place in have if place[0] in reported and place not in parts]
+        gone = [place for place in have if place not in parts and spoken.get(place[0], set()) & {"report", place[1]}]
         new: list[dict[str, Any]] = []
         for (study, section, position), text in parts.items():
             snippet = self.key.pseudonym("snippet", study, section, str(position), text)

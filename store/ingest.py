@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .commit import Commit
 from .errors import UsageError
-from .items import NamedScan, Namer, add_scans, mapped
+from .items import NamedScan, add_scans, mapped
+from .known import Known
 from .overlaps import overlaps
 from .progress import Progress, Silent
 from .readers import Images, find_scans
 from .remember import remember
-from .scan import Found
+from .scan import Found, ScanHeader
 from .windows import Window
 
 if TYPE_CHECKING:
@@ -76,67 +78,78 @@ def ingest(
     if missing:
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     roots = [path.resolve() for path in paths]
-    key = bank.key  # asked for first: without it there is no point in reading a terabyte
+    _ = bank.key  # asked for first: without it there is no point in reading a terabyte
     found = find_scans(roots, Images(images, exported_window), workers, progress)
     if not found.scans and not found.rejected:
         where = ", ".join(map(str, paths))
         raise UsageError(f"no scans in {where}: {found.ignored} other files; expected DICOM, NIfTI, HDF5, or PNG/JPEG with --images")
-    catalog = bank.snapshot.latest("volumes", "patient_key", "series")
-    namer = Namer(key, bank.local_map, {row["volume"]: (row["patient_key"], row["series"]) for row in catalog})
-    known = {row["volume"] for row in catalog}
+    progress.start("writing", len(found.scans))
     before = _rejected_before(bank)
-    fresh: dict[str, NamedScan] = {}
-    again: list[NamedScan] = []
-    for header in found.scans:
-        scan = namer.name(header)
-        if scan.volume in known or scan.volume in fresh:
-            again.append(scan)
-        else:
-            fresh[scan.volume] = scan
-    changed = remember(bank, [scan for scan in again if scan.volume in known])
-    progress.start("writing", len(fresh))
-    added: list[NamedScan] = []
-    replaced = 0
-    for batch in _batches(list(fresh.values())):
-        new, old = _write(bank, batch)
-        added += new
-        replaced += old
+    writer = _Writer(bank)
+    for batch in _batches(found.scans):
+        writer.write(batch)
         progress.advance(len(batch))
     bank.refresh()
+    changed = remember(bank, writer.again)
     _record_rejected(bank, roots, found, *before)
-    return replace(_report(found, added, len(found.scans) - len(added)), changed=changed, replaced=replaced)
+    known = len(found.scans) - len(writer.added)
+    return replace(_report(found, writer.added, known), changed=changed, replaced=writer.replaced)
 
 
-def _write(bank: Bank, batch: Sequence[NamedScan]) -> tuple[list[NamedScan], int]:
-    """Commit the scans of a batch that are new, and say which; and how many volumes of the bank they took the place of."""
-    with bank.commit(f"ingest: {len(batch)} volumes", volumes=len(batch)) as commit:
-        if commit.parent != bank.snapshot.id:
-            bank.refresh()
-        # Asked again with the lock held: another process may have ingested the same folder meanwhile.
-        there = bank.snapshot.latest("volumes", "series")
-        known = {row["volume"] for row in there}
-        new = [scan for scan in batch if scan.volume not in known]
-        found = overlaps(bank, new, {row["series"] for row in there})
-        new = [scan for scan in new if scan.volume not in found.parts]
-        # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
-        bank.local_map.put(mapped(scan) for scan in new)
-        add_scans(commit, bank.key, new)
-        if found.replaced:
-            names = ", ".join(f"'{volume}'" for volume in found.replaced)
-            old = bank.sql(f"SELECT * EXCLUDE (seq) FROM latest_volumes WHERE volume IN ({names})").to_pylist()
-            commit.append("volumes", (row | {"replaced_by": found.replaced[row["volume"]]} for row in old))
-    return new, len(found.replaced)
+class _Writer:
+    """Commits scans in batches. Names are given with the lock held, so that two ingests at once give each item one."""
+
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        self.added: list[NamedScan] = []
+        self.again: list[NamedScan] = []
+        self.replaced = 0
+        self._known: Known | None = None
+        self._head = ""
+
+    def write(self, headers: Sequence[ScanHeader]) -> None:
+        with self.bank.commit(f"ingest: {len(headers)} volumes", volumes=len(headers)) as commit:
+            if self._known is None or commit.parent != self._head:  # another process wrote since
+                self.bank.refresh()
+                self._known = Known(self.bank)
+            known = self._known
+            scans = [known.namer.name(header) for header in headers]
+            found = overlaps(self.bank, [scan for scan in scans if scan.volume not in known.volumes], known.series)
+            new: dict[str, NamedScan] = {}
+            for scan in scans:
+                if scan.volume in known.volumes:
+                    self.again.append(scan)
+                elif scan.volume not in found.parts:
+                    new.setdefault(scan.volume, scan)
+            # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
+            self.bank.local_map.put(mapped(scan) for scan in new.values())
+            add_scans(commit, self.bank.key, list(new.values()), known.columns)
+            _replace(self.bank, commit, found.replaced)
+        self._head = commit.snapshot_id or commit.parent
+        known.add(new.values())
+        self.added += new.values()
+        self.replaced += len(found.replaced)
 
 
-def _batches(scans: Sequence[NamedScan]) -> Iterator[list[NamedScan]]:
-    batch: list[NamedScan] = []
+def _replace(bank: Bank, commit: Commit, replaced: Mapping[str, str]) -> None:
+    """Hide volumes that gave way to others, and those that had given way to them before."""
+    if not replaced:
+        return
+    rows = bank.snapshot.rows("volumes")
+    for row in rows:
+        row["replaced_by"] = replaced.get(row["volume"]) or replaced.get(row["replaced_by"] or "") or row["replaced_by"]
+    commit.append("volumes", (row for row in rows if row["replaced_by"] in set(replaced.values())))
+
+
+def _batches(scans: Sequence[ScanHeader]) -> Iterator[list[ScanHeader]]:
+    batch: list[ScanHeader] = []
     slices = 0
     for scan in scans:
-        if batch and slices + len(scan.header.slices) > BATCH_SLICES:
+        if batch and slices + len(scan.slices) > BATCH_SLICES:
             yield batch
             batch, slices = [], 0
         batch.append(scan)
-        slices += len(scan.header.slices)
+        slices += len(scan.slices)
     if batch:
         yield batch
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Namer:
         same = next((volume for volume, at in known.items() if at == path), None)
         if same is None:
             moved = [volume for volume, at in known.items() if volume not in self._given[digest] and not at.exists()]
-            same = moved[0] if moved else self._copy(digest, len(known))
+            same = moved[0] if moved else self._copy(digest)
         self._given[digest][same] = path
         return NamedScan(same, digest, header)
 
@@ -65,16 +66,21 @@ class Namer:
             return digest
         return self._key.pseudonym("copy", digest, *owner)
 
-    def _copy(self, digest: str, number: int) -> str:
-        return digest if number == 0 else self._key.pseudonym("copy", digest, str(number))
+    def _copy(self, digest: str) -> str:
+        """The first id of this name that was never given: one that was stays its item's, also when its file is gone."""
+        names = (digest if n == 0 else self._key.pseudonym("copy", digest, str(n)) for n in count())
+        return next(name for name in names if name not in self._owners and name not in self._given[digest])
 
 
-def add_scans(commit: Commit, key: SecretKey, scans: Sequence[NamedScan]) -> None:
-    """Write the rows of new volumes: volumes, slices, studies, patients, attributes, sources."""
+def add_scans(commit: Commit, key: SecretKey, scans: Sequence[NamedScan], known: Callable[[NamedScan], Mapping[str, Any]]) -> None:
+    """Write the rows of new volumes: volumes, slices, studies, patients, attributes, sources.
+
+    `known` tells the `patient` that a scan belongs to and the `accession` that its study has in the bank already.
+    """
     rows: Rows = defaultdict(list)
     first = commit.reserve(sum(1 + len(scan.header.slices) for scan in scans)) if scans else 0
     for scan in scans:
-        _volume_rows(rows, key, scan, first)
+        _volume_rows(rows, key, scan, first, known(scan))
         first += 1 + len(scan.header.slices)
     for table, listed in rows.items():
         commit.append(table, listed)
@@ -103,27 +109,30 @@ def slice_of(key: SecretKey, header: ScanHeader, volume: str, index: int) -> str
     )
 
 
+def study_of(key: SecretKey, header: ScanHeader, volume: str) -> str:
+    """The study's pseudonym; a scan that names none is a study of its own."""
+    return key.pseudonym("study", header.study_uid) if header.study_uid else key.pseudonym("own-study", volume)
+
+
 def series_of(key: SecretKey, header: ScanHeader, volume: str) -> str:
     """The series' pseudonym; a scan that names none is a series of its own."""
     return key.pseudonym("series", header.series_uid) if header.series_uid else key.pseudonym("own-series", volume)
 
 
-def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int) -> None:
+def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int, known: Mapping[str, Any]) -> None:
     header, volume = scan.header, scan.volume
-    patient = patient_of(key, header, volume)
-    study = key.pseudonym("study", header.study_uid) if header.study_uid else key.pseudonym("own-study", volume)
+    patient, study = known["patient"], study_of(key, header, volume)
     series = series_of(key, header, volume)
     window = header.exported_window
+    accession = key.pseudonym("accession", header.accession) if header.accession else known["accession"]
     rows["patients"].append({"patient": patient})
-    rows["studies"].append(
-        {"study": study, "patient": patient, "accession": key.pseudonym("accession", header.accession) if header.accession else None}
-    )
+    rows["studies"].append({"study": study, "patient": patient, "accession": accession})
     rows["volumes"].append(
         {
             "volume": volume,
             "ordinal": first,
             "patient": patient,
-            "patient_key": patient,
+            "patient_key": patient_of(key, header, volume),
             "study": study,
             "series": series,
             "kind": header.kind,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import platformdirs
 
@@ -58,6 +59,7 @@ class LocalMap:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
+        self._lock = Lock()
 
     @classmethod
     def open(cls, bank_id: str) -> LocalMap:
@@ -76,7 +78,7 @@ class LocalMap:
     @contextmanager
     def _told(self) -> Iterator[sqlite3.Connection]:
         try:
-            with self._db:
+            with self._lock, self._db:  # decoding threads share the connection; a transaction is one thread's
                 yield self._db
         except sqlite3.Error as error:
             raise BankAccessError(f"the local map {self.path} failed: {error}") from error
@@ -136,9 +138,11 @@ class LocalMap:
         """Take the files of a volume as they are now for what was ingested."""
         with self._told() as db:
             paths = [row[0] for row in db.execute("SELECT DISTINCT path FROM files WHERE volume = ?", (volume,)).fetchall()]
-            stats = [(Path(path).stat(), path) for path in paths]
-            rows = ((stat.st_size, stat.st_mtime_ns, volume, path) for stat, path in stats)
-            db.executemany("UPDATE files SET size = ?, mtime_ns = ? WHERE volume = ? AND path = ?", rows)
+            for path in paths:
+                with suppress(OSError):  # a file that is gone is said when it is looked for
+                    stat = Path(path).stat()
+                    row = (stat.st_size, stat.st_mtime_ns, volume, path)
+                    db.execute("UPDATE files SET size = ?, mtime_ns = ? WHERE volume = ? AND path = ?", row)
 
     def locate(self, volume: str) -> Located | None:
         """The sources of a volume in slice order; None where this machine does not know it."""

@@ -139,14 +139,36 @@ class Catalog:
             return [target.item]
         if target.level == "slice":
             return self._owners[target.item]
-        columns = ("patient", "patient_key") if target.level == "patient" else (target.level,)
-        return [volume for volume, row in self.volumes.items() if any(row[column] == target.item for column in columns)]
+        return self._places[target.level].get(target.item, [])
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, list[str]]]:
+        """Level, then patient, study or series, to volumes."""
+        found: dict[str, dict[str, list[str]]] = {level: defaultdict(list) for level in ("patient", "study", "series")}
+        for volume, row in self.volumes.items():
+            found["study"][row["study"]].append(volume)
+            found["series"][row["series"]].append(volume)
+            for patient in {row["patient"], row["patient_key"]}:
+                found["patient"][patient].append(volume)
+        return found
+
+    @cached_property
+    def _studies_of_patients(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for study, patient in self.studies.items():
+            found[patient].append(study)
+        return found
+
+    def forget_places(self) -> None:
+        """What was looked up by patient and study, after volumes were given to others."""
+        for name in ("_places", "_studies_of_patients", "patients"):
+            self.__dict__.pop(name, None)
 
     def studies_of(self, target: Target) -> list[str]:
         """The studies that a target is, is part of, or holds."""
         if target.level == "study":
             return [target.item]
         if target.level == "patient":
-            named = {study for study, patient in self.studies.items() if patient == target.item}
+            named = set(self._studies_of_patients[target.item])
             return sorted(named | {self.volumes[volume]["study"] for volume in self.volumes_of(target)})
         return sorted({self.volumes[volume]["study"] for volume in self.volumes_of(target)})

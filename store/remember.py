@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .items import NamedScan, mapped
+from .local_map import Located, MappedScan
 from .renumber import renumber
 from .scan import Source
+from .windows import Window
 
 if TYPE_CHECKING:
     from .bank import Bank
 
 
+UNSEEN = -1
+"""The time of a file that came to a volume after it was embedded: decoding compares what it holds before it trusts it."""
+
+
 def remember(bank: Bank, scans: Sequence[NamedScan]) -> int:
     """Take over where known volumes are now, and say how many have files that changed in place (those are not taken over)."""
-    moved: list[NamedScan] = []
-    elsewhere: list[NamedScan] = []
+    embedded = {row["volume"] for row in bank.snapshot.latest("contents", "content") if row["content"]}
+    moved: list[MappedScan] = []
+    elsewhere: list[MappedScan] = []
     changed = 0
     for scan in scans:
-        old = bank.local_map.locate(scan.volume)
-        if old is None or (old.sources != scan.header.sources and not all(source.path.exists() for source in old.sources)):
-            moved.append(scan)
-        elif changed_in_place(old.sources, scan.header.sources):
+        old, new = bank.local_map.locate(scan.volume), mapped(scan)
+        if old is not None and new.exported_window is None:
+            new = replace(new, exported_window=old.exported_window)
+        if old is None or old.sources == new.sources or by_bytes(scan):
+            if old is None or old != Located(new.kind, new.sources, new.exported_window):
+                moved.append(new)
+        elif not all(source.path.exists() for source in old.sources):
+            same = _states(old.sources) == _states(new.sources)
+            moved.append(new if same or scan.volume not in embedded else replace(new, sources=_unseen(new.sources)))
+        elif changed_in_place(old.sources, new.sources):
             changed += 1
-        elif old.sources != scan.header.sources:
-            elsewhere.append(scan)
-    bank.local_map.put(mapped(scan) for scan in moved)
-    bank.local_map.put_places(mapped(scan) for scan in elsewhere)
-    _declare_windows(bank, scans)
+        else:
+            elsewhere.append(new)
+    bank.local_map.put(moved)
+    bank.local_map.put_places(elsewhere)
+    _declare_windows(bank, {scan.volume: w for scan in scans if (w := scan.header.exported_window) is not None})
     return changed
+
+
+def by_bytes(scan: NamedScan) -> bool:
+    """Whether the id is a digest of the files' bytes: equal id, equal bytes, whatever the files' times say."""
+    return scan.header.kind != "dicom"
+
+
+def _states(sources: Sequence[Source]) -> list[tuple[int, int]]:
+    return [(source.size, source.mtime_ns) for source in sources]
+
+
+def _unseen(sources: Sequence[Source]) -> tuple[Source, ...]:
+    return tuple(replace(source, mtime_ns=UNSEEN) for source in sources)
 
 
 def changed_in_place(old: Sequence[Source], new: Sequence[Source]) -> bool:
@@ -38,22 +65,17 @@ def changed_in_place(old: Sequence[Source], new: Sequence[Source]) -> bool:
     return any(before.get(source.path, (source.size, source.mtime_ns)) != (source.size, source.mtime_ns) for source in new)
 
 
-def _declare_windows(bank: Bank, scans: Sequence[NamedScan]) -> None:
+def _declare_windows(bank: Bank, declared: Mapping[str, Window]) -> None:
     """Images ingested before may be given their window now. One given another had vectors that were wrong: they are left behind."""
-    declared = {scan.volume: scan for scan in scans if scan.header.exported_window is not None}
     if not declared:
         return
-    names = ", ".join(f"'{volume}'" for volume in declared)
-    rows = bank.sql(f"SELECT * EXCLUDE (seq) FROM latest_volumes WHERE volume IN ({names})").to_pylist()
-    before = {row["volume"]: (row["window_lo_hu"], row["window_hi_hu"]) for row in rows}
-    now = {volume: scan.header.exported_window for volume, scan in declared.items()}
-    new = {volume: (window.lo, window.hi) for volume, window in now.items() if window and before[volume] != (window.lo, window.hi)}
-    if not new:
-        return
-    corrected = [volume for volume in new if before[volume] != (None, None)]
-    with bank.commit(f"ingest: windows of {len(new)} volumes declared") as commit:
-        windows = {volume: {"window_lo_hu": lo, "window_hi_hu": hi} for volume, (lo, hi) in new.items()}
-        commit.append("volumes", (row | windows[row["volume"]] for row in rows if row["volume"] in new and row["volume"] not in corrected))
-        renumber(bank, commit, corrected, windows)
-    bank.local_map.put(mapped(declared[volume]) for volume in new)
+    with bank.commit(f"ingest: windows of {len(declared)} volumes declared") as commit:
+        bank.refresh()
+        rows = [row for row in bank.snapshot.rows("volumes") if row["volume"] in declared]
+        before = {row["volume"]: (row["window_lo_hu"], row["window_hi_hu"]) for row in rows}
+        now = {volume: {"window_lo_hu": window.lo, "window_hi_hu": window.hi} for volume, window in declared.items()}
+        first = [volume for volume in before if before[volume] == (None, None)]
+        corrected = [volume for volume in before if volume not in first and before[volume] != tuple(now[volume].values())]
+        commit.append("volumes", (row | now[row["volume"]] for row in rows if row["volume"] in set(first)))
+        renumber(bank, commit, corrected, now)
     bank.refresh()

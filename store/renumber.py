@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .commit import Commit
-from .errors import ReadError
 from .progress import Progress, Silent
 from .readers import load_volume
 
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
 def renumber(bank: Bank, commit: Commit, volumes: Sequence[str], columns: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """Give volumes and their slices new ordinals; ids, labels and splits stay. Feature sets then lack these items.
 
-    `columns`: for a volume, what else changes in its row.
+    Call it within the commit and after `bank.refresh()`, so that rows are those that the commit builds on. `columns`: for a
+    volume, what else changes in its row.
     """
     if not volumes:
         return
-    names = ", ".join(f"'{volume}'" for volume in volumes)
-    rows = bank.sql(f"SELECT * EXCLUDE (seq) FROM latest_volumes WHERE volume IN ({names})").to_pylist()
-    slices = bank.sql(f'SELECT * EXCLUDE (seq) FROM latest_slices WHERE volume IN ({names}) ORDER BY volume, "index"').to_pylist()
+    wanted = set(volumes)
+    rows = [row for row in bank.snapshot.rows("volumes") if row["volume"] in wanted]
+    slices = [row for row in bank.snapshot.rows("slices") if row["volume"] in wanted]
     firsts = {row["volume"]: commit.reserve(1 + row["slices"]) for row in rows}
     for row in rows:
         row |= {"ordinal": firsts[row["volume"]], "slice_ordinal": firsts[row["volume"]] + 1}
@@ -34,25 +34,25 @@ def renumber(bank: Bank, commit: Commit, volumes: Sequence[str], columns: Mappin
 
 
 def accept_changes(bank: Bank, *, progress: Progress | None = None) -> int:
-    """Take files as they are now for what was ingested, and say of how many volumes the voxels changed.
+    """Take DICOM files as they are now for what was ingested, and say how many volumes got new ordinals.
 
-    A file that was only touched keeps its vectors: what it holds is compared by content digest. Where the voxels changed,
-    the volume gets new ordinals, so that no vector of the old ones is taken for one of the new.
+    A file that was only touched keeps its vectors: what it holds is compared by content digest. Else the volume gets new
+    ordinals, so that no vector of the old voxels is taken for one of the new. Volumes that are named by their bytes are not
+    accepted: other bytes are another scan, which ingest finds.
     """
     progress = progress or Silent()
-    answer = bank.sql("SELECT v.volume, c.content FROM volumes v LEFT JOIN contents c USING (volume)").to_pylist()
+    answer = bank.sql("SELECT v.volume, c.content FROM volumes v LEFT JOIN contents c USING (volume) WHERE v.kind = 'dicom'").to_pylist()
     known = {row["volume"]: row["content"] for row in answer}
     touched = [volume for volume in bank.local_map.changed() if volume in known]
-    if not touched:
-        return 0
     progress.start("comparing changed files", len(touched))
     changed: list[str] = []
     for volume in touched:
-        if known[volume] is not None and _content(bank, volume) != known[volume]:
+        if known[volume] is None or content_now(bank, volume) != known[volume]:
             changed.append(volume)
         progress.advance()
     if changed:
         with bank.commit(f"accept: {len(changed)} changed volumes", volumes=len(changed)) as commit:
+            bank.refresh()
             renumber(bank, commit, changed)
         bank.refresh()
     for volume in touched:
@@ -60,10 +60,10 @@ def accept_changes(bank: Bank, *, progress: Progress | None = None) -> int:
     return len(changed)
 
 
-def _content(bank: Bank, volume: str) -> str | None:
+def content_now(bank: Bank, volume: str) -> str | None:
     """The content digest of a volume's files as they are now; None where they cannot be read, which embedding will say."""
     located = bank.local_map.locate(volume)
     try:
         return load_volume(located, accept_changed=True).content if located else None
-    except ReadError:
+    except Exception:  # noqa: BLE001 - as in embedding, a decoder may raise anything on hostile bytes
         return None

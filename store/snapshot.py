@@ -121,6 +121,10 @@ class Snapshot:
         rows = self.table(table).to_table(columns=list(dict.fromkeys((*key, *columns)))).to_pylist()  # files are oldest first
         return list({tuple(row[name] for name in key): row for row in rows}.values())
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """The latest row for each key of a table, whole, as it would be written again."""
+        return self.latest(table, *(name for name, _ in TABLES[table].columns))
+
     @cached_property
     def feature_sets(self) -> list[FeatureSet]:
         """Every feature set, by name."""

@@ -15,6 +15,7 @@ from .errors import QueryError
 from .schema import SEQ, TABLES
 from .snapshot import Snapshot
 from .specs import FeatureKey
+from .sql_views import HISTORY, VIEWS
 
 _FEATURE_SETS = (
     *((name, pa.string()) for name in ("name", "encoder", "version", "window", "kind", "layer")),
@@ -25,67 +26,18 @@ _FEATURE_SETS = (
 )
 # Names of ours that SQL keeps for itself.
 _RESERVED = ("window", "references")
-_HISTORY = "history_{}"
-
-# Softest kernel last: of equal scans the smoother one is what most encoders were trained on.
-PRIMARY_RULE = "original, axial, covers 90% of the longest extent, thinnest, softest kernel, most slices"
-
-
-def _spread(table: str, key: str) -> str:
-    """What is said of a patient, study or series is said of each of its volumes; the nearer of two goes first.
-
-    What belongs to no volume (a study that is a report only) stays where it is.
-    """
-    latest = f"latest_{table}"
-    return f"""
-        SELECT * FROM (
-            SELECT *, 0 AS distance FROM {latest} WHERE level IN ('volume', 'slice', 'snippet')
-            UNION ALL SELECT l.* REPLACE (v.volume AS item), 1 FROM {latest} l JOIN volumes v ON v.series = l.item WHERE level = 'series'
-            UNION ALL SELECT l.* REPLACE (coalesce(v.volume, l.item) AS item), 2
-                FROM {latest} l LEFT JOIN volumes v ON v.study = l.item WHERE level = 'study'
-            UNION ALL SELECT l.* REPLACE (v.volume AS item), 3
-                FROM {latest} l JOIN volumes v ON v.patient = l.item WHERE level = 'patient'
-            UNION ALL SELECT l.* REPLACE (v.volume AS item), 3
-                FROM {latest} l JOIN volumes v ON v.patient_key = l.item WHERE level = 'patient'
-            UNION ALL SELECT *, 3 FROM {latest}
-                WHERE level = 'patient' AND NOT EXISTS (SELECT 1 FROM volumes v WHERE v.patient = item)
-                AND NOT EXISTS (SELECT 1 FROM volumes v WHERE v.patient_key = item)
-        ) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY distance, {SEQ} DESC) = 1"""
-
-
-_VIEWS = {
-    "volumes": f"""
-        WITH measured AS (
-            SELECT *, coalesce(max(extent_mm) OVER (PARTITION BY study), 0) AS longest FROM latest_volumes WHERE replaced_by IS NULL
-        )
-        SELECT * EXCLUDE ({SEQ}, longest, replaced_by), row_number() OVER (
-            PARTITION BY study ORDER BY original DESC, plane = 'axial' DESC, coalesce(extent_mm, 0) >= 0.9 * longest DESC,
-                spacing_z_mm ASC NULLS LAST, kernel_sharpness ASC NULLS LAST, slices DESC, volume
-        ) = 1 AS is_primary
-        FROM measured""",
-    "slices": f"SELECT * EXCLUDE ({SEQ}) FROM latest_slices SEMI JOIN volumes USING (volume)",
-    "snippets": f"SELECT * EXCLUDE ({SEQ}) FROM latest_snippets WHERE text IS NOT NULL",
-    "labels": f"""
-        SELECT item, finding, status,
-            CASE WHEN category IS NOT NULL THEN dense_rank() OVER (PARTITION BY finding ORDER BY category) - 1
-                WHEN status = 'present' THEN 1 WHEN status IN ('absent', 'unmentioned') THEN 0 END::DOUBLE AS value,
-            source, category, level
-        FROM ({_spread("labels", "item, finding, source")})""",
-    "splits": f"SELECT split, item, side, level FROM ({_spread('splits', 'split, item')})",
-    "attributes": f"SELECT item, name, value, source, level FROM ({_spread('attributes', 'item, name, source')})",
-    "failures": "SELECT stage, reason, source, volume, files, noticed FROM latest_failures WHERE reason <> ''",
-}
 
 
 def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     """A connection with a view for every table, already locked down. Whoever calls this closes it."""
     con = duckdb.connect(":memory:", config={"python_enable_replacements": "false", "autoinstall_known_extensions": "false"})
     for name, table in TABLES.items():
-        con.register(_HISTORY.format(name), snapshot.table(name))
+        con.register(HISTORY.format(name), snapshot.table(name))
         key = ", ".join(f'"{column}"' for column in table.key)
         latest = f"row_number() OVER (PARTITION BY {key} ORDER BY {SEQ} DESC) = 1"
-        con.execute(f'CREATE VIEW "latest_{name}" AS SELECT * FROM "{_HISTORY.format(name)}" QUALIFY {latest}')
-        con.execute(f'CREATE VIEW "{name}" AS ' + _VIEWS.get(name, f'SELECT * EXCLUDE ({SEQ}) FROM "latest_{name}"'))
+        con.execute(f'CREATE VIEW "latest_{name}" AS SELECT * FROM "{HISTORY.format(name)}" QUALIFY {latest}')
+    for name, selected in VIEWS.items():
+        con.execute(f'CREATE VIEW "{name}" AS {selected}')
     con.register("feature_sets", feature_set_table(snapshot))
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
@@ -130,7 +82,7 @@ def _select(con: duckdb.DuckDBPyConnection, query: str, snapshot: Snapshot) -> p
         answer = con.sql(query).to_arrow_table()
         return answer.rename_columns(_distinct(answer.column_names))
     except duckdb.Error as error:
-        for name in set(re.findall(_HISTORY.format(r"(\w+)"), str(error))) & set(TABLES):
+        for name in set(re.findall(HISTORY.format(r"(\w+)"), str(error))) & set(TABLES):
             snapshot.check(name)
         text = " ".join(str(error).split())
         if isinstance(error, duckdb.ParserException) and (word := next((w for w in _RESERVED if w in query.lower()), None)):

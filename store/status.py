@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import BankAccessError
-from .sql import PRIMARY_RULE
+from .sql_views import PRIMARY_RULE
 
 if TYPE_CHECKING:
     from .bank import Bank
@@ -15,9 +15,8 @@ _ITEMS = ("patients", "studies", "volumes", "slices", "snippets")
 
 def overview(bank: Bank) -> dict[str, Any]:
     """Counts of items, labels, failures and bytes; feature sets by name."""
-    counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in _ITEMS if name != "patients")
-    # A patient whose scans a table gave to another is none any more.
-    items = bank.sql(f"SELECT (SELECT count(DISTINCT patient) FROM studies s) AS patients, {counts}").to_pylist()[0]
+    counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in _ITEMS)
+    items = bank.sql(f"SELECT {counts}").to_pylist()[0]
     labels = """SELECT finding, source, level,
         count(*) FILTER (status = 'present') AS present,
         count(*) FILTER (status = 'absent') AS absent,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 
 from ..errors import ReadError, SourceChangedError
 from ..local_map import Located
-from ..scan import Source, Volume
+from ..scan import Volume
 
 _LOADERS = {"dicom": ".dicom_pixels", "nifti": ".nifti", "hdf5": ".hdf5"}
 
@@ -19,7 +18,7 @@ def load_volume(located: Located, *, accept_changed: bool = False) -> Volume:
         SourceChangedError: a file has another size or time than at ingest.
         ReadError: it cannot be read.
     """
-    _check_unchanged(located.sources, accept_changed)
+    _check_unchanged(located, accept_changed)
     if located.kind == "image":
         from .images import load
 
@@ -27,14 +26,13 @@ def load_volume(located: Located, *, accept_changed: bool = False) -> Volume:
     return import_module(_LOADERS[located.kind], __package__).load(located.sources)
 
 
-def _check_unchanged(sources: Sequence[Source], accept_changed: bool) -> None:
-    for path, source in {source.path: source for source in sources}.items():
+def _check_unchanged(located: Located, accept_changed: bool) -> None:
+    way_out = "--accept-changed takes it as it is" if located.kind == "dicom" else "ingest its folder again: other bytes are another scan"
+    for path, source in {source.path: source for source in located.sources}.items():
         try:
             stat = path.stat()
         except OSError as error:
             raise ReadError(f"a source file is not there any more ({error.strerror}); ingest the folder it moved to") from error
         if not accept_changed and (stat.st_size, stat.st_mtime_ns) != (source.size, source.mtime_ns):
             found = f"{stat.st_size} bytes" if stat.st_size != source.size else "another time of change"
-            raise SourceChangedError(
-                f"a source file changed since ingest ({source.size} bytes then, {found} now); --accept-changed reads it all the same"
-            )
+            raise SourceChangedError(f"a source file changed since ingest ({source.size} bytes then, {found} now); {way_out}")

@@ -176,6 +176,37 @@ def test_a_file_that_was_only_touched_keeps_its_vectors(scans: Bank, tmp_path: P
     assert report.sets == {"intensity/brain/slice": 0, "intensity/lung/slice": 15}
 
 
+def test_accepting_changes_survives_what_is_gone(scans: Bank, tmp_path: Path) -> None:
+    embed(scans, open_encoder("intensity"), [BRAIN])
+    first, second, *_ = sorted((tmp_path / "scans" / "0").iterdir())
+    os.utime(first, ns=(1, 1))
+    second.unlink()
+    report = embed(scans, open_encoder("intensity"), [BRAIN, LUNG], accept_changed=True)
+    assert (report.volumes, report.failed) == (2, 1)
+
+
+def test_other_voxels_at_another_place_are_not_trusted(bank: Bank, tmp_path: Path) -> None:
+    for seed, folder in enumerate(("s", "t")):
+        voxels = np.random.default_rng(seed).integers(0, 3000, (3, 16, 12)).astype(np.int16)
+        write_series(tmp_path / folder, voxels=voxels, study_uid="1.1", series_uid="1.1.1")
+        ingest(bank, [tmp_path / folder])
+        if folder == "s":
+            embed(bank, open_encoder("intensity"), [BRAIN])
+            shutil.rmtree(tmp_path / "s")
+    assert embed(bank, open_encoder("intensity"), [LUNG]).failed == 1
+    report = embed(bank, open_encoder("intensity"), [BRAIN, LUNG], accept_changed=True)
+    assert report.sets == {"intensity/brain/slice": 3, "intensity/lung/slice": 3}
+
+
+def test_a_copy_with_new_times_is_trusted_when_it_holds_the_same(scans: Bank, tmp_path: Path) -> None:
+    embed(scans, open_encoder("intensity"), [BRAIN])
+    shutil.copytree(tmp_path / "scans", tmp_path / "copy", copy_function=shutil.copyfile)
+    shutil.rmtree(tmp_path / "scans")
+    assert ingest(scans, [tmp_path / "copy"]).known == 3
+    for _ in range(2):
+        assert embed(scans, open_encoder("intensity"), [BRAIN, LUNG]).failed == 0
+
+
 def test_an_image_replaced_by_another_is_another_item(bank: Bank, tmp_path: Path) -> None:
     path = tmp_path / "i" / "a.png"
     path.parent.mkdir()
@@ -184,7 +215,8 @@ def test_an_image_replaced_by_another_is_another_item(bank: Bank, tmp_path: Path
         ingest(bank, [path], images="each")
     assert len(bank.local_map.at_path(path)) == 1
     report = embed(bank, open_encoder("intensity"), [ViewSpec()])
-    assert (report.volumes, report.failed) == (1, 1)
+    assert (report.volumes, report.failed) == (1, 0)
+    assert bank.sql("SELECT rows_px FROM volumes").to_pylist() == [{"rows_px": 9}]
 
 
 def test_images_without_hu_are_refused_unless_their_window_is_asked_for(bank: Bank, tmp_path: Path) -> None:

@@ -128,6 +128,59 @@ def test_a_group_keeps_what_is_said_of_the_patient(chest: Bank, tmp_path: Path) 
     assert rows(chest, "SELECT count(*) AS n FROM labels WHERE finding = 'late'") == [{"n": 1}]
 
 
+def test_a_later_scan_joins_the_group_of_its_patient(chest: Bank, tmp_path: Path) -> None:
+    table(chest, tmp_path / "b.csv", "patient_id,group,f\np1,g,1\np2,g,0\n")
+    write_series(tmp_path / "late", n=2, patient_id="p2", study_uid="1.2", series_uid="1.2.7", seed=8)
+    ingest(chest, [tmp_path / "late"])
+    assert rows(chest, "SELECT count(DISTINCT patient) AS n FROM volumes") == [{"n": 1}]
+    assert rows(chest, "SELECT count(*) AS n FROM volumes v JOIN studies s USING (study) WHERE v.patient <> s.patient") == [{"n": 0}]
+    assert rows(chest, "SELECT value FROM labels l JOIN volumes ON item = volume WHERE slices = 2 AND kernel_sharpness IS NULL") != []
+    assert table(chest, tmp_path / "r.csv", "accession,report\nA2,Text.\n", "reports").unmatched == ()
+
+
+def test_labels_follow_a_series_that_grew(bank: Bank, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "all", n=6)
+    (tmp_path / "some").mkdir()
+    for file in files[:3]:
+        shutil.copy(file, tmp_path / "some")
+    ingest(bank, [tmp_path / "some"])
+    table(bank, tmp_path / "l.csv", "path,group,split,f\nsome,g,train,1\n")
+    ingest(bank, [tmp_path / "all"])
+    assert rows(bank, "SELECT slices, value FROM labels JOIN volumes ON item = volume") == [{"slices": 6, "value": 1.0}]
+    assert rows(bank, "SELECT slices, side FROM splits JOIN volumes ON item = volume") == [{"slices": 6, "side": "train"}]
+    assert rows(bank, "SELECT patient FROM volumes") == [{"patient": bank.key.pseudonym("patient", "group", "g")}]
+
+
+def test_whose_a_scan_is_goes_before_whom_it_names(chest: Bank, tmp_path: Path) -> None:
+    table(chest, tmp_path / "scans" / "a.csv", "path,patient_id,x\na,p2,1\nb,p2,1\nc,p1,1\n")
+    table(chest, tmp_path / "b.csv", "patient_id,f\np1,1\np2,0\n")
+    found = rows(chest, "SELECT slices, value FROM labels JOIN volumes ON item = volume WHERE finding = 'f' ORDER BY slices")
+    assert found == [{"slices": 2, "value": 0.0}, {"slices": 3, "value": 0.0}, {"slices": 4, "value": 1.0}]
+
+
+def test_findings_and_impression_may_come_in_two_tables(chest: Bank, tmp_path: Path) -> None:
+    table(chest, tmp_path / "f.csv", "accession,findings\nA1,Clear.\n", "reports")
+    table(chest, tmp_path / "i.csv", "accession,impression\nA1,Normal.\n", "reports")
+    assert [r["section"] for r in rows(chest, "SELECT section FROM snippets ORDER BY ordinal")] == ["findings", "impression"]
+
+
+def test_a_group_of_texts_is_the_group_of_scans(chest: Bank, tmp_path: Path) -> None:
+    table(chest, tmp_path / "s.csv", "accession,group,f\nA2,g,1\n")
+    table(chest, tmp_path / "t.csv", "accession,group,report\nX1,g,Text.\n", "reports", AnnotateOptions(create_studies=True))
+    assert rows(
+        chest, "SELECT count(DISTINCT patient) AS n FROM studies WHERE patient <> (SELECT any_value(patient) FROM volumes WHERE slices = 3)"
+    ) == [{"n": 1}]
+
+
+def test_reading_a_table_again_does_not_undo_a_group(bank: Bank, tmp_path: Path) -> None:
+    write_images(tmp_path / "i", "a.png", "b.png")
+    ingest(bank, [tmp_path / "i"], images="each")
+    for name, text in (("a", "path,patient_id,f\na.png,p1,1\nb.png,p2,0\n"), ("b", "path,group,g\na.png,x,1\nb.png,x,1\n")) * 2:
+        table(bank, tmp_path / "i" / f"{name}.csv", text)
+    table(bank, tmp_path / "i" / "a.csv", "path,patient_id,f\na.png,p1,1\nb.png,p2,0\n")
+    assert rows(bank, "SELECT count(DISTINCT patient) AS n FROM volumes") == [{"n": 1}]
+
+
 def test_ids_beside_a_path_are_keys_from_then_on(bank: Bank, tmp_path: Path) -> None:
     write_images(tmp_path / "i", "a.png", "b.png")
     ingest(bank, [tmp_path / "i"], images="each")

@@ -245,3 +245,36 @@ def test_a_folder_ingested_twice_at_once_is_there_once(bank: Bank, tmp_path: Pat
     monkeypatch.setattr(module, "find_scans", late)
     assert ingest(bank, [tmp_path / "s"]).volumes == 0
     assert bank.sql("SELECT * FROM history_volumes").num_rows == 1
+
+
+def test_an_id_is_never_given_twice(bank: Bank, tmp_path: Path) -> None:
+    first = write_image(tmp_path / "i" / "a.png")
+    shutil.copy(first, tmp_path / "i" / "b.png")
+    ingest(bank, [tmp_path / "i"], images="each")
+    b = bank.local_map.at_path(tmp_path / "i" / "b.png")[0][0]
+    write_image(tmp_path / "i" / "a.png", 5)
+    ingest(bank, [tmp_path / "i"], images="each")
+    shutil.copy(tmp_path / "i" / "b.png", tmp_path / "i" / "c.png")
+    assert ingest(bank, [tmp_path / "i"], images="each").volumes == 1
+    assert len({bank.local_map.at_path(tmp_path / "i" / f"{name}.png")[0][0] for name in "abc"}) == 3
+    assert bank.local_map.at_path(tmp_path / "i" / "b.png")[0][0] == b
+
+
+def test_a_stack_that_grew_takes_the_place_of_its_part(bank: Bank, tmp_path: Path) -> None:
+    for number in range(3):
+        write_image(tmp_path / "p" / f"{number:03}.png", number)
+    ingest(bank, [tmp_path / "p"], images="stack")
+    write_image(tmp_path / "p" / "003.png", 3)
+    assert ingest(bank, [tmp_path / "p"], images="stack").replaced == 1
+    assert column(bank, "SELECT slices FROM volumes") == [4]
+    assert column(bank, "SELECT count(*) FROM studies") == [1]
+
+
+def test_a_declared_window_outlives_a_move(bank: Bank, tmp_path: Path) -> None:
+    write_image(tmp_path / "i" / "a.png")
+    ingest(bank, [tmp_path / "i"], images="each", exported_window=Window(0, 80))
+    (tmp_path / "i").rename(tmp_path / "j")
+    ingest(bank, [tmp_path / "j"], images="each")
+    located = bank.local_map.locate(str(column(bank, "SELECT volume FROM volumes")[0]))
+    assert located is not None
+    assert located.exported_window == Window(0, 80)
