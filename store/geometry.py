@@ -69,13 +69,3 @@ def plane_of(normal: NDArray[np.float64]) -> Plane:
         return "oblique"
     planes: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
     return planes[axis]
-
-
-def spacing_of(affine: NDArray[np.float64]) -> tuple[float, float, float]:
-    """(z, y, x) voxel sizes in mm of a canonical affine: the lengths of its columns.
-
-    For a tilted gantry the step between slices is sheared; the distance between planes is what the reader puts in
-    `Volume.positions_mm`.
-    """
-    x, y, z = (float(np.linalg.norm(affine[:3, c])) for c in range(3))
-    return z, y, x

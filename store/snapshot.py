@@ -53,12 +53,6 @@ class Snapshot:
                 f"the bank {self.bank}: features/snapshots/{self.id} is missing or damaged; restore it from a copy of the bank"
             ) from error
 
-    @cached_property
-    def counters(self) -> dict[str, int]:
-        """`sequence` of the last commit and `next_ordinal` to be given."""
-        attrs = self.root.attrs
-        return {"sequence": int(attrs["sequence"]), "next_ordinal": int(attrs["next_ordinal"])}  # pyright: ignore[reportArgumentType]
-
     def files(self, table: str) -> list[TableFile]:
         """The files of a table, oldest first."""
         if table not in TABLES:
