@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..store.errors import EncoderError, ReadError, ScanbankError, SourceChangedError, UsageError, ViewError
 from ..store.progress import Progress, Silent
-from ..store.readers import load_volume
+from ..store.readers import import_loaders, load_volume
 from ..store.renumber import accept_changes
 from ..store.scan import Volume
 from ..store.specs import FeatureKey, ViewSpec
@@ -129,6 +129,7 @@ class _Run:
     def _decoded(self, todo: Sequence[Work], workers: int) -> Iterator[tuple[Work, Volume | ScanbankError]]:
         """Volumes in order, decoded ahead by at most `workers`."""
         queue: deque[tuple[Work, Future[Volume | ScanbankError]]] = deque()
+        import_loaders(self.bank.sql("SELECT DISTINCT kind FROM volumes").column("kind").to_pylist())
         pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="decode")
         try:
             rest = iter(todo)

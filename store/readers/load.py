@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 
 from ..errors import ReadError, SourceChangedError
 from ..local_map import Located
 from ..scan import Volume
 
-_LOADERS = {"dicom": ".dicom_pixels", "nifti": ".nifti", "hdf5": ".hdf5"}
+_LOADERS = {"dicom": ".dicom_pixels", "nifti": ".nifti", "hdf5": ".hdf5", "image": ".images"}
+
+
+def import_loaders(kinds: Iterable[str]) -> None:
+    """Import what decoding these kinds takes. Call it before threads decode: some libraries break when two threads import them at once."""
+    for kind in kinds:
+        import_module(_LOADERS[kind], __package__)
 
 
 def load_volume(located: Located, *, accept_changed: bool = False) -> Volume:
@@ -19,11 +26,10 @@ def load_volume(located: Located, *, accept_changed: bool = False) -> Volume:
         ReadError: it cannot be read.
     """
     _check_unchanged(located, accept_changed)
+    loader = import_module(_LOADERS[located.kind], __package__)
     if located.kind == "image":
-        from .images import load
-
-        return load(located.sources, located.exported_window)
-    return import_module(_LOADERS[located.kind], __package__).load(located.sources)
+        return loader.load(located.sources, located.exported_window)
+    return loader.load(located.sources)
 
 
 def _check_unchanged(located: Located, accept_changed: bool) -> None:

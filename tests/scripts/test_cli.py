@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
@@ -74,6 +76,18 @@ def test_main_job(bank: Bank, scans: Path, tmp_path: Path) -> None:
     assert [s["name"] for s in status["feature_sets"]] == ["intensity/brain/slice"]
     assert [(row["finding"], row["present"], row["absent"]) for row in status["labels"]] == [("bleed", 1, 1)]
     assert "intensity/brain/slice" in run("status", bank.path).stdout
+
+
+def test_formats_decode_side_by_side_in_a_fresh_process(bank: Bank, scans: Path) -> None:
+    """Threads that decode must not be the first to import the readers' libraries: two at once break some of them."""
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        nibabel.save(nibabel.Nifti1Image(rng.normal(size=(6, 6, 4)).astype(np.float32), np.eye(4)), scans / f"{i}.nii.gz")
+    assert run("ingest", bank.path, scans).exit_code == 0
+    for window in ("brain", "lung", "bone", "subdural", "mediastinum"):
+        words = ("embed", str(bank.path), "--encoder", "intensity", "--window", window, "--workers", "4")
+        done = subprocess.run([sys.executable, "-m", "scanbank.scripts.cli", *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_failures_end_with_1_and_are_listed_with_their_paths(bank: Bank, scans: Path) -> None:
