@@ -78,6 +78,7 @@ class _Job:
         self.found: list[tuple[TableRow, list[Target]]] = []
         self.unmatched: list[tuple[int, str]] = []
         self.rows: Rows = defaultdict(list)
+        self.said: dict[tuple[str, ...], tuple[int, tuple[str, str | None]]] = {}
         self.labels = 0
         self.snippets = 0
 
@@ -133,6 +134,13 @@ class _Job:
         for table, listed in self.rows.items():
             commit.append(table, listed)
 
+    def _contradicts(self, row: TableRow, what: tuple[str, ...], value: tuple[str, str | None]) -> bool:
+        """Whether an earlier row, by another name of the same item, said otherwise; then this one is reported and not taken."""
+        line, before = self.said.setdefault(what, (row.line, value))
+        if before != value:
+            self.unmatched.append((row.line, f"it speaks of the same item as line {line}, and says otherwise"))
+        return before != value
+
     def _labels(self) -> Iterator[tuple[str, dict[str, Any]]]:
         source = self.options.source
         answer = self.bank.sql("SELECT item, finding, status, category, source FROM latest_labels").to_pylist()
@@ -140,6 +148,8 @@ class _Job:
         for row, targets in self.found:
             for target in targets:
                 for cell in row.labels:
+                    if self._contradicts(row, ("label", target.item, cell.finding), (cell.status, cell.category)):
+                        continue
                     if have.get((target.item, cell.finding)) == (cell.status, cell.category):
                         continue
                     have[target.item, cell.finding] = (cell.status, cell.category)
@@ -162,6 +172,8 @@ class _Job:
         have = {r["item"]: r["side"] for r in answer}
         for row, targets in self.found:
             for target in targets:
+                if row.split and self._contradicts(row, ("split", target.item), (row.split, None)):
+                    continue
                 if row.split and have.get(target.item) != row.split:
                     yield "splits", {"split": USER_SPLIT, "item": target.item, "level": target.level, "side": row.split}
 

@@ -206,6 +206,16 @@ def test_links_and_copies_are_known_by_their_paths(bank: Bank, tmp_path: Path) -
     ]
 
 
+def test_two_names_of_one_scan_that_disagree_are_reported(bank: Bank, tmp_path: Path) -> None:
+    write_images(tmp_path / "i", "a.png")
+    (tmp_path / "i" / "b.png").symlink_to(tmp_path / "i" / "a.png")
+    ingest(bank, [tmp_path / "i"], images="each")
+    report = table(bank, tmp_path / "i" / "l.csv", "path,f,split\na.png,1,train\nb.png,0,train\n")
+    assert report.unmatched == ((3, "it speaks of the same item as line 2, and says otherwise"),)
+    assert rows(bank, "SELECT value FROM labels") == [{"value": 1.0}]
+    assert rows(bank, "SELECT stage FROM failures") == [{"stage": "match"}]
+
+
 def test_a_multi_frame_file_is_its_volume(bank: Bank, tmp_path: Path) -> None:
     path = write_enhanced(tmp_path / "e.dcm", positions=[(0.0, 0.0, 2.0 * z) for z in range(4)])
     ingest(bank, [path])
