@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..store.feature_rows import FeatureRows, joined
 from ..store.features import CHUNK_ROWS
 from ..store.specs import FeatureKey
 from .plan import Present
@@ -28,12 +29,12 @@ class FeatureBuffer:
         self._keys = keys
         self._rows = {key.digest: have[key.digest].rows for key in keys}
         self._items: dict[str, list[NDArray[np.int64]]] = {key.digest: [] for key in keys}
-        self._vectors: dict[str, list[NDArray[Any]]] = {key.digest: [] for key in keys}
+        self._vectors: dict[str, list[FeatureRows]] = {key.digest: [] for key in keys}
         self._table_rows: dict[str, list[dict[str, Any]]] = {}
         self._message = message
         self._last = time.monotonic()
 
-    def add(self, key: FeatureKey, items: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+    def add(self, key: FeatureKey, items: NDArray[np.int64], vectors: FeatureRows) -> None:
         self._items[key.digest].append(items)
         self._vectors[key.digest].append(vectors)
 
@@ -82,7 +83,7 @@ class FeatureBuffer:
         self._table_rows = {}
         self._last = time.monotonic()
 
-    def _take(self, key: FeatureKey, count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        items, vectors = np.concatenate(self._items[key.digest]), np.concatenate(self._vectors[key.digest])
+    def _take(self, key: FeatureKey, count: int) -> tuple[NDArray[np.int64], FeatureRows]:
+        items, vectors = np.concatenate(self._items[key.digest]), joined(self._vectors[key.digest])
         self._items[key.digest], self._vectors[key.digest] = [items[count:]], [vectors[count:]]
         return items[:count], vectors[:count]

@@ -20,7 +20,7 @@ _PLURALS: dict[Side, str] = {"volume": "volumes", "slice": "slices", "text": "te
 _ELSEWHERE: dict[Side, str] = {
     "volume": "pool its slice vectors, or choose an encoder of volumes",
     "slice": "choose one that has, such as timm:NAME, open_clip:MODEL/TAG or intensity",
-    "text": "choose one that has, such as open_clip:MODEL/TAG",
+    "text": "choose one that has, such as tiny or open_clip:MODEL/TAG",
 }
 _AXES: dict[Side, str] = {"volume": "(B, C, Z, Y, X)", "slice": "(B, C, Y, X)"}
 
@@ -53,6 +53,8 @@ class Encoder(ABC):
     """How many windows (channels) it takes at once; empty where it takes no pixels."""
     size: tuple[int, int] | None = None
     """(Y, X) that planes must have; None where any will do."""
+    gives_depth: bool = False
+    """Whether volumes come back with a vector for each step along the slice axis."""
 
     @abstractmethod
     def _encode(self, side: Side, batch: Any) -> Encoded:

@@ -9,18 +9,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import EncoderError, ReadError, ScanbankError, SourceChangedError, UsageError, ViewError
+from ..store.feature_rows import FeatureRows
 from ..store.progress import Progress, Silent
 from ..store.readers import import_loaders, load_volume
 from ..store.renumber import accept_changes
 from ..store.scan import Volume
-from ..store.specs import FeatureKey, ViewSpec
+from ..store.specs import FeatureKey, Kind, ViewSpec
 from .buffer import FeatureBuffer
+from .depths import depth_rows
 from .encoder import Encoder
 from .plan import Work, missing, present
 from .reuse import Reusable
@@ -50,8 +52,10 @@ class EmbedReport:
     interrupted: bool = False
 
 
-def keys_of(encoder: Encoder, views: Sequence[ViewSpec]) -> list[FeatureKey]:
+def keys_of(encoder: Encoder, views: Sequence[ViewSpec], *, depth: bool = True) -> list[FeatureKey]:
     """The feature sets that embedding with these views fills: of volumes where the encoder takes volumes, else of slices.
+
+    With `depth`, also the vectors along depth of an encoder that gives them.
 
     Raises:
         EncoderError: the encoder takes no scans, or a view does not fit it.
@@ -60,8 +64,10 @@ def keys_of(encoder: Encoder, views: Sequence[ViewSpec]) -> list[FeatureKey]:
         raise EncoderError(f"encoder {encoder.spec.name!r} takes neither volumes nor slices")
     for view in views:
         encoder.check_view(view)
-    kind = "volume" if "volume" in encoder.offers else "slice"
-    return [FeatureKey(kind, encoder.spec, view) for view in dict.fromkeys(views)]
+    kinds: list[Kind] = ["volume"] if "volume" in encoder.offers else ["slice"]
+    if depth and encoder.gives_depth:
+        kinds.append("depth")
+    return [FeatureKey(kind, encoder.spec, view) for view in dict.fromkeys(views) for kind in kinds]
 
 
 def embed(
@@ -69,6 +75,7 @@ def embed(
     encoder: Encoder,
     views: Sequence[ViewSpec] = (),
     *,
+    depth: bool = True,
     accept_changed: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
@@ -82,6 +89,7 @@ def embed(
         bank: The bank; it must have been ingested on this machine, which knows where the files are.
         encoder: From `open_encoder`.
         views: One feature set each.
+        depth: Keep the vectors along depth too, where the encoder gives them.
         accept_changed: Take files that changed since ingest as they are now; vectors of what they held before are left behind.
         workers: Threads that decode ahead; memory holds that many volumes and two more.
         progress: Told of stages and steps.
@@ -90,7 +98,7 @@ def embed(
         EncoderError: the encoder takes no scans, or a view does not fit it.
         UsageError: the bank holds no volumes.
     """
-    keys = keys_of(encoder, views or [encoder.view])
+    keys = keys_of(encoder, views or [encoder.view], depth=depth)
     progress = progress or Silent()
     if accept_changed:
         accept_changes(bank, progress=progress)
@@ -179,7 +187,7 @@ class _Run:
     def _encode(self, work: Work, volume: Volume, wanted: dict[str, NDArray[np.int64]]) -> None:
         keys = [key for key in self.keys if key.digest in wanted]
         copied = {key.digest: v for key in keys if (v := self.reusable.find(key, volume.content)) is not None}
-        vectors: dict[str, NDArray[Any]] = dict(copied)
+        vectors: dict[str, FeatureRows] = dict(copied)
         rest = [key for key in keys if key.digest not in copied]
         try:
             vectors |= self._vectors(work, volume, rest)
@@ -197,20 +205,26 @@ class _Run:
         self.report.volumes += bool(vectors)
         self.report.copied += bool(copied) and not rest
 
-    def _vectors(self, work: Work, volume: Volume, keys: Sequence[FeatureKey]) -> dict[str, NDArray[Any]]:
+    def _vectors(self, work: Work, volume: Volume, keys: Sequence[FeatureKey]) -> dict[str, FeatureRows]:
         """All items' vectors of one volume for each key: one decode, one resampling for views that differ in windows only."""
         if not keys:
             return {}
         input_range = self.encoder.spec.input_range
+        if keys[0].kind != "slice":
+            views = list(dict.fromkeys(key.view for key in keys))
+            found: dict[str, FeatureRows] = {}
+            for place, voxels, z_mm in volume_batches(volume, views, input_range):
+                encoded = self.encoder.encode_volumes(voxels[None])
+                for key in keys:
+                    if key.view == views[place]:
+                        found[key.digest] = depth_rows(encoded, z_mm) if key.kind == "depth" else FeatureRows(encoded.vector)
+            return found
         views = [key.view for key in keys]
-        if keys[0].kind == "volume":
-            batches = volume_batches(volume, views, input_range)
-            return {keys[place].digest: self.encoder.encode_volumes(voxels[None]).vector for place, voxels, _ in batches}
         vectors = {key.digest: np.empty((work.slices, key.encoder.dim), dtype=np.float32) for key in keys}
         for indices, planes in slice_batches(volume, views, input_range, PLANES):
             for key, pixels in zip(keys, planes, strict=True):
                 vectors[key.digest][indices] = self.encoder.encode_slices(pixels).vector
-        return vectors
+        return {digest: FeatureRows(values) for digest, values in vectors.items()}
 
     def _fail(self, stage: str, work: Work, source: str, error: ScanbankError) -> None:
         reason = str(error)

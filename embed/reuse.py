@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numpy.typing import NDArray
-
+from ..store.feature_rows import FeatureRows
 from ..store.specs import FeatureKey
 from .plan import Present, Work
 
@@ -33,7 +32,7 @@ class Reusable:
             if row["content"] is None:  # its files changed: what they hold now is yet to be seen
                 continue
             self._embedded.setdefault(row["content"], []).append(Work(row["volume"], row["ordinal"], row["slices"], row["slice_ordinal"]))
-        self._recent: OrderedDict[tuple[str, str], NDArray[Any]] = OrderedDict()
+        self._recent: OrderedDict[tuple[str, str], FeatureRows] = OrderedDict()
         self._bytes = 0
 
     def content_of(self, volume: str) -> str | None:
@@ -44,17 +43,17 @@ class Reusable:
         """Whether the content digest of a volume is yet to be written down."""
         return self._known.get(work.volume) != content
 
-    def find(self, key: FeatureKey, content: str) -> NDArray[Any] | None:
+    def find(self, key: FeatureKey, content: str) -> FeatureRows | None:
         """All items' vectors of a scan of this content, from this run or from the bank."""
         if (recent := self._recent.get((key.digest, content))) is not None:
             return recent
         for work in self._embedded.get(content, []):
             items = work.items(key.kind)
             if self._have[key.digest].mask(items).all():
-                return self._sets[key.digest].of(items)
+                return self._sets[key.digest].rows_of(items)
         return None
 
-    def keep(self, key: FeatureKey, content: str, vectors: NDArray[Any]) -> None:
+    def keep(self, key: FeatureKey, content: str, vectors: FeatureRows) -> None:
         if (key.digest, content) in self._recent:
             return
         self._recent[key.digest, content] = vectors

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..store.feature_rows import FeatureRows
 from ..store.progress import Progress, Silent
 from ..store.specs import FeatureKey, ViewSpec
 from .buffer import FeatureBuffer
@@ -36,7 +37,7 @@ def embed_texts(bank: Bank, encoder: Encoder, *, progress: Progress | None = Non
     try:
         for start in range(0, len(todo), TEXTS):
             part = todo[start : start + TEXTS]
-            buffer.add(key, ordinals[part], encoder.encode_texts([texts[i] for i in part]).vector)
+            buffer.add(key, ordinals[part], FeatureRows(encoder.encode_texts([texts[i] for i in part]).vector))
             buffer.flush_if_due()
             progress.advance(len(part))
     finally:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..store.errors import EncoderError
@@ -17,8 +18,21 @@ from .weights import weights_digest
 
 
 @final
+@dataclass(frozen=True)
+class Features:
+    """What a tower gives that has more to say than vectors (B, D)."""
+
+    vector: Tensor
+    """(B, D)."""
+    depth: Tensor
+    """(B, Z', D): one vector for each step along the slice axis."""
+    depth_mask: Tensor
+    """(B, Z') of bool: False where a step is padding."""
+
+
+@final
 class TorchEncoder(Encoder):
-    """A model with a tower per side, each a function of what the model takes to vectors (B, D).
+    """A model with a tower per side, each a function of what the model takes to vectors (B, D), or to `Features`.
 
     A tower of pixels gets a float32 tensor (B, 3, ...) on `device`, normalized by the spec's mean and std; the tower
     of texts gets a list. `spec` comes without the digest of the weights: it is taken here, of the whole model.
@@ -32,9 +46,10 @@ class TorchEncoder(Encoder):
         device: torch.device,
         *,
         slices: Callable[[Tensor], Tensor] | None = None,
-        volumes: Callable[[Tensor], Tensor] | None = None,
+        volumes: Callable[[Tensor], Tensor | Features] | None = None,
         texts: Callable[[list[str]], Tensor] | None = None,
         size: tuple[int, int] | None = None,
+        gives_depth: bool = False,
     ) -> None:
         towers: dict[Side, Any] = {"slice": slices, "volume": volumes, "text": texts}
         self.spec = replace(spec, weights=weights_digest(model))
@@ -45,6 +60,7 @@ class TorchEncoder(Encoder):
         takes = len(spec.mean)
         self.channels = frozenset({1, takes} if takes else ())
         self.size = size
+        self.gives_depth = gives_depth
         self._towers = towers
 
     def forward(self, side: Side, batch: Any) -> Tensor:
@@ -52,8 +68,11 @@ class TorchEncoder(Encoder):
 
         Pixels are float32 (B, C, ...) in the input range, on any device; texts are a list.
         """
-        tower = self._towers[side]
-        return tower(batch if side == "text" else self._normalized(batch))
+        given = self._given(side, batch)
+        return given.vector if isinstance(given, Features) else given
+
+    def _given(self, side: Side, batch: Any) -> Tensor | Features:
+        return self._towers[side](batch if side == "text" else self._normalized(batch))
 
     def _encode(self, side: Side, batch: Any) -> Encoded:
         given = batch if side == "text" else torch.from_numpy(np.ascontiguousarray(batch))
@@ -61,7 +80,10 @@ class TorchEncoder(Encoder):
         exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
         try:
             with torch.inference_mode(), exact:
-                return Encoded(self.forward(side, given).float().cpu().numpy())
+                found = self._given(side, given)
+                if isinstance(found, Features):
+                    return Encoded(_plain(found.vector), depth=_plain(found.depth), depth_mask=found.depth_mask.cpu().numpy())
+                return Encoded(_plain(found))
         except torch.OutOfMemoryError as error:
             raise EncoderError(
                 f"encoder {self.spec.name!r} ran out of memory on {self.device} with a batch of {len(batch)}; use a smaller batch"
@@ -72,3 +94,7 @@ class TorchEncoder(Encoder):
         mean = torch.tensor(self.spec.mean, device=self.device).view(1, -1, *ones)
         std = torch.tensor(self.spec.std, device=self.device).view(1, -1, *ones)
         return (pixels.to(self.device) - mean) / std  # one channel is repeated by broadcasting
+
+
+def _plain(values: Tensor) -> NDArray[np.float32]:
+    return values.float().cpu().numpy()

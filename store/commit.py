@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from .errors import BankLockedError, UnknownNameError
+from .feature_rows import FeatureRows
 from .features import SETS, append
 from .files import write_atomic
 from .repository import BRANCH, told
@@ -106,10 +107,12 @@ class Commit:
             return None
         return np.asarray(item[:], dtype=np.int64)
 
-    def append_features(self, key: FeatureKey, vectors: NDArray[Any], items: NDArray[np.int64], *, declared: bool = False) -> None:
-        """Add vectors (N, D) of items (N,), by ordinal, to the feature set of `key`."""
+    def append_features(
+        self, key: FeatureKey, rows: FeatureRows | NDArray[Any], items: NDArray[np.int64], *, declared: bool = False
+    ) -> None:
+        """Add vectors (N, D), or `FeatureRows` where there is more than vectors, of items (N,), by ordinal, to the feature set of `key`."""
         with told(f"writing vectors of {key.name!r}"):
-            append(self._root, key, vectors, items, declared=declared)
+            append(self._root, key, rows if isinstance(rows, FeatureRows) else FeatureRows(rows), items, declared=declared)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:

@@ -1,4 +1,7 @@
-"""Feature sets: one group of Zarr arrays per FeatureKey, `vector` (N, D) and `item` (N,), in chunks with a checksum."""
+"""Feature sets: one group of Zarr arrays per FeatureKey, `vector` (N, D) and `item` (N,), in chunks with a checksum.
+
+Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (N, Z').
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec
 
 from .errors import BankDamagedError, UsageError
+from .feature_rows import FeatureRows, check_rows
 from .specs import EncoderSpec, FeatureKey, ViewSpec
 
 SETS = "sets"
@@ -40,7 +44,7 @@ class FeatureSet:
 
     @property
     def dim(self) -> int:
-        return _array(self.group, "vector").shape[1]
+        return _array(self.group, "vector").shape[-1]
 
     @property
     def dtype(self) -> str:
@@ -51,15 +55,39 @@ class FeatureSet:
         return np.asarray(_read(self.group, "item"), dtype=np.int64)
 
     def vectors(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32] | NDArray[np.float16]:
-        """(N, D), or rows start..stop of it.
+        """(N, D), of kind `depth` (N, Z', D), or rows start..stop of it.
 
         Raises:
             BankDamagedError: a chunk is missing, or its checksum does not fit its bytes.
         """
         return _read(self.group, "vector", slice(start, stop))
 
+    def z_mm(self) -> NDArray[np.float32]:
+        """(N, Z') of a set of kind `depth`: millimetres along the superior axis, NaN where unknown and in padding.
+
+        Raises:
+            UsageError: the set is of another kind.
+        """
+        return self._beside("z_mm")
+
+    def mask(self) -> NDArray[np.bool_]:
+        """(N, Z') of a set of kind `depth`: False where a step is padding.
+
+        Raises:
+            UsageError: the set is of another kind.
+        """
+        return self._beside("mask")
+
     def of(self, ordinals: NDArray[np.int64]) -> NDArray[np.float32] | NDArray[np.float16]:
-        """(M, D): the vectors of these items, in their order.
+        """(M, D), of kind `depth` (M, Z', D): the vectors of these items, in their order.
+
+        Raises:
+            UsageError: an item has no vector here.
+        """
+        return self.rows_of(ordinals).vector
+
+    def rows_of(self, ordinals: NDArray[np.int64]) -> FeatureRows:
+        """As `of`, with the places of vectors along depth.
 
         Raises:
             UsageError: an item has no vector here.
@@ -71,11 +99,15 @@ class FeatureSet:
         missing = int(np.sum(items[rows] != ordinals)) if len(items) else len(ordinals)
         if missing:
             raise UsageError(f"feature set {self.name!r} has no vector for {missing} of {len(ordinals)} items; embed them first")
-        if not len(rows):
-            return self.vectors(0, 0)
         # One contiguous read beats many small ones for the usual case, a run of slices.
-        first, last = int(rows.min()), int(rows.max()) + 1
-        return self.vectors(first, last)[rows - first]
+        first, last = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
+        read = (_read(self.group, name, slice(first, last))[rows - first] for name in _names(self.key))
+        return FeatureRows(*read)
+
+    def _beside(self, name: str) -> Any:
+        if self.key.kind != "depth":
+            raise UsageError(f"feature set {self.name!r} is of kind {self.key.kind!r}; only sets of kind 'depth' have {name}")
+        return _read(self.group, name)
 
 
 def read_set(group: zarr.Group) -> FeatureSet:
@@ -85,32 +117,35 @@ def read_set(group: zarr.Group) -> FeatureSet:
     return FeatureSet(key, str(group.attrs["digest"]), bool(group.attrs["declared"]), group)
 
 
-def append(root: zarr.Group, key: FeatureKey, vectors: NDArray[Any], items: NDArray[np.int64], *, declared: bool = False) -> None:
+def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[np.int64], *, declared: bool = False) -> None:
     """Add rows to the set of `key`, making it where there is none. Whoever calls this commits.
 
     Raises:
         UsageError: shapes do not fit, a value is not finite, or an item comes twice within the rows.
     """
-    if vectors.ndim != 2 or vectors.shape != (len(items), key.encoder.dim):
-        raise UsageError(f"vectors for {key.name!r} have shape {vectors.shape}; expected ({len(items)}, {key.encoder.dim})")
-    bad = ~np.isfinite(vectors).all(axis=1)
-    if bad.any():
-        raise UsageError(f"{int(bad.sum())} of {len(items)} vectors for {key.name!r} hold values that are not finite")
-    if len(np.unique(items)) != len(items):
-        raise UsageError(f"vectors for {key.name!r} name {len(items) - len(np.unique(items))} items twice")
+    check_rows(rows, items, key.name, key.encoder.dim, depth=key.kind == "depth")
     path = f"{SETS}/{key.digest}"
     group = root.get(path)
     if not isinstance(group, zarr.Group):
-        group = _create(root, path, key, declared)
-    vector, item = _array(group, "vector"), _array(group, "item")
+        group = _create(root, path, key, rows, declared)
+    item = _array(group, "item")
     start, stop = item.shape[0], item.shape[0] + len(items)
-    vector.resize((stop, vector.shape[1]))
+    if key.kind == "depth":
+        rows = rows.padded(_array(group, "mask").shape[1])
+    for name, values in zip(_names(key), (rows.vector, rows.z_mm, rows.mask), strict=False):
+        array = _array(group, name)
+        # of scans with more steps than any before: the rest gets more padding, by the arrays' fill values
+        array.resize((stop, *cast("NDArray[Any]", values).shape[1:]))
+        array[start:stop] = cast("NDArray[Any]", values).astype(array.dtype)
     item.resize((stop,))
-    vector[start:stop] = vectors.astype(vector.dtype)
     item[start:stop] = items
 
 
-def _create(root: zarr.Group, path: str, key: FeatureKey, declared: bool) -> zarr.Group:
+def _names(key: FeatureKey) -> tuple[str, ...]:
+    return ("vector", "z_mm", "mask") if key.kind == "depth" else ("vector",)
+
+
+def _create(root: zarr.Group, path: str, key: FeatureKey, rows: FeatureRows, declared: bool) -> zarr.Group:
     precision = key.encoder.precision
     if precision not in _DTYPES:
         raise UsageError(f"precision {precision!r} of {key.encoder.name!r} cannot be stored; choose one of {', '.join(_DTYPES)}")
@@ -118,7 +153,15 @@ def _create(root: zarr.Group, path: str, key: FeatureKey, declared: bool) -> zar
     group = root.create_group(path, attributes={"key": _jsonable(spec), "digest": key.digest, "name": key.name, "declared": declared})
     # Zarr's default codecs do not notice a flipped byte; vectors hardly compress, so none is tried.
     codecs: dict[str, Any] = {"serializer": BytesCodec(), "compressors": [Crc32cCodec()], "filters": None}
-    group.create_array("vector", shape=(0, key.encoder.dim), chunks=(CHUNK_ROWS, key.encoder.dim), dtype=precision, **codecs)
+    inner: list[int] = list(rows.vector.shape[1:])
+    # about as many vectors in a chunk where a row holds many; a power of two, so that commits stay aligned to chunks
+    chunk = CHUNK_ROWS >> (inner[0] - 1).bit_length() if len(inner) > 1 else CHUNK_ROWS
+    chunk = max(1, chunk)
+    group.create_array("vector", shape=(0, *inner), chunks=(chunk, *(max(1, n) for n in inner)), dtype=precision, **codecs)
+    if key.kind == "depth":
+        steps = max(1, inner[0])
+        group.create_array("z_mm", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="float32", fill_value=np.nan, **codecs)
+        group.create_array("mask", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="bool", **codecs)
     group.create_array("item", shape=(0,), chunks=(CHUNK_ROWS,), dtype="int64", **codecs)
     return group
 

@@ -120,7 +120,7 @@ _ALL = (
             ("encoder", _TEXT),
             ("window", _TEXT),
             ("head", _TEXT),
-            ("shots", _INT),
+            ("shots", _INT),  # of each class; 0 learns from none, null from all
             ("repeat", _INT),
             ("metric", _TEXT),
             ("value", _FLOAT),
@@ -132,8 +132,18 @@ _ALL = (
     ),
     Table(
         "predictions",
-        (("run", _TEXT), ("item", _TEXT), ("finding", _TEXT), ("y", _FLOAT), ("score", _FLOAT)),
-        ("run", "item", "finding"),
+        (
+            ("run", _TEXT),
+            ("item", _TEXT),
+            ("finding", _TEXT),
+            ("features", _TEXT),
+            ("head", _TEXT),
+            ("shots", _INT),
+            ("repeat", _INT),
+            ("y", _FLOAT),
+            ("score", _FLOAT),
+        ),
+        ("run", "item", "finding", "features", "head", "shots", "repeat"),
     ),
     # A row with an empty reason says that what failed before went well since.
     Table(

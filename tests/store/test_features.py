@@ -7,12 +7,13 @@ import pytest
 
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.errors import BankDamagedError, UnknownNameError, UsageError
+from scanbank.store.feature_rows import FeatureRows, joined
 from scanbank.store.features import CHUNK_ROWS
 
 KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 16), ViewSpec((Window(0, 80),)))
 
 
-def put(bank: Bank, key: FeatureKey, vectors: np.ndarray, items: np.ndarray) -> None:
+def put(bank: Bank, key: FeatureKey, vectors: np.ndarray | FeatureRows, items: np.ndarray) -> None:
     with bank.commit("put") as commit:
         commit.append_features(key, vectors, items)
     bank.refresh()
@@ -87,3 +88,63 @@ def test_float16_is_kept(bank: Bank) -> None:
     key = FeatureKey("slice", EncoderSpec("half", "1", 16, precision="float16"), ViewSpec())
     put(bank, key, np.full((1, 16), 0.1, dtype=np.float32), np.array([0]))
     assert bank.features(key.name).vectors().dtype == np.float16
+
+
+DEPTH = FeatureKey("depth", EncoderSpec("tiny", "1", 4), ViewSpec((Window(0, 80),)))
+
+
+def along_depth(rng: np.random.Generator, count: int, steps: int) -> FeatureRows:
+    mask = rng.random((count, steps)) < 0.8
+    z_mm = np.where(mask, rng.uniform(-100, 100, (count, steps)), np.nan).astype(np.float32)
+    return FeatureRows(rng.standard_normal((count, steps, 4)).astype(np.float32), z_mm, mask)
+
+
+def test_vectors_along_depth_keep_their_places_whatever_the_number_of_steps(bank: Bank) -> None:
+    rng = np.random.default_rng(1)
+    parts = [along_depth(rng, count, steps) for count, steps in ((300, 6), (5, 9), (40, 3))]
+    first = 0
+    for part in parts:
+        with bank.commit("put") as commit:
+            commit.append_features(DEPTH, part, np.arange(first, first + len(part)))
+        first += len(part)
+    bank.refresh()
+    held = bank.features(DEPTH.name)
+    assert held.vectors().shape == (345, 9, 4)
+    assert held.dim == 4
+    for part, ordinals in zip(parts, (np.arange(300), np.arange(300, 305), np.arange(305, 345)), strict=True):
+        got, steps = held.rows_of(ordinals), part.vector.shape[1]
+        assert got.mask is not None
+        assert got.z_mm is not None
+        np.testing.assert_array_equal(got.vector[:, :steps], part.vector)
+        np.testing.assert_array_equal(got.z_mm[:, :steps], part.z_mm)
+        np.testing.assert_array_equal(got.mask[:, :steps], part.mask)
+        assert not got.mask[:, steps:].any()
+        assert np.isnan(got.z_mm[:, steps:]).all()
+    np.testing.assert_array_equal(held.mask()[300:305], parts[1].mask)
+    np.testing.assert_array_equal(held.z_mm()[300:305], parts[1].z_mm)
+
+
+def test_vectors_along_depth_need_their_places(bank: Bank) -> None:
+    rows = along_depth(np.random.default_rng(0), 2, 3)
+    assert rows.mask is not None
+    for wrong, words in (
+        (FeatureRows(rows.vector), "expected z_mm and mask"),
+        (FeatureRows(rows.vector, rows.z_mm, rows.mask[:, :2]), r"\(2, 2\)"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            put(bank, DEPTH, wrong, np.arange(2))
+    put(bank, KEY, np.ones((1, 16), np.float32), np.array([0]))
+    with pytest.raises(UsageError, match="only sets of kind 'depth' have z_mm"):
+        bank.features(KEY.name).z_mm()
+
+
+def test_rows_are_joined_with_padding() -> None:
+    rng = np.random.default_rng(2)
+    short, long = along_depth(rng, 2, 2), along_depth(rng, 1, 4)
+    both = joined([short, long])
+    assert both.mask is not None
+    assert both.vector.shape == (3, 4, 4)
+    assert both.nbytes == 3 * 4 * (4 * 4 + 4 + 1)
+    np.testing.assert_array_equal(both.mask[:2, 2:], False)
+    np.testing.assert_array_equal(both.vector[2], long.vector[0])
+    np.testing.assert_array_equal(both[np.array([True, False, True])].vector[1], long.vector[0])
