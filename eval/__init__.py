@@ -1,0 +1,1 @@
+"""Metrics, protocols, reports and phantoms: whatever puts heads, encoders and banks together."""

@@ -1,0 +1,1 @@
+"""Cohorts with known truth: real DICOM series, reports, labels and masks, made from a seed."""

@@ -1,0 +1,1 @@
+"""Chests: anatomy, findings and what looks like them."""

@@ -1,0 +1,1 @@
+"""Heads: anatomy, findings and what looks like them."""

@@ -1,0 +1,1 @@
+"""Reports of phantoms, as radiologists write them."""

@@ -1,0 +1,111 @@
+"""What all English reports share."""
+
+from __future__ import annotations
+
+from .words import Grammar
+
+ENGLISH = Grammar(
+    sides={"left": "left", "right": "right", "bilateral": "bilateral", "midline": "midline", "": ""},
+    onsides={"left": "on the left", "right": "on the right", "bilateral": "bilaterally", "midline": "in the midline", "": ""},
+    decimal=".",
+    last="or",
+    also="and",
+    dates=("{month}/{day}/{year}", "{year}-{month:02}-{day:02}", "{name} {day}, {year}", "{day} {name} {year}"),
+    months=(
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+    references=(
+        " (series {series}, image {image})",
+        " (series {series} image {image})",
+        " (image {image} of series {series})",
+        " ({series}/{image})",
+        " (se {series}, im {image})",
+        " (Se: {series}, Im: {image})",
+        " (Series {series}/Image {image})",
+        " [series {series}, image {image}]",
+        ", best seen on series {series}, image {image}",
+        ", as seen on image {image} of series {series}",
+        ", series {series} image {image}",
+    ),
+    leads={
+        "There ": ("On series {series}, image {image}, ", "On image {image} of series {series} ", "Image {image} of series {series}: "),
+    },
+    doubts=(
+        "Possible {phrase}.",
+        "Questionable {phrase}.",
+        "Suspected {phrase}{ref}, not definite.",
+        "{phrase} cannot be excluded.",
+        "{phrase} is not excluded.",
+        "Equivocal findings for {phrase}.",
+        "Subtle changes which may represent {phrase}.",
+        "Findings may reflect {phrase}.",
+        "Cannot rule out {phrase}.",
+        "Possible {phrase}{ref}; correlate clinically.",
+        "Suspicion of {phrase}.",
+        "Faint finding, {phrase} versus artifact{ref}.",
+    ),
+    lists=(
+        "No {items}.",
+        "No {items}.",
+        "There is no {items}.",
+        "There is no evidence of {items}.",
+        "No evidence of {items}.",
+        "Negative for {items}.",
+        "No {items} is seen.",
+        "No {items} identified.",
+        "Examination is without {items}.",
+        "No sign of {items}.",
+        "The study shows no {items}.",
+    ),
+    told_together=("{count} {plural}: {items}.", "There are {count} {plural}: {items}.", "{count} {plural} are seen, in {places}."),
+    item=("{size} in {where}{ref}", "{where}[, {size}]{ref}", "{where}[ ({size})]{ref}"),
+    counts=("", "one", "two", "three", "four", "five", "six", "seven", "eight"),
+    largest=(
+        "Multiple {plural}, the largest[ measuring {size}] in {where}.",
+        "Several {plural}; the dominant one lies in {where}[ and measures {size}].",
+        "There are several {plural}[, up to {size}], the largest in {where}.",
+    ),
+    conclusions=(*["{phrase}."] * 7, "Findings consistent with {phrase}.", "Appearance in keeping with {phrase}."),
+    priors=("the prior CT of {date}", "the previous examination of {date}", "the prior study from {date}", "the prior", "{date}"),
+    changes={
+        "larger": (", increased since {prior}", ", larger compared with {prior}", ", progressive since {prior}"),
+        "smaller": (", decreased since {prior}", ", smaller compared with {prior}", ", improved since {prior}"),
+        "same": (", unchanged since {prior}", ", stable compared with {prior}", ", similar to {prior}"),
+        "new": (", new since {prior}", ", not present on {prior}", ", a new finding compared with {prior}"),
+    },
+    changed={
+        "larger": (
+            "Compared with {prior}, {subject} has increased.",
+            "{subject} has progressed in the interval.",
+            "Interval increase of {subject}.",
+        ),
+        "smaller": (
+            "Compared with {prior}, {subject} has decreased.",
+            "{subject} has improved in the interval.",
+            "Interval decrease of {subject}.",
+        ),
+        "same": ("Compared with {prior}, {subject} is unchanged.", "{subject} is stable.", "No interval change of {subject}."),
+        "new": ("Compared with {prior}, {subject} is new.", "{subject} was not present on {prior}."),
+    },
+    earlier=(
+        "On the prior examination, {subject} measured {size} (series {series}, image {image} of the prior).",
+        "{subject} was {size} on the prior examination (prior series {series}, image {image}).",
+    ),
+    compared=(
+        "{exam} of {date}.",
+        "{exam} dated {date}.",
+        "Prior {exam}, {date}.",
+        "{exam} {date}.",
+        "Comparison is made with {exam} of {date}.",
+    ),
+    uncompared=("None.", "None available.", "No prior studies for comparison.", "No relevant prior imaging."),
+    headings=(
+        ("CLINICAL HISTORY", "TECHNIQUE", "COMPARISON", "FINDINGS", "IMPRESSION"),
+        ("INDICATION", "TECHNIQUE", "COMPARISON", "FINDINGS", "CONCLUSION"),
+        ("HISTORY", "PROCEDURE", "COMPARISON", "FINDINGS", "IMPRESSION"),
+        ("REASON FOR EXAM", "TECHNIQUE", "PRIOR STUDIES", "FINDINGS", "OPINION"),
+        ("CLINICAL INDICATION", "PROTOCOL", "COMPARISONS", "REPORT FINDINGS", "CONCLUSION"),
+    ),
+    summing_up=("In summary:", "Overall:", "In conclusion:", "Conclusion:", "Impression:"),
+)
