@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from . import cli_bank, cli_embed, cli_ingest
+from . import cli_bank, cli_embed, cli_eval, cli_ingest, cli_phantom, cli_search
 from .output import answering, complain
 
 
@@ -64,6 +64,10 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 app.command("init")(cli_bank.init)
 app.command("ingest")(cli_ingest.ingest)
 app.command("embed")(cli_embed.embed)
+app.command("phantom")(cli_phantom.phantom)
+app.command("sweep")(cli_eval.sweep)
+app.command("zeroshot")(cli_eval.zeroshot)
+app.command("search")(cli_search.search)
 app.command("status")(cli_bank.status)
 app.command("sql")(cli_bank.sql)
 app.command("log")(cli_bank.log)

@@ -72,7 +72,10 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_options_that_docs_name_exist(page: Path) -> None:
-    helps = "".join(CliRunner().invoke(app, [command, "--help"]).output for command in ("init", "ingest", "embed", "status", "sql", "log"))
+    helps = "".join(
+        CliRunner().invoke(app, [command, "--help"]).output
+        for command in ("init", "ingest", "embed", "phantom", "sweep", "zeroshot", "search", "status", "sql", "log")
+    )
     known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow"}
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", page.read_text("utf-8"))) <= known
 

@@ -1,0 +1,95 @@
+"""Which feature sets a study compares, where the user names some, a part of their names, or none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from ..store.errors import UnknownNameError, UsageError
+from ..store.features import FeatureSet
+from ..store.windows import parse_windows
+from .pooling import POOLS
+from .units import Unit
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+USABLE: dict[Unit, tuple[str, ...]] = {"volume": ("volume", "slice"), "slice": ("slice",)}
+"""Kinds of feature sets that have vectors of a unit, those of slices pooled."""
+
+
+@final
+@dataclass(frozen=True)
+class FeatureChoice:
+    """What the user asks for; nothing means every set that has vectors of the unit."""
+
+    names: tuple[str, ...] = ()
+    """Names or beginnings of digests; a pooled set may be named with its pooling, such as `intensity/brain/slice/max`."""
+    encoder: str = ""
+    """Sets of this encoder; `tiny` is any version of it."""
+    window: str = ""
+    """Sets of this window, as `embed` takes it."""
+    pool: str = "mean"
+    """How slices become a volume where no name says so."""
+
+
+@final
+@dataclass(frozen=True)
+class ChosenSet:
+    """A feature set, how it is pooled and what it is called."""
+
+    features: FeatureSet
+    pool: str
+    name: str
+
+
+def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[ChosenSet]:
+    """The sets to compare, by name.
+
+    Raises:
+        UnknownNameError: a name, encoder or pooling is none of the bank's.
+        UsageError: no set fits; the message says which there are.
+    """
+    if choice.pool not in POOLS:
+        raise UnknownNameError("pooling", choice.pool, POOLS)
+    every = bank.feature_sets
+    shared = Counter(s.name for s in every)
+    usable = [s for s in every if s.key.kind in USABLE[unit]]
+    if not usable:
+        there = f"it has {', '.join(s.name for s in every)}" if every else "it has none at all"
+        raise UsageError(
+            f"{bank.path} has no feature set with vectors of {unit}s, {there}; "
+            f"make one with `scanbank embed {bank.path} --encoder intensity`"
+        )
+
+    names = {s.digest: s.name if shared[s.name] == 1 else f"{s.name}@{s.digest[:8]}" for s in every}
+    chosen = [_named(bank, name, names, unit, choice.pool) for name in choice.names] or [(s, choice.pool) for s in usable]
+    if choice.encoder:
+        known = {s.key.encoder.name for s, _ in chosen}
+        chosen = [(s, p) for s, p in chosen if choice.encoder in (s.key.encoder.name, s.key.encoder.name.partition("@")[0])]
+        if not chosen:
+            raise UnknownNameError(f"encoder of a feature set of {unit}s", choice.encoder, known, "`scanbank embed` makes more")
+    if choice.window:
+        windows = parse_windows(choice.window)
+        listed = ", ".join(s.name for s, _ in chosen)
+        chosen = [(s, p) for s, p in chosen if s.key.view.windows == windows]
+        if not chosen:
+            raise UsageError(
+                f"no feature set has window {choice.window!r}; there are: {listed}. `scanbank embed --window {choice.window}` makes one"
+            )
+    distinct = {(s.digest, p): ChosenSet(s, p, names[s.digest]) for s, p in chosen}
+    return sorted(distinct.values(), key=lambda c: (c.name, c.pool))
+
+
+def _named(bank: Bank, asked: str, names: Mapping[str, str], unit: Unit, pool: str) -> tuple[FeatureSet, str]:
+    """The set of a name as it is shown, or of one that `Bank.features` knows; its pooling, where the name ends in one."""
+    head, _, tail = asked.rpartition("/")
+    plain, pool = (head, tail) if tail in POOLS else (asked, pool)
+    digest = next((digest for digest, name in names.items() if name == plain), plain)
+    found = bank.features(digest)
+    if found.key.kind not in USABLE[unit]:
+        there = ", ".join(s.name for s in bank.feature_sets if s.key.kind in USABLE[unit])
+        raise UsageError(f"feature set {found.name!r} has no vectors of {unit}s; those that have: {there}")
+    return found, pool

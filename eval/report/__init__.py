@@ -1,0 +1,1 @@
+"""One self-contained page of what is in a bank."""

@@ -1,0 +1,104 @@
+"""Which feature set answers a search, where the user names none or only a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..embed.encoder import Encoder
+from ..embed.registry import open_encoder
+from ..store.errors import EncoderError, UnknownNameError, UsageError
+from ..store.features import FeatureSet
+from ..store.windows import parse_windows
+from .search import KINDS, cleaned
+from .window_words import window_of
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+
+def searchable(
+    bank: Bank, query: str, *, encoder: str = "", window: str = "", opened_by: Callable[[str], Encoder] = open_encoder
+) -> tuple[FeatureSet, Encoder]:
+    """The feature set to search and its encoder, opened.
+
+    Of several that fit, in this order: one whose encoder has a text side, the most of the bank's scans, the window that
+    shows what the query names (see `window_words`), the window that the encoder was made for, the first by name.
+
+    Args:
+        bank: the bank.
+        query: what is searched.
+        encoder: the encoder's name; `tiny` is any version of it.
+        window: as `embed` takes it.
+        opened_by: opens an encoder by its name.
+
+    Raises:
+        UsageError: the query is empty; or the bank has no scans, no feature set that fits (the message says which there are), or
+            none whose encoder has a text side.
+        EncoderError: the encoder is not on this machine.
+    """
+    words = window_of(cleaned(query))
+    sets = [s for s in bank.feature_sets if s.key.kind in KINDS]
+    totals = bank.sql("SELECT count(*) AS volume, coalesce(sum(slices), 0)::BIGINT AS slice FROM volumes").to_pylist()[0]
+    if not totals["volume"]:
+        raise UsageError(f"{bank.path} holds no volumes; `scanbank ingest` some first")
+    if not sets:
+        raise UsageError(f"{bank.path} has no feature sets of scans; make one with `scanbank embed {bank.path} --encoder tiny`")
+    sets = _with_window(_of_encoder(sets, encoder), window)
+    opened: dict[str, Encoder] = {}
+    failed: EncoderError | None = None
+    # What has a scale of logits was made for pairs of scans and texts: those are tried first, for opening one takes seconds.
+    for name in sorted(
+        {s.key.encoder.name for s in sets}, key=lambda n: (all(s.key.encoder.logit_scale is None for s in _named(sets, n)), n)
+    ):
+        try:
+            opened[name] = opened_by(name)
+        except EncoderError as error:
+            failed = error
+            continue
+        if "text" in opened[name].offers:
+            break
+    else:
+        raise failed or _no_text_side(bank, sets)
+    model = opened[name]
+
+    def preference(one: FeatureSet) -> tuple[float, bool, bool, str]:
+        key = one.key
+        return (
+            -one.rows / totals[key.kind],
+            words not in key.view.window_label.split("+"),
+            key.view != model.view,
+            one.name,
+        )
+
+    return min(_named(sets, name), key=preference), model
+
+
+def _named(sets: Sequence[FeatureSet], encoder: str) -> list[FeatureSet]:
+    return [s for s in sets if s.key.encoder.name == encoder]
+
+
+def _of_encoder(sets: Sequence[FeatureSet], encoder: str) -> list[FeatureSet]:
+    found = [s for s in sets if not encoder or encoder in (s.key.encoder.name, s.key.encoder.name.partition("@")[0])]
+    if not found:
+        raise UnknownNameError("encoder of a feature set", encoder, {s.key.encoder.name for s in sets}, "`scanbank embed` makes more")
+    return found
+
+
+def _with_window(sets: Sequence[FeatureSet], window: str) -> list[FeatureSet]:
+    if not window:
+        return list(sets)
+    windows = parse_windows(window)
+    found = [s for s in sets if s.key.view.windows == windows]
+    if not found:
+        listed = ", ".join(s.name for s in sets)
+        raise UsageError(f"no feature set has window {window!r}; there are: {listed}. `scanbank embed --window {window}` makes one")
+    return found
+
+
+def _no_text_side(bank: Bank, sets: Sequence[FeatureSet]) -> UsageError:
+    asked = {s.key.encoder.name for s in sets}
+    others = sorted({s.key.encoder.name for s in bank.feature_sets if s.key.encoder.logit_scale is not None} - asked)
+    plural = "encoders {} have" if len(asked) > 1 else "encoder {} has"
+    way_out = f"search with --encoder {others[0]}" if others else f"run `scanbank embed {bank.path} --encoder tiny`"
+    return UsageError(f"{plural.format(', '.join(sorted(asked)))} no text side, so scans cannot be searched by text with it; {way_out}")

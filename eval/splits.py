@@ -1,0 +1,172 @@
+"""Who learns, who tunes, who tests: sides by patient. The user's own split goes first, otherwise a seeded one is made and stored.
+
+The seeded split `patients-SEED` is one for the whole bank, the same for all findings, so that a patient who tests one finding never teaches
+another. It is balanced for all of them by iterative stratification (Sechidis et al., ECML PKDD 2011): patients of the rarest label first,
+each to the side that lacks that label most; but no side stays without a label that others have two of. Patients who come later are given
+sides in the same way; those who have one keep it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.annotate import USER_SPLIT
+from ..store.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+    from .units import Units
+
+SHARES: Mapping[str, float] = {"train": 0.6, "test": 0.2, "val": 0.2}
+"""Of patients. A label goes to these sides in this order first: what two patients have can at least be learned and tested."""
+SEEDED = "patients-{}"
+
+
+@final
+@dataclass(frozen=True)
+class Split:
+    """The side of each of some units."""
+
+    name: str
+    sides: NDArray[np.str_]
+    """(N,): `train`, `val`, `test`, or empty where the split says nothing: such units are left out."""
+    rows: tuple[dict[str, Any], ...] = ()
+    """For the table `splits`: what is new."""
+
+    def side(self, name: str) -> NDArray[np.int64]:
+        """The rows of one side."""
+        return np.flatnonzero(self.sides == name)
+
+
+def split_units(bank: Bank, units: Units, name: str | None = None, seed: int = 0) -> Split:
+    """The sides of units by the split `name`; by default the user's where a table gave one for any of them, else `patients-SEED`.
+
+    Raises:
+        UnknownNameError: there is no split of that name.
+        UsageError: the split puts one patient on two sides.
+    """
+    stored = [row["split"] for row in bank.sql("SELECT DISTINCT split FROM splits ORDER BY split").to_pylist()]
+    seeded = SEEDED.format(seed)
+    if name is None:
+        name = USER_SPLIT if USER_SPLIT in stored and _sides(bank, units, USER_SPLIT).any() else seeded
+    if name == seeded or name in stored:
+        rows = _missing(bank, seed) if name == seeded else ()
+        split = Split(name, _sides(bank, units, name, {row["item"]: row["side"] for row in rows}), rows)
+        _check_patients(units, split)
+        return split
+    raise UnknownNameError("split", name, {*stored, seeded}, "A seed makes another: --seed 1 gives patients-1")
+
+
+def check_sides(units: Units, split: Split, sides: Sequence[str] = tuple(SHARES)) -> None:
+    """Raises UsageError where one of the sides has no unit."""
+    counts = Counter(split.sides.tolist())
+    empty = [side for side in sides if not counts[side]]
+    if empty:
+        found = ", ".join(f"{counts[side]} {side}" for side in SHARES)
+        way = "give the table's column `split` all of train, val and test" if split.name == USER_SPLIT else "label more patients"
+        raise UsageError(
+            f"split {split.name!r} leaves {' and '.join(empty)} empty for {units.finding!r} ({found}, of {len(units)} {units.unit}s of "
+            f"{len(set(units.patients.tolist()))} patients); {way}" + (", or choose --split patients-0" if split.name == USER_SPLIT else "")
+        )
+
+
+def stratified(patients: Sequence[str], labels: Mapping[str, Sequence[str]], seed: int, given: Mapping[str, str]) -> dict[str, str]:
+    """Sides for the patients who have none, by the whole of them and what is `given` already.
+
+    Args:
+        patients: all of them, each once.
+        labels: for each patient, what to balance, such as `nodule: present`.
+        seed: whom of equals to take first.
+        given: sides of patients who have one.
+    """
+    total = Counter(label for patient in patients for label in labels.get(patient, ()))
+    need = {side: Counter({label: share * n for label, n in total.items()}) for side, share in SHARES.items()}
+    size = {side: share * len(patients) for side, share in SHARES.items()}
+    has: dict[str, Counter[str]] = {side: Counter() for side in SHARES}
+
+    def take(patient: str, side: str) -> None:
+        size[side] -= 1
+        for label in labels.get(patient, ()):
+            need[side][label] -= 1
+            has[side][label] += 1
+
+    for patient in patients:
+        if patient in given:
+            take(patient, given[patient])
+    order = sorted((p for p in patients if p not in given), key=lambda p: hashlib.sha256(f"{seed}\x1f{p}".encode()).digest())
+    waiting = dict.fromkeys(order)
+    sides: dict[str, str] = {}
+    left = Counter(label for patient in waiting for label in labels.get(patient, ()))
+    while waiting:
+        rarest = min((label for label, n in left.items() if n), key=lambda label: (left[label], label), default=None)
+        for patient in [p for p in waiting if rarest is None or rarest in labels.get(p, ())]:
+            # rounded, so that needs equal but for floating point count as equal
+            without = [s for s in SHARES if rarest and not has[s][rarest]]
+            side = without[0] if without else max(SHARES, key=lambda s: (round(need[s][rarest], 9) if rarest else 0.0, round(size[s], 9)))
+            sides[patient] = side
+            take(patient, side)
+            left.subtract(labels.get(patient, ()))
+            del waiting[patient]
+    return sides
+
+
+def _missing(bank: Bank, seed: int) -> tuple[dict[str, Any], ...]:
+    """Rows for the patients of the bank to whom the seeded split gives no side yet."""
+    name = SEEDED.format(seed)
+    patients = [row["patient"] for row in bank.sql("SELECT DISTINCT patient FROM volumes ORDER BY patient").to_pylist()]
+    answer = bank.sql(f"SELECT item, side FROM latest_splits WHERE split = '{name}' AND level = 'patient'").to_pylist()
+    known = set(patients)
+    given = {row["item"]: row["side"] for row in answer if row["item"] in known}
+    if len(given) == len(patients):
+        return ()
+    answer = bank.sql("""
+        SELECT DISTINCT v.patient,
+            l.finding || ': ' || coalesce(l.category, CASE WHEN l.value > 0 THEN 'present' ELSE 'absent' END) AS label
+        FROM labels l LEFT JOIN slices s ON l.level = 'slice' AND s.slice = l.item JOIN volumes v ON v.volume = coalesce(s.volume, l.item)
+        WHERE l.value IS NOT NULL ORDER BY ALL""").to_pylist()
+    labels: dict[str, list[str]] = defaultdict(list)
+    for row in answer:
+        labels[row["patient"]].append(row["label"])
+    made = stratified(patients, _present_first(labels), seed, given)
+    return tuple({"split": name, "item": patient, "level": "patient", "side": side} for patient, side in sorted(made.items()))
+
+
+def _present_first(labels: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """A patient with a finding in one scan and without it in another counts as one who has it."""
+    return {
+        patient: [one for one in ones if not (one.endswith(": absent") and one.removesuffix("absent") + "present" in ones)]
+        for patient, ones in labels.items()
+    }
+
+
+def _sides(bank: Bank, units: Units, name: str, new: Mapping[str, str] | None = None) -> NDArray[np.str_]:
+    """A slice's own side goes before its volume's."""
+    quoted = name.replace("'", "''")
+    answer = bank.sql(f"SELECT item, side FROM splits WHERE split = '{quoted}'")
+    sides = dict(zip(answer.column("item").to_pylist(), answer.column("side").to_pylist(), strict=True))
+    new = new or {}
+    found = [
+        new.get(patient) or sides.get(item) or sides.get(volume) or ""
+        for item, volume, patient in zip(units.items, units.volumes.tolist(), units.patients.tolist(), strict=True)
+    ]
+    return np.array(found, dtype=np.str_)
+
+
+def _check_patients(units: Units, split: Split) -> None:
+    sides: dict[str, set[str]] = defaultdict(set)
+    for patient, side in zip(units.patients.tolist(), split.sides.tolist(), strict=True):
+        if side:
+            sides[patient].add(side)
+    both = sorted(patient for patient, found in sides.items() if len(found) > 1)
+    if both:
+        raise UsageError(
+            f"split {split.name!r} puts {len(both)} patients on more than one side, such as {both[0][:12]}: what is learned of a patient "
+            f"would be tested on the same; mend it, or choose --split {SEEDED.format(0)}"
+        )

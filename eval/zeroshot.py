@@ -1,0 +1,131 @@
+"""Zero-shot: how far two prompts tell a finding, without an example. On the same test side as the few-shot heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..embed.encoder import Encoder
+from ..embed.registry import open_encoder
+from ..heads import zero_shot
+from ..store.errors import EncoderError, UsageError
+from ..store.progress import Progress, Silent
+from .feature_choice import ChosenSet, FeatureChoice, choose_features
+from .prompts import keep_prompts, prompt_pair, prompt_vectors
+from .results import Result, evaluated, keep
+from .splits import Split, check_sides, split_units
+from .study import prepare, study_settings
+from .units import Unit, evaluation_units
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+HEAD = "zeroshot"
+EVERYONE = "none"
+"""The split's name where all units test."""
+SCALE = 100.0
+"""Of cosines, for encoders that tell none: CLIP's. It changes no metric."""
+
+
+def zeroshot(
+    bank: Bank,
+    finding: str,
+    *,
+    prompt: str | None = None,
+    negative: str | None = None,
+    seed: int = 0,
+    unit: Unit | None = None,
+    source: str | None = None,
+    split: str | None = None,
+    everyone: bool = False,
+    choice: FeatureChoice | None = None,
+    opened_by: Callable[[str], Encoder] = open_encoder,
+    progress: Progress | None = None,
+) -> Result:
+    """Score units by their nearness to a prompt of presence over one of absence; keep run, metrics, predictions and prompts in one commit.
+
+    Args:
+        bank: the bank.
+        finding: its name, or `finding=class`.
+        prompt: what to say of presence, instead of "... is present."
+        negative: what to say of absence, instead of "... is not present."
+        seed: of the split, where one is made.
+        unit: `volume` or `slice`, as in `evaluation_units`.
+        source: whose labels, as in `evaluation_units`.
+        split: as in `split_units`.
+        everyone: test on all units instead of the split's test side; nothing is left to choose a threshold on, so there is no F1.
+        choice: which feature sets; by default all whose encoder has a text side.
+        opened_by: opens an encoder by its name.
+        progress: told of each encoder.
+
+    Raises:
+        UnknownNameError: as in `sweep`.
+        UsageError: no encoder asked for has a text side, or labels, sides or vectors do not suffice.
+        EncoderError: an encoder is not on this machine, or not the one that made the vectors.
+    """
+    started = datetime.now(UTC)
+    progress = progress or Silent()
+    pair = prompt_pair(finding, prompt, negative)
+    units = evaluation_units(bank, finding, unit, source)
+    if everyone:
+        sides = Split(EVERYONE, np.full(len(units), "test"))
+    else:
+        sides = split_units(bank, units, split, seed)
+        check_sides(units, sides)
+    choice = choice or FeatureChoice()
+    chosen = choose_features(bank, units.unit, choice)
+    progress.start("opening encoders", len({one.features.key.encoder.digest for one in chosen}))
+    encoders, remarks = _with_text(bank, chosen, opened_by, progress)
+    study = prepare(bank, units, sides, [one for one in chosen if one.features.key.encoder.digest in encoders])
+    check_sides(study.units, study.split, ("test",) if everyone else ("val", "test"))
+    vectors = {digest: prompt_vectors(bank, encoder, pair) for digest, encoder in encoders.items()}
+    queries = np.concatenate([study.split.side("val"), study.split.side("test")])
+    fits = []
+    for features in study.features:
+        absent, present = vectors[features.key.encoder.digest]
+        head = zero_shot(present, absent, features.key.encoder.logit_scale or SCALE)
+        fits.append(evaluated(study, features, HEAD, 0, 0, head.decision_function(features.X[queries]), alone=True))
+    settings = study_settings(study, seed) | {"prompt": pair.present, "negative": pair.absent}
+    result = Result("zeroshot", study, settings, started, datetime.now(UTC), tuple(fits), (*remarks, *study.remarks))
+    made = [(encoder, vectors[digest]) for digest, encoder in encoders.items()]
+    keep(bank, result, lambda commit: keep_prompts(bank, commit, pair, made))
+    return result
+
+
+def _with_text(
+    bank: Bank, chosen: Sequence[ChosenSet], opened_by: Callable[[str], Encoder], progress: Progress
+) -> tuple[dict[str, Encoder], list[str]]:
+    """The encoders of these sets that have a text side, by digest, and what was wrong with others."""
+    specs = {one.features.key.encoder.digest: one.features.key.encoder for one in chosen}
+    found: dict[str, Encoder] = {}
+    failed: list[EncoderError] = []
+    for digest, spec in specs.items():
+        progress.advance(note=spec.name)
+        try:
+            encoder = opened_by(spec.name)
+        except EncoderError as error:
+            failed.append(error)
+            continue
+        if "text" not in encoder.offers:
+            continue
+        if encoder.spec.digest == digest:
+            found[digest] = encoder
+            continue
+        failed.append(
+            EncoderError(
+                f"encoder {spec.name!r} is not the one that made the bank's vectors (digest {encoder.spec.digest[:8]}, the bank has "
+                f"{digest[:8]}): its texts would not fit; `scanbank embed {bank.path} --encoder {spec.name}` makes new ones"
+            )
+        )
+    if not found and failed:
+        raise failed[0]
+    if not found:
+        names = ", ".join(sorted({spec.name for spec in specs.values()}))
+        raise UsageError(
+            f"zero-shot needs an encoder with a text side, and none of the bank's feature sets here has one ({names}); "
+            f"`scanbank embed {bank.path} --encoder tiny` makes one"
+        )
+    return found, [str(error) for error in failed]

@@ -1,0 +1,26 @@
+"""Estimators on cached features. Imports `store` only, and never torch."""
+
+from .base import Head
+from .cosine import CosineHead
+from .fitted import FittedHead, Keyed
+from .kinds import HEADS, HeadKind, Support, head_named
+from .knn import KNNHead
+from .linear import LinearHead
+from .prototype import PrototypeHead
+from .zeroshot import ZeroShotHead, zero_shot
+
+__all__ = [
+    "HEADS",
+    "CosineHead",
+    "FittedHead",
+    "Head",
+    "HeadKind",
+    "KNNHead",
+    "Keyed",
+    "LinearHead",
+    "PrototypeHead",
+    "Support",
+    "ZeroShotHead",
+    "head_named",
+    "zero_shot",
+]

@@ -1,0 +1,141 @@
+"""A head with the key of the features that it was fitted on: it refuses all others, and it can be kept.
+
+A saved head is a folder of `head.safetensors` (what was learned, float64) and `card.json` (the rest, and the sha256 of the former). A KNN
+head holds the vectors of its support: keep it as carefully as the bank.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, final
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from sklearn.utils.validation import check_is_fitted
+
+from ..store.errors import UsageError
+from ..store.features import FeatureSet
+from ..store.files import fsync_folder
+from ..store.specs import FeatureKey
+from .base import Head
+from .card import HeadFileError, described, key_from_dict, key_to_dict, rebuilt
+
+FORMAT = 1
+ARRAYS, CARD = "head.safetensors", "card.json"
+
+
+@final
+@dataclass(frozen=True)
+class Keyed:
+    """Vectors in memory with the key that they are of."""
+
+    key: FeatureKey
+    X: NDArray[np.floating]
+    """(N, D)."""
+    pool: str = ""
+    """How vectors of slices became one of a volume, such as `mean`; empty where nothing was pooled."""
+
+
+@final
+@dataclass(frozen=True)
+class FittedHead:
+    """A fitted estimator, the key of its features and a card.
+
+    Raises:
+        NotFittedError: the estimator is not fitted.
+    """
+
+    estimator: Head
+    key: FeatureKey
+    card: Mapping[str, Any] = field(default_factory=dict)
+    """What a reader of the head should know, as JSON has it: the finding, the split, the run."""
+    pool: str = ""
+    """As in `Keyed`: part of what the features are."""
+
+    def __post_init__(self) -> None:
+        check_is_fitted(self.estimator)
+
+    def scores(self, features: FeatureSet | Keyed) -> NDArray[np.float64]:
+        """Decision values of all rows: (N,) of two classes, otherwise (N, C).
+
+        Raises:
+            UsageError: the features are of another key, or pooled in another way.
+        """
+        pool = features.pool if isinstance(features, Keyed) else ""
+        if (features.key.digest, pool) != (self.key.digest, self.pool):
+            raise UsageError(
+                f"the head was fitted on {_label(self.key, self.pool)} and cannot score {_label(features.key, pool)}; "
+                "give features of that key, or fit a head on these"
+            )
+        return self.estimator.decision_function(features.X if isinstance(features, Keyed) else features.vectors())
+
+    def save(self, folder: Path) -> None:
+        """Write the head as a new folder; it is there as a whole or not at all.
+
+        Raises:
+            UsageError: something is at `folder` already, or the estimator or the card cannot be written.
+        """
+        if folder.exists():
+            raise UsageError(f"{str(folder)!r} exists already; a saved head is not overwritten, choose another folder")
+        data, arrays = described(self.estimator)
+        tensors = safetensors.numpy.save(arrays)
+        about = {"format": FORMAT, **data, "key": key_to_dict(self.key), "pool": self.pool, "card": dict(self.card)}
+        try:
+            text = json.dumps({**about, "sha256": hashlib.sha256(tensors).hexdigest()}, indent=2, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"the card of a head holds what JSON cannot: {error}") from error
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+        aside.mkdir()
+        try:
+            for name, content in ((ARRAYS, tensors), (CARD, text.encode())):
+                with (aside / name).open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            fsync_folder(aside)
+            aside.rename(folder)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        fsync_folder(folder.parent)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """A head that `save` wrote.
+
+        Raises:
+            HeadFileError: a file is missing, damaged or of a format that this version does not read.
+        """
+        try:
+            about = json.loads((folder / CARD).read_bytes())
+            tensors = (folder / ARRAYS).read_bytes()
+        except OSError as error:
+            raise HeadFileError(f"{str(folder)!r} holds no head: {error.strerror} ({Path(str(error.filename)).name})") from error
+        except ValueError as error:
+            raise HeadFileError(f"{str(folder / CARD)!r} is damaged: {error}") from error
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            found = about.get("format") if isinstance(about, dict) else type(about).__name__
+            raise HeadFileError(f"{str(folder)!r} is of format {found!r}; this version reads {FORMAT}")
+        if hashlib.sha256(tensors).hexdigest() != about.get("sha256"):
+            raise HeadFileError(f"{str(folder / ARRAYS)!r} is damaged: its sha256 is not the one on the card")
+        try:
+            estimator = rebuilt(about, safetensors.numpy.load(tensors))
+            return cls(estimator, key_from_dict(about["key"]), about["card"], about["pool"])
+        except HeadFileError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
+            raise HeadFileError(f"{str(folder / CARD)!r} is damaged ({type(error).__name__}: {error})") from error
+
+
+def _label(key: FeatureKey, pool: str) -> str:
+    return f"{'/'.join(part for part in (key.name, pool) if part)!r} (key {key.digest[:8]})"

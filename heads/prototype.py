@@ -1,0 +1,52 @@
+"""Prototype head: SimpleShot's CL2N, a nearest class mean after centring and L2 normalisation.
+
+Wang, Chao, Weinberger, van der Maaten: SimpleShot: Revisiting Nearest-Neighbor Classification for Few-Shot Learning (arXiv:1911.04623).
+The paper centres on the mean of its base classes; here there are none, so the mean of the support takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, final
+
+import numpy as np
+
+from .base import Head
+from .support import Support
+from .vectors import Floats, Ints, class_means, softmax, unit
+
+
+@final
+class PrototypeHead(Head):
+    """Score of a class: minus the squared Euclidean distance to its mean, of vectors centred on the support's mean and of unit length."""
+
+    LEARNED: ClassVar[tuple[str, ...]] = ("mean_", "prototypes_")
+
+    def _learn(self, X: Floats, codes: Ints) -> None:
+        self.mean_ = X.mean(axis=0)
+        self.prototypes_ = class_means(unit(X - self.mean_), codes, len(self.classes_))
+
+    def _class_scores(self, X: Floats) -> Floats:
+        U = unit(X - self.mean_)
+        squared = (self.prototypes_**2).sum(axis=1)
+        return 2 * U @ self.prototypes_.T - squared - (U**2).sum(axis=1, keepdims=True)
+
+    def _probabilities(self, scores: Floats) -> Floats:
+        return softmax(scores)
+
+
+def prototype_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floats:
+    """(fits, queries) decision values of `PrototypeHead`, all fits by two products.
+
+    A query's length after centring comes from |q - m|² = |q|² - 2 q·m + |m|².
+    """
+    X = X - X.mean(axis=0)  # moves nothing but the origin, and keeps the difference above from cancelling
+    Q = X[queries]
+    means = np.stack([X[s.rows].mean(axis=0) for s in supports])
+    prototypes = np.stack([class_means(unit(X[s.rows] - m), s.y, 2) for s, m in zip(supports, means, strict=True)])
+    direction = prototypes[:, 1] - prototypes[:, 0]
+    length = (means**2).sum(axis=1)[:, None] + (Q**2).sum(axis=1) - 2 * means @ Q.T
+    length = np.sqrt(np.maximum(length, 0.0))
+    along = direction @ Q.T - (direction * means).sum(axis=1)[:, None]
+    squared = (prototypes**2).sum(axis=2)
+    return 2 * along / np.where(length > 0, length, 1.0) - (squared[:, 1] - squared[:, 0])[:, None]

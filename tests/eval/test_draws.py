@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from eval_banks import add_labels, add_volumes
+from scanbank.eval.draws import draw_supports
+from scanbank.eval.units import Units, evaluation_units
+from scanbank.store import Bank
+from scanbank.store.errors import UsageError
+
+
+@pytest.fixture
+def units(bank: Bank) -> Units:
+    """40 volumes: 10 patients with two scans that have the finding, 20 patients with one that has not."""
+    add_volumes(bank, [f"p{i // 2}" for i in range(20)] + [f"q{i}" for i in range(20)])
+    add_labels(bank, "a", {f"v{i}": str(int(i < 20)) for i in range(40)})
+    return evaluation_units(bank, "a")
+
+
+def test_k_of_each_class_from_k_patients_nested_over_shots(units: Units) -> None:
+    train = np.arange(2, 38)
+    draws, remarks = draw_supports(units, train, "s", (1, 5, 9), 10)
+    assert remarks == []
+    assert len({d.name for d in draws}) == 30
+    held = {(d.shots, d.repeat): d for d in draws}
+    for (k, repeat), draw in held.items():
+        rows = draw.support.rows
+        assert set(rows.tolist()) <= set(train.tolist())
+        assert len(set(rows.tolist())) == len(rows)
+        np.testing.assert_array_equal(draw.support.y, units.y[rows])
+        assert Counter(draw.support.y.tolist()) == {0: k, 1: k}
+        for c in (0, 1):
+            assert len(set(units.patients[rows[units.y[rows] == c]].tolist())) == k
+        assert set(held[1, repeat].support.rows.tolist()) <= set(rows.tolist())
+    assert len({tuple(d.support.rows.tolist()) for d in draws if d.shots == 5}) == 10
+
+
+def test_every_patient_is_drawn_about_as_often(units: Units) -> None:
+    """Of 10 patients with two scans each, 3 are drawn: over 600 repeats each 180 times, give or take five standard deviations."""
+    draws, _ = draw_supports(units, np.arange(40), "s", (3,), 600)
+    counts = Counter(p for d in draws for p in units.patients[d.support.rows[d.support.y == 1]].tolist())
+    assert len(counts) == 10
+    assert max(abs(n - 180) for n in counts.values()) < 5 * (600 * 0.3 * 0.7) ** 0.5
+
+
+def test_too_few_patients_give_second_items_and_a_remark(units: Units) -> None:
+    (draw,), remarks = draw_supports(units, np.arange(40), "s", (13,), 1)
+    per_patient = Counter(units.patients[draw.support.rows[draw.support.y == 1]].tolist())
+    assert sorted(per_patient.values()) == [1] * 7 + [2] * 3
+    assert remarks == ["13 shots from 10 training patients with 'a' present: some give more than one volume"]
+
+
+def test_all_is_the_training_side_once(units: Units) -> None:
+    draws, _ = draw_supports(units, np.arange(5, 30), "s", (None,), 10)
+    assert [(d.shots, d.repeat, d.support.rows.tolist()) for d in draws] == [(None, 0, list(range(5, 30)))]
+
+
+def test_a_draw_follows_from_the_seed_and_hardly_from_the_pool(units: Units) -> None:
+    train = np.arange(40)
+    (one,), _ = draw_supports(units, train, "s", (5,), 1)
+    (same,), _ = draw_supports(units, train, "s", (5,), 1)
+    assert (one.name, one.support.rows.tolist()) == (same.name, same.support.rows.tolist())
+    (seeded,), _ = draw_supports(units, train, "s", (5,), 1, seed=1)
+    assert seeded.name != one.name
+    assert seeded.support.rows.tolist() != one.support.rows.tolist()
+    gone = int(one.support.rows[0])
+    (less,), _ = draw_supports(units, np.delete(train, gone), "s", (5,), 1)
+    assert less.name != one.name
+    assert len(set(one.support.rows.tolist()) - set(less.support.rows.tolist())) == 1
+
+
+def test_more_than_the_class_is_refused(units: Units) -> None:
+    with pytest.raises(UsageError, match=r"21 shots are more than.*has: 20 volumes of 20 patients with 'a' absent; ask for at most 20"):
+        draw_supports(units, np.arange(40), "s", (1, 21), 1)
+    with pytest.raises(UsageError, match="0 volumes of 0 patients with 'a' absent"):
+        draw_supports(units, np.arange(20), "s", (None,), 1)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eval_banks import SLICE, VOLUME, add_labels, add_vectors, add_volumes
+from scanbank.eval import pooling
+from scanbank.eval.feature_choice import FeatureChoice, choose_features
+from scanbank.eval.pooling import unit_features
+from scanbank.eval.units import evaluation_units
+from scanbank.store import Bank, EncoderSpec, FeatureKey
+from scanbank.store.errors import UnknownNameError, UsageError
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_slices_are_pooled_whatever_their_order_and_blocks(bank: Bank, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(pooling, "BLOCK_ROWS", block)
+    ordinals = add_volumes(bank, ["p0", "p1", "p2", "p3"], slices=5)
+    add_labels(bank, "a", {"v0": "1", "v2": "0", "v3": "0"})
+    every = (ordinals[:, None] + 1 + np.arange(5)).ravel()
+    rng = np.random.default_rng(0)
+    order = rng.permutation(20)
+    vectors = rng.normal(size=(20, 4)).astype(np.float32) - 3  # all negative: a maximum that began at 0 would show
+    keep = order[order != 17]  # a slice of v3 is missing
+    add_vectors(bank, SLICE, every[keep], vectors[keep])
+    units = evaluation_units(bank, "a")
+    by_volume = vectors.reshape(4, 5, 4)[[0, 2, 3]]
+    for pool, expected in (("mean", by_volume.mean(axis=1)), ("max", by_volume.max(axis=1))):
+        found = unit_features(bank.features(SLICE.name), units, pool)
+        assert (found.name, found.pool, found.present.tolist()) == (f"{SLICE.name}/{pool}", pool, [True, True, False])
+        np.testing.assert_allclose(found.X[:2], expected[:2], rtol=1e-6)
+        assert not found.X[2].any()
+
+
+def test_vectors_of_volumes_stay_as_they_are(bank: Bank) -> None:
+    ordinals = add_volumes(bank, ["p0", "p1", "p2"])
+    add_labels(bank, "a", {"v0": "1", "v1": "0", "v2": "0"})
+    vectors = np.random.default_rng(0).normal(size=(2, 8)).astype(np.float32)
+    add_vectors(bank, VOLUME, ordinals[[2, 0]], vectors)
+    found = unit_features(bank.features(VOLUME.name), evaluation_units(bank, "a"))
+    assert (found.name, found.pool, found.present.tolist()) == (VOLUME.name, "", [True, False, True])
+    np.testing.assert_array_equal(found.X[[2, 0]], vectors)
+
+
+def test_sets_are_named_by_name_digest_or_pooling(bank: Bank) -> None:
+    twin = FeatureKey("slice", EncoderSpec("flat", "1", 4, weights="b"), SLICE.view)
+    for key, dim in ((VOLUME, 8), (SLICE, 4), (twin, 4)):
+        add_vectors(bank, key, np.array([0]), np.ones((1, dim)))
+    one, two = (f"{SLICE.name}@{key.digest[:8]}" for key in (SLICE, twin))
+
+    def names(choice: FeatureChoice, unit: str = "volume") -> list[tuple[str, str]]:
+        return [(c.name, c.pool) for c in choose_features(bank, unit, choice)]  # pyright: ignore[reportArgumentType]
+
+    assert names(FeatureChoice()) == sorted([(one, "mean"), (two, "mean"), (VOLUME.name, "mean")])
+    assert names(FeatureChoice(), "slice") == sorted([(one, "mean"), (two, "mean")])
+    assert names(FeatureChoice((f"{one}/max", one, one))) == [(one, "max"), (one, "mean")]
+    assert names(FeatureChoice((VOLUME.digest[:10],))) == [(VOLUME.name, "mean")]
+    assert names(FeatureChoice(encoder="toy", window="brain")) == [(VOLUME.name, "mean")]
+    with pytest.raises(UnknownNameError, match="Several sets have that name"):
+        names(FeatureChoice((SLICE.name,)))
+    with pytest.raises(UsageError, match="has no vectors of slices; those that have: flat"):
+        names(FeatureChoice((VOLUME.name,)), "slice")

@@ -1,0 +1,121 @@
+"""Which feature set a search takes, and what it says where none fits; the window that shows what a text names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scanbank.embed.encoder import Encoder
+from scanbank.eval.search_sets import searchable
+from scanbank.eval.window_words import picture_window, window_of
+from scanbank.store import PRESETS, Bank, ViewSpec, Window
+from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
+from search_banks import BRAIN, Fixed, catalog, f32, put
+
+LUNG, SUBDURAL, WIDE = (ViewSpec((PRESETS[name],)) for name in ("lung", "subdural", "ctclip"))
+
+
+def fixed(name: str, *sides: str, scale: float | None = None) -> Fixed:
+    encoder = Fixed(f32([1, 0]))
+    encoder.spec = replace(encoder.spec, name=name, logit_scale=scale)
+    encoder.offers = frozenset(sides)  # pyright: ignore[reportAttributeAccessIssue]
+    return encoder
+
+
+DUAL, MUTE = fixed("dual@1", "volume", "text", scale=10.0), fixed("mute", "volume")
+
+
+def opener(*known: Encoder) -> Callable[[str], Encoder]:
+    def open_one(name: str) -> Encoder:
+        for encoder in known:
+            if encoder.spec.name == name:
+                return encoder
+        raise EncoderError(f"{name} is not on this machine")
+
+    return open_one
+
+
+@pytest.fixture
+def several(bank: Bank) -> Bank:
+    """`mute` has all, `dual@1` two of three scans in lung and brain, one in subdural."""
+    ordinals = catalog(bank, range(3))
+    vectors = np.ones((3, 2), np.float32)
+    put(bank, MUTE, "volume", vectors, ordinals)
+    for view, count in ((LUNG, 2), (BRAIN, 2), (SUBDURAL, 1)):
+        put(bank, DUAL, "volume", vectors[:count], ordinals[:count], view)
+        put(bank, DUAL, "text", vectors[:1], ordinals[:1] + 100) if view is LUNG else None
+    return bank
+
+
+@pytest.mark.parametrize(
+    ("query", "encoder", "window", "expected"),
+    [
+        ("lung nodule", "", "", "dual@1/lung/volume"),
+        ("hemorrhage", "", "", "dual@1/brain/volume"),
+        ("subdural", "", "", "dual@1/brain/volume"),  # the window fits, but fewer scans have vectors; brain is what it was made for
+        ("hemorrhage", "dual", "", "dual@1/brain/volume"),
+        ("hemorrhage", "dual@1", "lung", "dual@1/lung/volume"),
+        ("hemorrhage", "", "-20..180", "dual@1/subdural/volume"),
+        ("nothing that tells", "", "", "dual@1/brain/volume"),
+    ],
+)
+def test_the_set_that_fits_is_found(several: Bank, query: str, encoder: str, window: str, expected: str) -> None:
+    features, model = searchable(several, query, encoder=encoder, window=window, opened_by=opener(DUAL, MUTE))
+    assert features.name == expected
+    assert model is DUAL
+
+
+def test_what_fits_nothing_is_refused_with_what_there_is(several: Bank) -> None:
+    known = opener(DUAL, MUTE)
+    with pytest.raises(UsageError, match=r"encoder mute has no text side.*--encoder dual@1"):
+        searchable(several, "x", encoder="mute", opened_by=known)
+    with pytest.raises(UnknownNameError, match=r"did you mean 'dual@1'\? Choose one of: dual@1, mute"):
+        searchable(several, "x", encoder="daul@1", opened_by=known)
+    with pytest.raises(UsageError, match=r"no feature set has window 'bone'; there are: dual@1/brain/volume, dual@1/lung/volume"):
+        searchable(several, "x", encoder="dual", window="bone", opened_by=known)
+    with pytest.raises(UnknownNameError, match="did you mean 'bone'"):
+        searchable(several, "x", window="bne", opened_by=known)
+    with pytest.raises(UsageError, match="query is empty"):
+        searchable(several, " ", opened_by=known)
+    with pytest.raises(EncoderError, match="dual@1 is not on this machine"):
+        searchable(several, "x", opened_by=opener(MUTE))
+
+
+def test_a_bank_without_scans_or_vectors_says_what_to_do(bank: Bank) -> None:
+    with pytest.raises(UsageError, match="holds no volumes"):
+        searchable(bank, "x")
+    ordinals = catalog(bank, [0])
+    with pytest.raises(UsageError, match="no feature sets of scans; make one with"):
+        searchable(bank, "x")
+    put(bank, MUTE, "volume", np.ones((1, 2), np.float32), ordinals)
+    with pytest.raises(UsageError, match=r"mute has no text side.*scanbank embed"):
+        searchable(bank, "x", opened_by=opener(MUTE))
+
+
+@pytest.mark.parametrize(
+    ("text", "window"),
+    [
+        ("left pleural effusion", "mediastinum"),
+        ("Pulmonary nodule in the right upper lobe with effusion", "lung"),
+        ("ground_glass_opacity", "lung"),
+        ("acute subdural hematoma", "subdural"),
+        ("Intraparenchymal hemorrhage, left frontal lobe", "brain"),
+        ("depressed skull fracture", "bone"),
+        ("cardiomegaly", "mediastinum"),
+        ("an unremarkable scan", ""),
+    ],
+)
+def test_words_choose_the_window(text: str, window: str) -> None:
+    assert window_of(text) == window
+    if window:
+        assert picture_window(text, WIDE) == PRESETS[window]
+
+
+def test_without_a_word_the_view_chooses() -> None:
+    assert picture_window("normal", SUBDURAL) == PRESETS["subdural"]
+    assert picture_window("normal", WIDE) == PRESETS["mediastinum"]
+    assert picture_window("normal", ViewSpec()) == PRESETS["mediastinum"]
+    assert picture_window("normal", ViewSpec((Window(1, 2), Window(3, 4)))) == Window(1, 2)

@@ -1,0 +1,135 @@
+"""What holds for every head."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import check_estimator
+
+from scanbank.heads import HEADS, CosineHead, Head, KNNHead, LinearHead, PrototypeHead, ZeroShotHead
+from scanbank.store.errors import UsageError
+
+LEARNING = [
+    CosineHead(),
+    KNNHead(),
+    KNNHead(n_neighbors=1),
+    PrototypeHead(),
+    LinearHead(),
+    LinearHead(normalize="standard"),
+    LinearHead(normalize=None),
+]
+ALL = [*LEARNING, ZeroShotHead(np.eye(3, 8), scale=20.0)]
+BLIND_TO_LENGTH = [CosineHead(), KNNHead(), LinearHead(), ZeroShotHead(np.eye(3, 8))]
+
+
+def cohort(seed: int = 0, classes: int = 3, items: int = 60) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(items, 8) vectors in a cone, as encoders give them, and labels that lean along the first axes; exact in float16."""
+    random = np.random.default_rng(seed)
+    y = np.arange(items) % classes
+    X = random.normal(size=(items, 8)) + 2.0 + 2.0 * np.eye(classes, 8)[y]
+    return X.astype(np.float16).astype(np.float64), y
+
+
+@pytest.mark.parametrize("head", LEARNING, ids=repr)
+def test_sklearns_own_checks(head: Head) -> None:
+    results = check_estimator(head, on_skip=None)  # raises at the first that fails; skipped are those that need pandas or array-api
+    skipped = {r["check_name"] for r in results if r["status"] != "passed"}
+    assert skipped <= {"check_array_api_input", "check_classifier_data_not_an_array"}
+    assert len(results) > 40
+
+
+def test_sklearns_own_checks_of_zero_shot() -> None:
+    """They bring data of their own widths and classes; prompts are of one width, so those checks end in its refusal and in nothing else."""
+    results = check_estimator(ZeroShotHead(np.eye(2, 10)), on_skip=None, on_fail=None)
+    failed = [r for r in results if r["status"] == "failed"]
+    refused = [r for r in failed if "prompts are" in repr(r["exception"]) or "prompts are" in repr(r["exception"].__cause__)]
+    assert [(r["check_name"], r["exception"]) for r in failed if r not in refused] == []
+    assert sum(r["status"] == "passed" for r in results) >= 15
+
+
+@pytest.mark.parametrize("head", ALL, ids=repr)
+def test_scores_probabilities_and_classes_agree(head: Head) -> None:
+    X, y = cohort()
+    named = np.array(["adenoma", "cyst", "normal"])[y]
+    head = head.__class__(**head.get_params()).fit(X, named)
+    scores, chances, called = head.decision_function(X), head.predict_proba(X), head.predict(X)
+    assert scores.shape == chances.shape == (60, 3)
+    assert chances.sum(axis=1) == pytest.approx(1.0)
+    assert (called == head.classes_[scores.argmax(axis=1)]).all()
+    assert (chances.argmax(axis=1) == scores.argmax(axis=1)).all()
+    assert (called == named).mean() > 0.8
+
+
+@pytest.mark.parametrize("head", LEARNING, ids=repr)
+def test_two_classes_give_one_column_positive_for_the_second(head: Head) -> None:
+    X, y = cohort(classes=2)
+    head.fit(X, y)
+    scores = head.decision_function(X)
+    assert scores.shape == (60,)
+    chance = head.predict_proba(X)[:, 1]
+    assert ((scores > 0) == (chance > 0.5)).all()
+    assert (head.predict(X) == (scores > 0)).all()
+    order = np.argsort(scores, kind="stable")
+    assert (np.diff(chance[order]) >= -1e-12).all()
+
+
+@pytest.mark.parametrize("head", ALL, ids=repr)
+def test_half_precision_is_computed_in_double(head: Head) -> None:
+    X, y = cohort()
+    exact = head.fit(X, y).decision_function(X)
+    assert np.array_equal(head.fit(X.astype(np.float16), y).decision_function(X.astype(np.float16)), exact)
+    assert np.array_equal(head.fit(X.astype(np.float32), y).decision_function(X.astype(np.float32)), exact)
+
+
+@pytest.mark.parametrize("head", BLIND_TO_LENGTH, ids=repr)
+def test_length_of_a_vector_does_not_matter(head: Head) -> None:
+    X, y = cohort()
+    longer = X * np.random.default_rng(1).uniform(0.1, 10, size=(len(X), 1))
+    assert head.fit(longer, y).decision_function(longer) == pytest.approx(head.fit(X, y).decision_function(X), abs=1e-5)
+
+
+def test_prototype_is_blind_to_shift_and_scale() -> None:
+    X, y = cohort()
+    before = PrototypeHead().fit(X, y).decision_function(X)
+    assert PrototypeHead().fit(7 * X - 3, y).decision_function(7 * X - 3) == pytest.approx(before)
+
+
+@pytest.mark.parametrize("head", LEARNING, ids=repr)
+def test_order_of_the_support_does_not_matter(head: Head) -> None:
+    X, y = cohort()
+    X[1] = X[0]  # equal vectors of different classes: who of them is nearer must not depend on order
+    order = np.random.default_rng(2).permutation(len(X))
+    before = head.fit(X, y).decision_function(X)
+    assert head.fit(X[order], y[order]).decision_function(X) == pytest.approx(before, abs=1e-5)
+
+
+@pytest.mark.parametrize("head", LEARNING, ids=repr)
+def test_a_vector_of_zeros_has_finite_scores(head: Head) -> None:
+    X, y = cohort()
+    X[0] = 0
+    assert np.isfinite(head.fit(X, y).decision_function(X)).all()
+
+
+@pytest.mark.parametrize("head", ALL, ids=repr)
+def test_bad_input(head: Head) -> None:
+    X, y = cohort()
+    with pytest.raises(NotFittedError):
+        head.__class__(**head.get_params()).predict(X)
+    with pytest.raises(UsageError, match=r"needs two classes to learn from; all 5 labels are of one class, 1"):
+        head.fit(X[:5], np.ones(5, dtype=int))
+    for wrong in (np.nan, np.inf):
+        broken = X.copy()
+        broken[3, 2] = wrong
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
+            head.fit(broken, y)
+    with pytest.raises(ValueError, match="features"):
+        head.fit(X, y).decision_function(X[:, :5])
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_kinds_learn_what_they_say(name: str) -> None:
+    assert HEADS[name].name == name
+    assert HEADS[name].summary
+    assert HEADS[name].make() is not HEADS[name].make()

@@ -1,0 +1,91 @@
+"""`scanbank search` as a user meets it, with a small open_clip model of random weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from dicom_files import write_series
+from scanbank.scripts.cli import app
+from scanbank.store import Bank
+
+MODEL = "open_clip:ViT-S-32-alt"
+
+
+def run(*words: str | Path | int) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def fails(code: int, pattern: str, *words: str | Path | int) -> None:
+    done = run(*words)
+    assert done.exit_code == code, done.output
+    assert re.search(pattern, done.stderr), done.stderr
+    assert "Traceback" not in done.output
+    assert len([line for line in done.stderr.splitlines() if line.startswith("error:")]) == 1
+
+
+@pytest.fixture
+def full(bank: Bank, tmp_path: Path) -> Bank:
+    """Three scans of two patients: two series of one study, and one of another."""
+    for i, patient in enumerate(("a", "a", "b")):
+        write_series(
+            tmp_path / "scans" / str(i), n=3, shape=(32, 32), patient_id=patient, study_uid=f"1.{ord(patient)}", series_uid=f"2.{i}", seed=i
+        )
+    assert run("ingest", bank.path, tmp_path / "scans").exit_code == 0
+    done = run("embed", bank.path, "--encoder", MODEL, "--random-weights", 0, "--window", "brain", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert run("embed", bank.path, "--encoder", "intensity", "--window", "lung").exit_code == 0
+    bank.refresh()
+    return bank
+
+
+def test_main_job(full: Bank, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    done = run("search", full.path, "left pleural effusion", "-k", 2, "--png", sheet, "--json", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["features"] == f"{MODEL}+random0/brain,224x224px/slice/mean"
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2]
+    assert (answer["searched"], answer["studies"], answer["without_vector"]) == (2, 2, 0)
+    assert {hit["volume"] for hit in answer["hits"]} <= set(full.sql("SELECT volume FROM volumes WHERE is_primary").column(0).to_pylist())
+    for hit in answer["hits"]:
+        assert -1 <= hit["score"] <= 1
+        (at,) = (
+            full.sql(f"SELECT z_mm FROM slices WHERE volume = '{hit['volume']}' AND index = {hit['places'][0]['index']}")
+            .column(0)
+            .to_pylist()
+        )
+        assert hit["places"][0]["z_mm"] == at
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+    # a table for people, and what is found among all series is at least as good
+    listed = run("search", full.path, "left pleural effusion", "--device", "cpu")
+    assert listed.exit_code == 0
+    assert all(hit["volume"][:12] in listed.stdout for hit in answer["hits"])
+    assert "10 asked for, 2 listed" in listed.stderr
+    every = json.loads(run("search", full.path, "left pleural effusion", "--all-series", "--json", "--device", "cpu").stdout)
+    assert every["searched"] == 3
+    assert len(every["hits"]) == 2
+    assert every["hits"][0]["score"] >= answer["hits"][0]["score"]
+
+
+def test_mistakes_cost_one_line(full: Bank, tmp_path: Path) -> None:
+    fails(2, "intensity has no text side.*--encoder open_clip:ViT-S-32-alt", "search", full.path, "x", "--encoder", "intensity")
+    fails(2, "query is empty", "search", full.path, " ")
+    fails(2, "Choose one of|choose one of", "search", full.path, "x", "--encoder", "tiny")
+    fails(2, "no feature set has window 'bone'", "search", full.path, "x", "--window", "bone")
+    fails(2, "did you mean 'lung'", "search", full.path, "x", "--picture-window", "lnug")
+    fails(2, "ends in .png", "search", full.path, "x", "--png", tmp_path / "sheet.jpg")
+    fails(2, "its folder does not exist", "search", full.path, "x", "--png", tmp_path / "none" / "sheet.png")
+    (tmp_path / "folder.png").mkdir()
+    fails(2, "it is a folder", "search", full.path, "x", "--png", tmp_path / "folder.png")
+    assert run("search", full.path, "x", "-k", 0).exit_code == 2
+
+
+def test_a_bank_with_nothing_to_search_says_what_to_do(bank: Bank) -> None:
+    fails(2, "holds no volumes; `scanbank ingest` some first", "search", bank.path, "x")
