@@ -16,6 +16,8 @@ class _Scheme:
     """In `encoders/`; it has `open_encoder(name, *, random_weights, device)`."""
     form: str
     example: str
+    versioned: bool = False
+    """Named `KIND` or `KIND@VERSION`, the version going to `open_encoder` as its name."""
 
 
 # Imported by name only when asked for: `intensity` must not load torch, nor timm open_clip.
@@ -23,6 +25,7 @@ _SCHEMES: dict[str, _Scheme] = {
     "intensity": _Scheme("intensity", "intensity", "intensity"),
     "open_clip": _Scheme("open_clip_models", "open_clip:MODEL/TAG", "open_clip:ViT-B-32/laion2b_s34b_b79k"),
     "timm": _Scheme("timm_models", "timm:NAME", "timm:resnet18"),
+    "tiny": _Scheme("tiny_models", "tiny", "tiny", versioned=True),
 }
 
 _RANDOM = re.compile(r"(.+)\+random(\d+)")
@@ -37,8 +40,8 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
     """The encoder that `uri` names, ready to encode; nothing is downloaded.
 
     Args:
-        uri: `intensity`, `timm:NAME`, `open_clip:MODEL/TAG` or `open_clip:hf-hub:ORG/NAME`. The name of an encoder with random weights,
-            such as `timm:resnet18+random0`, is one too.
+        uri: `intensity`, `tiny` or `tiny@VERSION`, `timm:NAME`, `open_clip:MODEL/TAG` or `open_clip:hf-hub:ORG/NAME`.
+            The name of an encoder with random weights, such as `timm:resnet18+random0`, is one too.
         random_weights: A seed from 0: the model gets random weights instead of trained ones, for trying out; its name and digest say so.
         device: `auto` (an accelerator where there is one), `cpu`, `cuda`, `cuda:N` or `mps`.
 
@@ -55,6 +58,8 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
     if random_weights is not None and random_weights < 0:
         raise UsageError(f"seed of random weights is {random_weights}; expected 0 or more")
     kind, _, name = uri.partition(":")
+    if (plain := kind.partition("@"))[0] in _SCHEMES and _SCHEMES[plain[0]].versioned:
+        kind, name = plain[0], plain[2] or name
     if kind not in _SCHEMES:
         raise UnknownNameError("encoder", kind, _SCHEMES, f"Write one of {', '.join(encoder_schemes())}")
     scheme = _SCHEMES[kind]

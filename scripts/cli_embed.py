@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def embed(
     bank: BankPath,
-    encoder: Annotated[str, typer.Option(help="intensity, timm:NAME or open_clip:MODEL/TAG.", show_default=False)],
+    encoder: Annotated[str, typer.Option(help="intensity, tiny, timm:NAME or open_clip:MODEL/TAG.", show_default=False)],
     window: Annotated[
         list[str] | None,
         typer.Option(
@@ -29,6 +29,10 @@ def embed(
     random_weights: Annotated[
         int | None, typer.Option(metavar="SEED", help="Random weights instead of trained ones, for trying out.", show_default=False)
     ] = None,
+    depth: Annotated[
+        bool,
+        typer.Option("--depth/--no-depth", help="Keep vectors along depth too, where the encoder gives them: they tell the best slice."),
+    ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Threads that decode ahead.")] = min(4, os.cpu_count() or 1),
     accept_changed: Annotated[bool, typer.Option("--accept-changed", help="Read files that changed since ingest.")] = False,
@@ -51,7 +55,7 @@ def embed(
         report, texts = EmbedReport(), 0
         has_text = "text" in model.offers and bool(opened.snapshot.latest("snippets"))
         if not has_text or opened.snapshot.latest("volumes"):
-            report = embed_scans(opened, model, views, accept_changed=accept_changed, workers=workers, progress=listener)
+            report = embed_scans(opened, model, views, depth=depth, accept_changed=accept_changed, workers=workers, progress=listener)
         if has_text and not report.interrupted:
             texts = embed_texts(opened, model, progress=listener)
     if json:

@@ -99,7 +99,7 @@ class TestContract:
         with pytest.raises(EncoderError, match=rf"'{encoder.spec.name.replace('+', '.')}' encodes slices.*; it has no volume side"):
             encoder.encode_volumes(np.zeros((1, 1, 4, 8, 8), np.float32))
         if "text" not in encoder.offers:
-            with pytest.raises(EncoderError, match="it has no text side: choose one that has, such as open_clip"):
+            with pytest.raises(EncoderError, match="it has no text side: choose one that has, such as tiny"):
                 encoder.encode_texts(["lungs are clear"])
 
     def test_texts_lie_in_the_space_of_slices(self, encoder):

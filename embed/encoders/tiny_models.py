@@ -1,0 +1,59 @@
+"""`tiny`: the encoder that comes with scanbank, so that everything can be tried offline. It was trained on synthetic phantoms."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...store.errors import EncoderError, UnknownNameError
+from ...store.specs import EncoderSpec, ViewSpec
+from ...store.windows import PRESETS
+from ..device import pick_device
+from ..encoder import Encoder
+from ..tiny.model import RELEASES, TinyModel, load
+from ..torch_encoder import Features, TorchEncoder
+from ..weights import LOAD_ERRORS, seeded
+
+VIEW = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=(4.0, 3.0, 3.0), shape=(80, 96, 128))
+"""What it was trained with: a box of 320 x 288 x 384 mm around the middle of the scan."""
+LATEST = "1"
+
+
+def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
+    """The encoder `tiny@NAME`; without a name the latest version."""
+    version = name or LATEST
+    released = sorted(folder.name for folder in RELEASES.iterdir() if (folder / "card.json").is_file())
+    if version not in released:
+        raise UnknownNameError("version of tiny", version, released)
+    on = pick_device(device)
+    try:
+        model, _ = load(RELEASES / version)
+    except LOAD_ERRORS as error:
+        raise EncoderError(
+            f"encoder 'tiny@{version}': its files are damaged ({type(error).__name__}: {error}); reinstall scanbank"
+        ) from error
+    uri = f"tiny@{version}"
+    if random_weights is not None:
+        uri += f"+random{random_weights}"
+        with seeded(random_weights):
+            model = TinyModel(model.image_config, model.text_config, model.tokenizer)
+    return as_encoder(model, uri, version, str(on))
+
+
+def as_encoder(model: TinyModel, uri: str, version: str, device: str = "cpu") -> TorchEncoder:
+    """A model of tiny's kind, trained or in training, as an encoder."""
+
+    def volumes(voxels: Tensor) -> Features:
+        return Features(*model.image(voxels))
+
+    spec = EncoderSpec(
+        name=uri,
+        version=version,
+        dim=model.image_config.dim,
+        unit_length=True,
+        logit_scale=float(model.log_scale.exp()),
+        logit_bias=float(model.bias),
+        input_range=(-1.0, 1.0),
+        mean=(0.0,),
+        std=(1.0,),
+    )
+    return TorchEncoder(spec, VIEW, model, pick_device(device), volumes=volumes, texts=model.encode_texts, gives_depth=True)

@@ -1,0 +1,178 @@
+"""A training run of `tiny`: settings, batches, losses, scores."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from scanbank.embed.encoders.tiny_models import as_encoder
+from scanbank.embed.losses import depth_loss, sigmoid_pairs
+from scanbank.embed.tiny.image import ImageConfig
+from scanbank.embed.tiny.model import TinyModel
+from scanbank.embed.tiny.text import TextConfig
+from scanbank.eval.phantoms.cohort import COHORTS
+from scanbank.eval.phantoms.seeds import generator, seed_of
+
+from .augment import augmented
+from .data import Sample, finding_names, mean_depths, samples
+from .scores import aurocs, prompt_margins, recall_at
+from .texts import facts, generic_texts, own_texts, targets, whole_text
+from .warm import warm_up
+from .words import train_tokenizer
+
+GREY_HU = ((-1000, 1000), (-1000, 150), (-160, 240), (-100, 500), (-950, -350), (-20, 80))
+"""Windows through which the network looks: everything, lung, soft tissue, bone, haze, fluid. On the scale of the default view."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the outcome."""
+
+    seed: int = 20261124
+    patients: int = 800
+    sources: str = "ABC"
+    """Source D is never seen."""
+    held_out_seed: int = 7
+    held_out_patients: int = 130
+    held_out_sources: str = "D"
+    steps: int = 1000
+    batch: int = 16
+    own: int = 40
+    generic: int = 40
+    learning_rate: float = 2e-3
+    warmup: int = 50
+    weight_decay: float = 0.05
+    depth_weight: float = 0.2
+    sigma_mm: float = 8.0
+
+
+class Run:
+    """A training run in a folder."""
+
+    def __init__(self, settings: Settings, work: Path, workers: int) -> None:
+        self.settings, self.work = settings, work
+        self.chest = COHORTS["chest"]
+        self.findings = finding_names(self.chest)
+        self.sides = {spec.name: spec.sides for spec in self.chest.findings}
+        s = settings
+        self.train = samples(work / "train", "chest", s.seed, s.patients, s.sources, workers, _tell("training phantoms"))
+        held = samples(
+            work / "held_out", "chest", s.held_out_seed, s.held_out_patients, s.held_out_sources, workers, _tell("held-out phantoms")
+        )
+        self.held = [sample for sample in held if sample.primary]
+        self.facts = [facts(sample) for sample in self.train]
+        self.model = self._model()
+        self.optimizer = self._optimizer()
+
+    def _model(self) -> TinyModel:
+        torch.manual_seed(seed_of(self.settings.seed, "weights") % (1 << 62))
+        words = self.work / "tokenizer.json"
+        if not words.is_file():
+            train_tokenizer([sample.report for sample in self.train]).save(str(words))
+        tokenizer = Tokenizer.from_file(str(words))
+        grey = tuple((lo / 1000, hi / 1000) for lo, hi in GREY_HU)
+        return TinyModel(ImageConfig(grey_windows=grey), TextConfig(vocabulary=tokenizer.get_vocab_size()), tokenizer)
+
+    def _optimizer(self) -> torch.optim.AdamW:
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        rest = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": self.settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=self.settings.learning_rate, betas=(0.9, 0.98))
+
+    def rate(self, step: int) -> float:
+        """The learning rate: linear warm-up, then half a cosine to zero."""
+        s = self.settings
+        done = (step - s.warmup) / max(1, s.steps - s.warmup)
+        return s.learning_rate * (min(1.0, (step + 1) / s.warmup) if step < s.warmup else 0.5 * (1 + math.cos(math.pi * done)))
+
+    def batch(self, step: int) -> tuple[list[int], np.random.Generator]:
+        """The training samples of a step: each epoch goes through all of them in an order of its own."""
+        s, count = self.settings, len(self.train)
+        per_epoch = max(1, count // s.batch)
+        order = generator(s.seed, "epoch", step // per_epoch).permutation(count)
+        first = step % per_epoch * s.batch
+        return [int(i) for i in order[first : first + s.batch]], generator(s.seed, "step", step)
+
+    def losses(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Of whole reports, of statements, of depths."""
+        chosen, rng = self.batch(step)
+        batch, s = [self.train[i] for i in chosen], self.settings
+        voxels = torch.from_numpy(np.stack([augmented(sample.voxels(self.work / "train"), rng) for sample in batch])[:, None])
+        said = own_texts(batch, s.own, rng)
+        texts = said + generic_texts(self.findings, self.sides, s.generic, rng)
+        truth = torch.from_numpy(targets(texts, [self.facts[i] for i in chosen]))
+        with torch.autocast("cpu", torch.bfloat16):
+            volume, depth, valid = self.model.image(voxels)
+            words = self.model.encode_texts([whole_text(sample, rng) for sample in batch] + [text.text for text in texts])
+        volume, depth, words = volume.float(), depth.float(), words.float()
+        scale, bias = self.model.log_scale.exp(), self.model.bias
+        logits = scale * volume @ words.T + bias
+        whole = sigmoid_pairs(logits[:, : len(batch)], 2 * torch.eye(len(batch)) - 1)
+        of_statements = sigmoid_pairs(logits[:, len(batch) :], truth)
+        pointing = [(k, text) for k, text in enumerate(said) if text.z_mm is not None]
+        own = [text.own for _, text in pointing]
+        vectors = words[len(batch) :][[k for k, _ in pointing]]
+        z = torch.from_numpy(np.stack([mean_depths(sample.z_mm, depth.shape[1]) for sample in batch])).nan_to_num(nan=-1e6)[own]
+        seen = torch.tensor([float(text.z_mm or 0) for _, text in pointing])
+        of_depth = depth_loss(scale * torch.einsum("nzd,nd->nz", depth[own], vectors), z, valid[own] & (z > -1e5), seen, s.sigma_mm)
+        return whole, of_statements, of_depth
+
+    def warm_up(self) -> float:
+        """Train the text side alone, before the first step. Returns its loss."""
+        return warm_up(self.model, self.train, self.findings, self.sides, self.settings.seed)
+
+    def step(self, step: int) -> list[float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate(step)
+        parts = self.losses(step)
+        loss = parts[0] + parts[1] + self.settings.depth_weight * parts[2]
+        if not torch.isfinite(loss):
+            raise SystemExit(f"the loss is {float(loss)} at step {step}: nothing was saved since the last state")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        return [float(part.detach()) for part in parts]
+
+    def score(self) -> dict[str, float | None]:
+        """On the held-out phantoms: AUROC for each finding and their mean, recall at 5 of the first 100."""
+        vectors = embed(self.model, self.held, self.work / "held_out")
+        encoder = as_encoder(self.model, "tiny", "training")
+        labels = np.array([[sample.labels[name] for name in self.findings] for sample in self.held])
+        found = dict(zip(self.findings, aurocs(prompt_margins(encoder, vectors, self.findings), labels), strict=True))
+        words = encoder.encode_texts([sample.report for sample in self.held[:100]]).vector
+        known = [value for value in found.values() if value is not None]
+        recall = float(recall_at(words @ vectors[:100].T, 5).mean())
+        self.model.train().requires_grad_(requires_grad=True)
+        return {"auroc": float(np.mean(known)), "recall5": recall} | found
+
+
+def embed(model: TinyModel, chosen: Sequence[Sample], folder: Path) -> NDArray[np.float32]:
+    """Volume vectors (N, D), float32, as `embed` would give them."""
+    model.eval()
+    vectors = []
+    with torch.inference_mode():
+        for start in range(0, len(chosen), 4):
+            voxels = np.stack([sample.voxels(folder).astype(np.float32) / 1000 for sample in chosen[start : start + 4]])
+            vectors.append(functional.normalize(model.image(torch.from_numpy(voxels[:, None]))[0], dim=-1).numpy())
+    return np.concatenate(vectors)
+
+
+def _tell(what: str) -> Callable[[int, int], None]:
+    began = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        if done % 50 == 0 or done == total:
+            print(f"{what}: {done} of {total}, {time.monotonic() - began:.0f} s", flush=True)
+
+    return tell
