@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from . import cli_bank, cli_embed, cli_eval, cli_ingest, cli_phantom, cli_search
+from . import cli_bank, cli_demo, cli_embed, cli_eval, cli_ingest, cli_phantom, cli_report, cli_search
 from .output import answering, complain
 
 
@@ -61,6 +61,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
     del version
 
 
+app.command("demo")(cli_demo.demo)
 app.command("init")(cli_bank.init)
 app.command("ingest")(cli_ingest.ingest)
 app.command("embed")(cli_embed.embed)
@@ -68,6 +69,7 @@ app.command("phantom")(cli_phantom.phantom)
 app.command("sweep")(cli_eval.sweep)
 app.command("zeroshot")(cli_eval.zeroshot)
 app.command("search")(cli_search.search)
+app.command("report")(cli_report.report)
 app.command("status")(cli_bank.status)
 app.command("sql")(cli_bank.sql)
 app.command("log")(cli_bank.log)

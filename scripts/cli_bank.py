@@ -93,21 +93,14 @@ def sql(
         complain("error: Parquet is not for a terminal; give -o FILE")
         raise typer.Exit(2)
     if output:
-        from ..store.files import write_atomic
-        from ..store.repository import told
+        from .target import save
 
-        encoded = encode(answer, format)
-        with told(f"writing {output}"):
-            write_atomic(output, lambda aside: _write(aside, encoded))
+        save(output, encode(answer, format))
     elif format is Format.table:
         print_table(answer.column_names, list(zip(*columns(answer), strict=True)))
         complain(f"{answer.num_rows} rows")
     else:
         write(encode(answer, format))
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 def log(bank: BankPath, json: Json = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,6 @@ from .options import At, BankPath, Json
 from .output import complain, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from ..eval.search import SearchResult
 
 _NAME_DIGITS = 12
@@ -46,16 +45,19 @@ def search(
     from ..eval.search import search as search_scans
     from ..eval.search_sets import searchable
     from ..store import Bank, parse_window
+    from .target import check_target, save
 
     shown = parse_window(picture_window) if picture_window else None  # mistakes first, before weights load
     if png:
-        _check_target(png)
+        check_target("--png", png, ".png")
     opened = Bank.open(bank, at=at)
     features, model = searchable(opened, query, encoder=encoder, window=window, opened_by=lambda uri: open_encoder(uri, device=device))
     result = search_scans(opened, model, features, query, k=k, all_series=all_series)
     if png:
         with progress(not json) as listener:
-            _save(contact_sheet(opened, result, features.key.view, window=shown, progress=listener), png)
+            drawn = BytesIO()
+            contact_sheet(opened, result, features.key.view, window=shown, progress=listener).save(drawn, "PNG")
+        save(png, drawn.getvalue())
     if json:
         print_json(asdict(result))
     else:
@@ -85,22 +87,3 @@ def _remark(result: SearchResult, k: int, bank: str) -> None:
         )
     if result.hits and not any(hit.places for hit in result.hits):
         complain(f"no vectors along depth beside {result.features}: best slices are unknown; `scanbank embed {bank} --depth` adds them")
-
-
-def _check_target(path: Path) -> None:
-    from ..store.errors import UsageError
-
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"--png {path}: pictures are written as PNG; expected a name that ends in .png")
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UsageError(
-            f"--png {path}: " + ("it is a folder; name a file" if path.is_dir() else "its folder does not exist; make it first")
-        )
-
-
-def _save(image: Image, path: Path) -> None:
-    from ..store.files import write_atomic
-    from ..store.repository import told
-
-    with told(f"writing {path}"):
-        write_atomic(path.absolute(), lambda aside: image.save(aside, format="PNG"))

@@ -1,68 +1,104 @@
-"""The demo: the main job, from files to vectors to an answer, on the CT files that pydicom ships. `bash scripts/demo.sh` runs it."""
+"""The demo: two cohorts of phantoms from DICOM files to a few-shot table, a search and a report, by the commands that anyone would use."""
 
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
-import warnings
-from collections.abc import Iterator
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-WINDOWS = ("brain", "lung", "mediastinum")
-QUESTION = """SELECT v.slices, v.spacing_z_mm, round(min(s.z_mm), 1) AS z_from_mm, round(max(s.z_mm), 1) AS z_to_mm, v.flags
-FROM volumes v JOIN slices s USING (volume) WHERE v.is_primary GROUP BY ALL ORDER BY v.slices DESC"""
+import typer
+
+from .output import say
+
+CHEST, HEAD = 30, 48
+"""Patients: as many as three minutes on two cores allow."""
+_QUESTION = """SELECT shots, arg_max(head || ' on ' || features, auroc) AS best, round(max(auroc), 3) AS auroc FROM (
+  SELECT shots, head, features, avg(value) AS auroc FROM metrics WHERE metric = 'auroc' AND shots > 0 GROUP BY ALL)
+GROUP BY shots ORDER BY shots"""
 
 
-def ct_files() -> Iterator[Path]:
-    """The files among pydicom's test data whose header says CT and which hold an image."""
-    import pydicom
-    from pydicom.data.data_manager import DATA_ROOT
-    from pydicom.errors import InvalidDicomError
+class Demo:
+    """Steps that are told of, and commands that are shown before they run."""
 
-    for path in (Path(DATA_ROOT) / "test_files").rglob("*"):
-        if not path.is_file():
-            continue
-        try:
-            with warnings.catch_warnings(action="ignore"):  # some of these files are wrong on purpose
-                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Modality", "Rows"])
-        except (InvalidDicomError, OSError, EOFError, ValueError, AttributeError):
-            continue
-        if header.get("Modality") == "CT" and header.get("Rows"):
-            yield path
+    def __init__(self, out: Path, steps: int) -> None:
+        self.out = out
+        self._steps, self._step = steps, 0
 
+    def step(self, title: str, why: str) -> None:
+        self._step += 1
+        say(f"\n[{self._step}/{self._steps}] {title}\n{why}")
 
-def scanbank(*words: str) -> None:
-    """Run a command as a user would, and show it."""
-    shown = shlex.join(words)
-    print(f"\n$ scanbank {shown if len(shown) < 160 else shown[:150] + ' ...'}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "scanbank.scripts.cli", *words], check=False)
-    if done.returncode not in (0, 1):  # 1: some files failed, which the demo shows
-        raise SystemExit(done.returncode)
+    def run(self, *words: str | Path) -> None:
+        """A command of scanbank in this process.
 
+        Raises:
+            typer.Exit: it failed.
+        """
+        from .cli import app
 
-def main() -> None:
-    """`python -m scanbank.scripts.demo OUT`."""
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m scanbank.scripts.demo OUT")
-    out = Path(sys.argv[1])
-    bank, key = out / "bank", out / "bank.key"
-    out.mkdir(parents=True, exist_ok=True)
-    files = sorted(ct_files())
-    print(f"pydicom ships {len(files)} CT files: single slices, short series, compressed and damaged ones.")
-    if not (bank / "bank.json").exists():
-        scanbank("init", str(bank), "--key-file", str(key))
-    print("\nIngest reads headers only: series are put together, places in mm and pseudonyms go into the bank.")
-    scanbank("ingest", str(bank), *map(str, files), "--key-file", str(key))
-    print("\nEmbed decodes each scan once and encodes its slices under every window. `intensity` needs no weights.")
-    scanbank("embed", str(bank), "--encoder", "intensity", *(word for window in WINDOWS for word in ("--window", window)))
-    print("\nA torch network in the same place; with random weights, for trying out (its name says so).")
-    scanbank("embed", str(bank), "--encoder", "timm:resnet10t", "--random-weights", "0", "--window", "mediastinum")
-    print("\nEverything is a table.")
-    scanbank("sql", str(bank), QUESTION)
-    scanbank("status", str(bank))
-    print(f"\nbank      {bank}\nkey       {key}\nnext      .venv/bin/scanbank --help, README.md, docs/architecture.md")
+        shown = [str(word).replace(f"{self.out}/", "") if isinstance(word, Path) else word for word in words]
+        say(f"\n$ scanbank {shlex.join(' '.join(word.split()) for word in shown)}")
+        code = app([str(word) for word in words], standalone_mode=False)
+        if code:
+            raise typer.Exit(code)
 
 
-if __name__ == "__main__":
-    main()
+def run_demo(out: Path) -> None:
+    """Make everything under `out`; what is there already is kept, so that a run that was interrupted goes on.
+
+    Raises:
+        typer.Exit: a step failed; it has said why.
+    """
+    began = time.monotonic()
+    demo = Demo(out, 9)
+    say(f"Everything goes to {out}; paths below are relative to it. The patients are synthetic: no scan of a person is used.")
+    demo.step("Phantoms", "Two cohorts with known truth, written as DICOM series with reports and labels, by four scanners with habits.")
+    for cohort, patients in (("chest", CHEST), ("head", HEAD)):
+        _make(demo, cohort, patients)
+    demo.step("Ingest", "Headers only: series are put in order, names become keyed pseudonyms, reports are scrubbed, labels are joined.")
+    for cohort in ("chest", "head"):
+        _ingest(demo, cohort)
+    demo.step("Embed the chest", "Every scan is encoded once. tiny is the small 3D dual encoder that comes along; intensity the baseline.")
+    _embed(demo, "chest", ("ctclip", "lung"))
+    demo.step("Embed the head", "The same encoder under three windows: each maps its range of HU onto what the network was trained with.")
+    _embed(demo, "head", ("brain", "subdural", "bone"))
+    chest, head = out / "chest.bank", out / "head.bank"
+    demo.step(
+        "Zero-shot", 'Two prompts, "... is present." and "... is not present.": on the chest, which tiny was trained on, and on heads.'
+    )
+    demo.run("zeroshot", chest, "--finding", "pleural_effusion")
+    demo.run("zeroshot", head, "--finding", "hemorrhage")
+    demo.step("Few-shot", "Cached features: every head on every feature set, on the same draws of patients.")
+    demo.run("sweep", head, "--finding", "hemorrhage", "--heads", "linear,cosine,knn,prototype", "--shots", "1,5,10", "--repeats", "10")
+    demo.step("Search", "A sentence finds scans, and by the vectors along depth the slice in them.")
+    demo.run("search", chest, "left pleural effusion", "-k", "5", "--png", out / "search.png")
+    demo.step("SQL", "Everything is a table: which head is best at each number of shots?")
+    demo.run("sql", head, _QUESTION)
+    demo.step("Reports", "One page a bank, with nothing beside it: tables, curves, ROC, pictures of what searches find.")
+    demo.run("report", head, "-o", out / "head.html")
+    demo.run("report", chest, "-o", out / "chest.html", "--query", "left pleural effusion", "--query", "pneumothorax")
+    say(f"\nDone in {time.monotonic() - began:.0f} s. Open {out / 'head.html'} and {out / 'chest.html'}, look at {out / 'search.png'}.")
+    say(f'Next: scanbank sql {head} "SHOW TABLES", scanbank --help, README.md.')
+
+
+def _make(demo: Demo, cohort: str, patients: int) -> None:
+    folder = demo.out / cohort
+    if (folder / "cohort.json").is_file():
+        say(f"{cohort}: there already")
+        return
+    # --force: of a demo that was killed half-way, the folder holds a cohort that is not finished
+    demo.run("phantom", folder, "--cohort", cohort, "--patients", str(patients), "--seed", "1", "--no-masks", "--force")
+
+
+def _ingest(demo: Demo, cohort: str) -> None:
+    bank, key, folder = demo.out / f"{cohort}.bank", demo.out / f"{cohort}.key", demo.out / cohort
+    if not (bank / "bank.json").is_file():
+        demo.run("init", bank, "--key-file", key)
+    demo.run("ingest", bank, folder / "dicom", "--labels", folder / "labels.csv", "--reports", folder / "reports.csv", "--key-file", key)
+
+
+def _embed(demo: Demo, cohort: str, windows: Sequence[str]) -> None:
+    chosen = [word for window in windows for word in ("--window", window)]
+    for encoder in ("intensity", "tiny"):
+        demo.run("embed", demo.out / f"{cohort}.bank", "--encoder", encoder, *chosen)

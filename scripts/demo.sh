@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs scanbank into .venv and runs its main job on what the package brings along: the CT files that pydicom ships.
+# Installs scanbank into .venv and runs `scanbank demo`: from DICOM files to a few-shot table, a search and a report.
 # An argument names the folder for the results (default: demo).
 set -euo pipefail
 HERE="$PWD"
@@ -8,4 +8,4 @@ OUT="${1:-$PWD/demo}"
 case "$OUT" in /*) ;; *) OUT="$HERE/$OUT" ;; esac
 EXTRA=""
 . scripts/setup.sh
-exec .venv/bin/python -m scanbank.scripts.demo "$OUT"
+exec .venv/bin/scanbank demo "$OUT"

@@ -1,1 +1,5 @@
 """One self-contained page of what is in a bank."""
+
+from .page import report
+
+__all__ = ["report"]

@@ -20,6 +20,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: small, sharp, searchable
     "font.family": ["Inter", "Helvetica", "Arial", "sans-serif"],
     "font.size": 9,
+    "text.parse_math": False,  # a name with dollars is a name
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#9aa5b1",
@@ -35,7 +36,8 @@ class Curve:
     """A score over shots."""
 
     label: str
-    shots: tuple[int, ...]
+    shots: tuple[float, ...]
+    """Of each class, increasing; 0 for zero-shot, infinity for the whole training side."""
     mean: tuple[float, ...]
     sd: tuple[float, ...]
 
@@ -50,16 +52,20 @@ class Roc:
 
 
 def shots_chart(curves: Sequence[Curve], metric: str) -> str:
-    """Mean over repeats with a band of one standard deviation, over the number of examples a class."""
-    every = sorted({shot for curve in curves for shot in curve.shots})
+    """Mean over repeats with a band of one standard deviation, over the number of examples a class. Zero-shot is a dashed line across."""
+    every = sorted({shot for curve in curves for shot in curve.shots if shot})
 
     def draw(axes: Axes) -> None:
         for colour, curve in zip(_cycle(len(curves)), curves, strict=True):
-            places = [every.index(shot) for shot in curve.shots]
-            mean, sd = np.array(curve.mean), np.array(curve.sd)
+            learned = [i for i, shot in enumerate(curve.shots) if shot]
+            if not learned:
+                axes.axhline(curve.mean[0], color=colour, linewidth=1.4, linestyle="--", label=f"zero-shot, {curve.label}")
+                continue
+            places = [every.index(curve.shots[i]) for i in learned]
+            mean, sd = np.array(curve.mean)[learned], np.array(curve.sd)[learned]
             axes.fill_between(places, np.clip(mean - sd, 0, 1), np.clip(mean + sd, 0, 1), color=colour, alpha=0.14, linewidth=0)
             axes.plot(places, mean, color=colour, marker="o", markersize=3.5, linewidth=1.6, label=curve.label)
-        axes.set_xticks(range(len(every)), [str(shot) for shot in every])
+        axes.set_xticks(range(len(every)), ["all" if np.isinf(shot) else str(int(shot)) for shot in every])
         axes.set(xlabel="examples of each class (shots)", ylabel=metric)
 
     return _svg(draw)
@@ -80,12 +86,12 @@ def roc_chart(curves: Sequence[Roc]) -> str:
 
 def _svg(draw: Callable[[Axes], None]) -> str:
     with rc_context(_STYLE):
-        figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+        figure = Figure(figsize=(5.6, 4.4), layout="constrained")
         axes = figure.subplots()
         axes.grid(visible=True, linewidth=0.8)
         draw(axes)
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False, fontsize=8, loc="lower right")
+            axes.legend(frameon=False, fontsize=7.5, loc="upper left", bbox_to_anchor=(0, -0.16), ncols=1)
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()

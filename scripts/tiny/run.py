@@ -39,13 +39,13 @@ class Settings:
     """Everything that decides the outcome."""
 
     seed: int = 20261124
-    patients: int = 800
+    patients: int = 1200
     sources: str = "ABC"
     """Source D is never seen."""
     held_out_seed: int = 7
     held_out_patients: int = 130
     held_out_sources: str = "D"
-    steps: int = 1000
+    steps: int = 2000
     batch: int = 16
     own: int = 40
     generic: int = 40

@@ -3,7 +3,7 @@ import torch
 
 from scanbank.embed.tiny.image import ImageConfig, ImageEncoder, in_scan
 
-CONFIG = ImageConfig(((-1.0, 1.0), (-0.5, 0.0)), widths=(8, 16, 16), blocks=(1, 1), grid=(2, 3), dim=8)
+CONFIG = ImageConfig(((-1.0, 1.0), (-0.5, 0.0)), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(2, 3), dim=8)
 
 
 @pytest.fixture

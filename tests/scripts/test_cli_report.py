@@ -1,0 +1,48 @@
+"""`scanbank report` as a user meets it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from eval_banks import toy_bank
+from scanbank.scripts.cli import app
+from scanbank.store import Bank
+
+
+def run(*words: str | Path | int) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def fails(code: int, pattern: str, *words: str | Path | int) -> None:
+    done = run("report", *words)
+    assert done.exit_code == code, done.output
+    assert re.search(pattern, done.stderr), done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.startswith("error:")]) == 1
+
+
+def test_main_job(bank: Bank, tmp_path: Path) -> None:
+    toy_bank(bank)
+    assert run("sweep", bank.path, "--finding", "bleed", "--heads", "knn", "--shots", "1,all", "--repeats", 2).exit_code == 0
+    out = tmp_path / "page.html"
+    done = run("report", bank.path, "-o", out, "--no-pictures")
+    assert done.exit_code == 0, done.output
+    assert str(out) in done.stdout
+    page = out.read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "<h2>bleed</h2>" in page
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".page")] == []
+    earlier = bank.log()[-1].snapshot
+    assert run("report", bank.path, "-o", out, "--no-pictures", "--at", earlier).exit_code == 0  # the older page is replaced
+    assert "<h2>bleed</h2>" not in out.read_text("utf-8")
+
+
+def test_mistakes_are_one_line(bank: Bank, tmp_path: Path) -> None:
+    fails(2, "its folder does not exist", bank.path, "-o", tmp_path / "none" / "page.html")
+    fails(2, "it is a folder", bank.path, "-o", tmp_path)
+    fails(2, "--query asks for pictures", bank.path, "--query", "nodule", "--no-pictures")
+    fails(2, "holds no volumes", bank.path, "-o", tmp_path / "page.html", "--query", "nodule")
+    assert not (tmp_path / "page.html").exists()
+    fails(2, "is not a bank", tmp_path / "nothing", "-o", tmp_path / "page.html")
