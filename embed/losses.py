@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchvision.ops import sigmoid_focal_loss
 
 
 def sigmoid_pairs(logits: Tensor, targets: Tensor) -> Tensor:
@@ -20,6 +21,24 @@ def sigmoid_pairs(logits: Tensor, targets: Tensor) -> Tensor:
     """
     known = (targets != 0).to(logits.dtype)
     return -(functional.logsigmoid(targets * logits) * known).sum() / max(1, logits.shape[1])
+
+
+def spot_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """The focal loss (Lin et al. 2017, gamma 2) of where each finding is, for each finding over its positive cells.
+
+    Args:
+        logits: (B, findings, Z, Y, X).
+        truth: the same shape, 1 where a finding is seen and 0 elsewhere.
+
+    Returns:
+        The mean over findings of the sum over cells, divided by the positive ones and `_FEW` more: a batch without any weighs little.
+    """
+    cells = (0, 2, 3, 4)
+    focal = sigmoid_focal_loss(logits, truth, alpha=0.5, gamma=2)
+    return (focal.sum(cells) / (truth.sum(cells) + _FEW)).mean()
+
+
+_FEW = 20
 
 
 def depth_loss(similarity: Tensor, z_mm: Tensor, valid: Tensor, target_mm: Tensor, sigma_mm: float) -> Tensor:

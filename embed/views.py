@@ -41,7 +41,8 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
             raise ViewError(f"view has spacing {view.spacing_mm} mm; expected three lengths over 0")
         if None in scan.spacing_mm:
             raise ViewError(
-                f"view resamples to a spacing in mm; the scan's spacing is unknown in part {scan.spacing_mm}: leave the spacing out"
+                f"view resamples to a spacing in mm; the scan's spacing is unknown in part {scan.spacing_mm}: "
+                "leave the spacing out (`embed --fit`)"
             )
     for name, counts in (("shape", view.shape), ("size", view.size)):
         if counts is not None and min(counts) < 1:

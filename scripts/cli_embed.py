@@ -26,6 +26,12 @@ def embed(
             show_default=False,
         ),
     ] = None,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit", help="Resize each plane to what the encoder takes instead of resampling to mm: for images whose spacing is unknown."
+        ),
+    ] = False,
     random_weights: Annotated[
         int | None, typer.Option(metavar="SEED", help="Random weights instead of trained ones, for trying out.", show_default=False)
     ] = None,
@@ -49,7 +55,8 @@ def embed(
     windows = [parse_windows(part) for text in window or () for part in text.split(",")]  # mistakes first, before weights load
     opened = Bank.open(bank)
     model = open_encoder(encoder, random_weights=random_weights, device=device)
-    views = [replace(model.view, windows=w) for w in windows] or [model.view]
+    base = model.view.fitted if fit else model.view
+    views = [replace(base, windows=w) for w in windows] or [base]
     with progress(not json) as listener:
         # A collection of reports has no volumes; an encoder with a text side embeds it all the same.
         report, texts = EmbedReport(), 0

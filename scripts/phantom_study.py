@@ -27,6 +27,8 @@ from scanbank.scripts.tiny.data import finding_names
 from scanbank.scripts.tiny.scores import aurocs, prompt_margins, recall_at
 from scanbank.store import Bank
 
+from .pages import write_between
+
 BEGIN, END = "<!-- figures: written by scripts/phantom_study.py -->", "<!-- end of figures -->"
 PATIENTS = 150
 TRAINED_ON, TESTED_ON = 101, 202
@@ -203,9 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = figures(given.work)
     print(text)
     if given.page:
-        page = given.page.read_text(encoding="utf-8")
-        before, _, rest = page.partition(BEGIN)
-        given.page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        write_between(given.page, BEGIN, END, text)
 
 
 if __name__ == "__main__":

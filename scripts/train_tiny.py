@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from scanbank.embed.tiny.model import save
-from scanbank.scripts.tiny.curves import draw
+from scanbank.scripts.tiny.curves import LOSSES, draw
 from scanbank.scripts.tiny.run import Run, Settings
 from scanbank.scripts.tiny.state import fingerprint, read_state, write_state
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if (step + 1) % given.every and step + 1 != settings.steps:
             continue
         scores = run.score()
-        means = dict(zip(("reports", "statements", "depth"), np.mean(rows, 0).round(4).tolist(), strict=True))
+        means = dict(zip(LOSSES, np.mean(rows, 0).round(4).tolist(), strict=True))
         _log(log, step + 1, {"rate": run.rate(step), "seconds": time.monotonic() - began} | means | scores)
         rows.clear()
         write_state(state, step + 1, run.model, run.optimizer, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -75,6 +75,11 @@ class ViewSpec:
     @cached_property
     def digest(self) -> str:
         return spec_digest(self)
+
+    @property
+    def fitted(self) -> ViewSpec:
+        """The same for scans whose spacing is unknown: planes are resized to the shape's, and all of them are kept."""
+        return replace(self, spacing_mm=None, shape=None, size=self.shape[1:]) if self.shape else self
 
     @property
     def window_label(self) -> str:

@@ -12,6 +12,12 @@ from torch.nn import functional
 PATCH = (2, 4, 4)
 """Voxels (z, y, x) to a place of the stem's output: a depth of the output is two planes of the view."""
 
+REGIONS = (3, 4)
+"""(y, x) parts of the plane that are pooled each by itself: where something is tells what it is."""
+
+SIDES = 2
+"""Halves of the plane, right and left, whose brightest spots are told apart."""
+
 
 @final
 @dataclass(frozen=True)
@@ -26,7 +32,25 @@ class ImageConfig:
     """Residual blocks after each halving."""
     grid: tuple[int, int] = (6, 8)
     """(y, x) places of the last stage, each with a position of its own."""
+    regional: int = 24
+    """Channels that are pooled by region."""
+    spots: int = 12
+    """Channels that light up where something is, at two scales; in training they are told where."""
     dim: int = 128
+
+
+@final
+class Down(nn.Module):
+    """A convolution within the plane that halves it."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(before, after, (1, 3, 3), (1, 2, 2), (0, 1, 1), bias=False)
+        self.norm = nn.BatchNorm3d(after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, Z, Y, X) to (B, C', Z, Y / 2, X / 2)."""
+        return functional.relu(self.norm(self.conv(x)))
 
 
 @final
@@ -36,18 +60,20 @@ class Block(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         inner = width // 2
-        self.norm = nn.BatchNorm3d(width)
-        self.shrink = nn.Conv3d(width, inner, 1)
-        self.plane = nn.Conv3d(inner, inner, (1, 3, 3), padding=(0, 1, 1))
-        self.depth = nn.Conv3d(inner, inner, (3, 1, 1), padding=(1, 0, 0))
-        self.grow = nn.Conv3d(inner, width, 1)
-        nn.init.zeros_(self.grow.weight)
+        self.shrink = nn.Conv3d(width, inner, 1, bias=False)
+        self.plane = nn.Conv3d(inner, inner, (1, 3, 3), padding=(0, 1, 1), bias=False)
+        self.depth = nn.Conv3d(inner, inner, (3, 1, 1), padding=(1, 0, 0), bias=False)
+        self.grow = nn.Conv3d(inner, width, 1, bias=False)
+        self.norm1, self.norm2, self.norm3 = (nn.BatchNorm3d(inner) for _ in range(3))
+        self.norm4 = nn.BatchNorm3d(width)
+        nn.init.zeros_(self.norm4.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, Z, Y, X) to the same."""
-        hidden = functional.gelu(self.shrink(self.norm(x)))
-        hidden = functional.gelu(self.plane(hidden))
-        return x + self.grow(functional.gelu(self.depth(hidden)))
+        hidden = functional.relu(self.norm1(self.shrink(x)))
+        hidden = functional.relu(self.norm2(self.plane(hidden)))
+        hidden = functional.relu(self.norm3(self.depth(hidden)))
+        return functional.relu(x + self.norm4(self.grow(hidden)))
 
 
 @final
@@ -67,8 +93,47 @@ class DepthBlock(nn.Module):
 
 
 @final
+@dataclass(frozen=True)
+class Seen:
+    """What the network makes of voxels."""
+
+    volume: Tensor
+    """(B, D), of unit length."""
+    depth: Tensor
+    """(B, Z', D), of unit length."""
+    valid: Tensor
+    """(B, Z') of bool: False for padding."""
+    spots: tuple[Tensor, Tensor]
+    """Logits (B, spots, Z', Y', X') at an 8th and a 16th of the plane's resolution."""
+
+
+@final
+class Centre(nn.Module):
+    """Batch normalization (Ioffe & Szegedy 2015) by the running statistics in training too: those of a few volumes are noise."""
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("variance", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C) to the same."""
+        if self.training:
+            with torch.no_grad():
+                self.mean.lerp_(x.mean(0), _MOMENTUM)
+                self.variance.lerp_((x - self.mean).square().mean(0), _MOMENTUM)
+        return (x - self.mean) * (self.variance + 1e-5).rsqrt()
+
+
+_MOMENTUM = 0.1
+
+
+@final
 class ImageEncoder(nn.Module):
-    """Voxels (B, 1, Z, Y, X) in -1..1 to unit vectors of the volume (B, D) and of its depths (B, Z / 2, D)."""
+    """Voxels (B, 1, Z, Y, X) in -1..1 to unit vectors of the volume (B, D) and of its depths (B, Z / 2 rounded up, D)."""
 
     low: Tensor
     scale: Tensor
@@ -80,33 +145,46 @@ class ImageEncoder(nn.Module):
         self.register_buffer("low", edges[:, 0].clone())
         self.register_buffer("scale", 2 / (edges[:, 1] - edges[:, 0]))
         # What is small (a nodule, a calcified artery) is a few voxels wide: a first look at every second voxel keeps it.
-        self.fine = nn.Conv3d(len(edges), fine, 2, 2)
-        self.patch = nn.Conv3d(fine, first, (1, 3, 3), (1, 2, 2), (0, 1, 1))
-        self.down1 = nn.Conv3d(first, second, (1, 3, 3), (1, 2, 2), (0, 1, 1))
-        self.stage1 = nn.Sequential(*(Block(second) for _ in range(config.blocks[0])))
-        self.down2 = nn.Conv3d(second, third, (1, 3, 3), (1, 2, 2), (0, 1, 1))
+        self.fine = nn.Sequential(nn.Conv3d(len(edges), fine, 2, 2, bias=False), nn.BatchNorm3d(fine), nn.ReLU())
+        self.patch = Down(fine, first)
+        self.stage1 = nn.Sequential(Down(first, second), *(Block(second) for _ in range(config.blocks[0])))
+        self.down2 = Down(second, third)
         self.place = nn.Parameter(torch.zeros(1, third, 1, *config.grid))
         self.stage2 = nn.Sequential(*(Block(third) for _ in range(config.blocks[1])))
-        self.norm = nn.BatchNorm3d(third)
+        self.regional = nn.Conv3d(third, config.regional, 1)
+        self.spots = nn.ModuleList(nn.Conv3d(width, config.spots, 1) for width in (second, third))
+        for spots in self.spots:
+            nn.init.constant_(spots.bias, -4.0)  # what is looked for is rare (Lin et al. 2017, "Focal Loss for Dense Object Detection")
+        pooled = first + second + 2 * third + config.regional * REGIONS[0] * REGIONS[1] + 2 * SIDES * config.spots
         # What scans share fills most of a pooled vector: without this, all volumes begin within a degree of each other and stay there.
-        self.centre = nn.BatchNorm1d(third * 2)
-        self.join = nn.Linear(third * 2, config.dim * 2)
+        self.centre = nn.BatchNorm1d(pooled)
+        self.join = nn.Linear(pooled, config.dim * 2)
         self.mixers = nn.ModuleList(DepthBlock(config.dim * 2) for _ in range(2))
         self.depth_head = nn.Linear(config.dim * 2, config.dim)
-        self.centre_volume = nn.BatchNorm1d(config.dim * 4)
+        self.centre_volume = Centre(config.dim * 4)
         self.volume_head = nn.Linear(config.dim * 4, config.dim)
         self.to(memory_format=torch.channels_last_3d)  # twice as fast on processors
 
     def forward(self, voxels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Vectors of volumes (B, D) and depths (B, Z', D), and where the depths lie in the scan (B, Z'), not in the padding."""
+        seen = self.look(voxels)
+        return seen.volume, seen.depth, seen.valid
+
+    def look(self, voxels: Tensor) -> Seen:
+        """As `forward`, with where things light up."""
+        voxels = functional.pad(voxels, (0, 0, 0, 0, 0, -voxels.shape[2] % PATCH[0]), value=-1.0)  # an odd plane, or a single one
         valid = in_scan(voxels)
         # windows along the last axis: in memory, channels are last from here on
         grey = torch.addcmul(-1 - self.low * self.scale, voxels[:, 0, ..., None], self.scale).clamp_(-1, 1).permute(0, 4, 1, 2, 3)
-        x = functional.gelu(self.patch(functional.gelu(self.fine(grey))))
-        x = self.stage1(functional.gelu(self.down1(x)))
-        x = self.down2(x) + functional.interpolate(self.place, (1, *_halved(x)), mode="trilinear", align_corners=False)
-        x = functional.gelu(self.norm(self.stage2(x)))
-        pooled = torch.cat([x.mean((3, 4)), x.amax((3, 4))], 1).float()
+        small = self.patch(self.fine(grey))
+        middle = self.stage1(small)
+        x = self.down2(middle)
+        large = self.stage2(x + functional.interpolate(self.place, (1, x.shape[3], x.shape[4]), mode="trilinear", align_corners=False))
+        regions = _flat(functional.adaptive_avg_pool3d(self.regional(large), (None, *REGIONS)))
+        spots = [light(at) for light, at in zip(self.spots, (middle, large), strict=True)]
+        brightest = [_flat(functional.adaptive_max_pool3d(one, (one.shape[2], 1, SIDES))) for one in spots]
+        parts = [small.amax((3, 4)), middle.amax((3, 4)), large.amax((3, 4)), large.mean((3, 4)), regions, *brightest]
+        pooled = torch.cat(parts, 1).float()
         mask = valid[:, None].to(pooled.dtype)
         h = self.join(self.centre(pooled).transpose(1, 2)).transpose(1, 2) * mask
         for mixer in self.mixers:
@@ -114,18 +192,20 @@ class ImageEncoder(nn.Module):
         mean = h.sum(2) / mask.sum(2).clamp_min(1)
         most = torch.where(valid[:, None], h, h.new_tensor(-1e4)).amax(2)
         volume = self.volume_head(self.centre_volume(torch.cat([mean, most], 1)))
-        return functional.normalize(volume, dim=-1), functional.normalize(self.depth_head(h.transpose(1, 2)), dim=-1), valid
+        depth = functional.normalize(self.depth_head(h.transpose(1, 2)), dim=-1)
+        return Seen(functional.normalize(volume, dim=-1), depth, valid, (spots[0], spots[1]))
+
+
+def _flat(x: Tensor) -> Tensor:
+    """(B, C, Z, Y, X) to (B, C * Y * X, Z)."""
+    return x.transpose(1, 2).flatten(2).transpose(1, 2)
 
 
 def in_scan(voxels: Tensor) -> Tensor:
-    """(B, Z / 2) of bool: depths that hold anything but a view's padding, which is the lower end of the window.
+    """(B, Z / 2), Z even, of bool: depths that hold anything but a view's padding, which is the lower end of the window.
 
     A volume that is all padding counts as whole: a mask without a true value would leave nothing to pool.
     """
     planes = (voxels[:, 0] > -1).flatten(2).any(-1)
-    depths = planes[:, : planes.shape[1] // PATCH[0] * PATCH[0]].unflatten(1, (-1, PATCH[0])).any(-1)
+    depths = planes.unflatten(1, (-1, PATCH[0])).any(-1)
     return depths | ~depths.any(1, keepdim=True)
-
-
-def _halved(x: Tensor) -> tuple[int, int]:
-    return (x.shape[3] + 1) // 2, (x.shape[4] + 1) // 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-LOSSES = ("reports", "statements", "depth")
+LOSSES = ("reports", "statements", "depth", "places")
 
 
 def read_log(path: Path) -> dict[str, list[float]]:

@@ -19,8 +19,11 @@ from scanbank.embed.encoders.tiny_models import VIEW
 from scanbank.embed.views import volume_voxels
 from scanbank.eval.phantoms.cases import cases_of
 from scanbank.eval.phantoms.cohort import Cohort, cohort_named, sample_patient
+from scanbank.eval.phantoms.masks import masks_of
 from scanbank.eval.phantoms.model import Report
 from scanbank.eval.phantoms.volume import volume_of
+
+from .cells import finding_cells
 
 HU_PER_UNIT = 1000
 """The view's window is -1000..1000 HU onto -1..1: cached voxels are HU."""
@@ -54,6 +57,10 @@ class Sample:
     row: int
     z_mm: tuple[float, ...]
     """Of the view's planes; NaN in padding."""
+
+    def cells(self, folder: Path) -> NDArray[np.uint16]:
+        """Where the scan shows each finding (Z', Y', X'), from the cache: see `cells.finding_cells`."""
+        return np.load(folder / _cells_file(self.file), mmap_mode="r")[self.row]
 
     def voxels(self, folder: Path) -> NDArray[np.int16]:
         """HU (Z, Y, X) in the view, from the cache."""
@@ -97,12 +104,16 @@ def _make(folder: Path, cohort_name: str, seed: int, sources: str, number: int) 
     cohort = cohort_named(cohort_name)
     allowed = [source for source in cohort.sources if source.name in sources]
     patient = sample_patient(cohort, seed, number)
+    names = finding_names(cohort)
     volumes: list[NDArray[np.int16]] = []
+    cells: list[NDArray[np.uint16]] = []
     rows: list[dict[str, Any]] = []
     file = f"{number:05d}.npy"
     for case in cases_of(cohort, patient, lambda rng: allowed[int(rng.integers(len(allowed)))]):
         for one in case.series:
-            voxels, z_mm = volume_voxels(volume_of(one), VIEW, (-1.0, 1.0))
+            volume = volume_of(one)
+            voxels, z_mm = volume_voxels(volume, VIEW, (-1.0, 1.0))
+            cells.append(finding_cells(masks_of(case.study, one), names, one, volume, VIEW))
             rows.append(
                 {
                     "patient": patient.id,
@@ -118,10 +129,19 @@ def _make(folder: Path, cohort_name: str, seed: int, sources: str, number: int) 
                 }
             )
             volumes.append(np.rint(voxels[0] * HU_PER_UNIT).astype(np.int16))
-    aside = folder / f".{file}.{os.getpid()}.npy"
-    np.save(aside, np.stack(volumes))
-    aside.rename(folder / file)
+    _write(folder / file, np.stack(volumes))
+    _write(folder / _cells_file(file), np.stack(cells))
     _card(folder, number).write_text(json.dumps(rows))
+
+
+def _cells_file(file: str) -> str:
+    return file.replace(".npy", ".cells.npy")
+
+
+def _write(path: Path, values: NDArray[Any]) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}.npy")
+    np.save(aside, values)
+    aside.rename(path)
 
 
 def _said(report: Report) -> list[Said]:

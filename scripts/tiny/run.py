@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scanbank.embed.encoders.tiny_models import as_encoder
-from scanbank.embed.losses import depth_loss, sigmoid_pairs
+from scanbank.embed.losses import depth_loss, sigmoid_pairs, spot_loss
 from scanbank.embed.tiny.image import ImageConfig
 from scanbank.embed.tiny.model import TinyModel
 from scanbank.embed.tiny.text import TextConfig
@@ -24,6 +24,7 @@ from scanbank.eval.phantoms.cohort import COHORTS
 from scanbank.eval.phantoms.seeds import generator, seed_of
 
 from .augment import augmented
+from .cells import place_targets
 from .data import Sample, finding_names, mean_depths, samples
 from .scores import aurocs, prompt_margins, recall_at
 from .texts import facts, generic_texts, own_texts, targets, whole_text
@@ -39,13 +40,13 @@ class Settings:
     """Everything that decides the outcome."""
 
     seed: int = 20261124
-    patients: int = 1200
+    patients: int = 1000
     sources: str = "ABC"
     """Source D is never seen."""
     held_out_seed: int = 7
     held_out_patients: int = 130
     held_out_sources: str = "D"
-    steps: int = 2000
+    steps: int = 1800
     batch: int = 16
     own: int = 40
     generic: int = 40
@@ -54,6 +55,7 @@ class Settings:
     weight_decay: float = 0.05
     depth_weight: float = 0.2
     sigma_mm: float = 8.0
+    place_weight: float = 4.0
 
 
 class Run:
@@ -85,8 +87,13 @@ class Run:
 
     def _optimizer(self) -> torch.optim.AdamW:
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        rest = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": self.settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        rest = [p for p in self.model.parameters() if p.ndim == 1]
+        logits = [self.model.log_scale, self.model.bias]
+        groups = [
+            {"params": decayed, "weight_decay": self.settings.weight_decay, "factor": 1.0},
+            {"params": rest, "weight_decay": 0.0, "factor": 1.0},
+            {"params": logits, "weight_decay": 0.0, "factor": 5.0},
+        ]
         return torch.optim.AdamW(groups, lr=self.settings.learning_rate, betas=(0.9, 0.98))
 
     def rate(self, step: int) -> float:
@@ -103,18 +110,21 @@ class Run:
         first = step % per_epoch * s.batch
         return [int(i) for i in order[first : first + s.batch]], generator(s.seed, "step", step)
 
-    def losses(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Of whole reports, of statements, of depths."""
+    def losses(self, step: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of whole reports, of statements, of depths, of places."""
         chosen, rng = self.batch(step)
         batch, s = [self.train[i] for i in chosen], self.settings
-        voxels = torch.from_numpy(np.stack([augmented(sample.voxels(self.work / "train"), rng) for sample in batch])[:, None])
+        folder = self.work / "train"
+        pairs = [augmented(sample.voxels(folder), sample.cells(folder), rng) for sample in batch]
+        voxels = torch.from_numpy(np.stack([voxels for voxels, _ in pairs])[:, None])
+        places = place_targets(np.stack([cells for _, cells in pairs]), len(self.findings))
         said = own_texts(batch, s.own, rng)
         texts = said + generic_texts(self.findings, self.sides, s.generic, rng)
         truth = torch.from_numpy(targets(texts, [self.facts[i] for i in chosen]))
         with torch.autocast("cpu", torch.bfloat16):
-            volume, depth, valid = self.model.image(voxels)
+            seen = self.model.image.look(voxels)
             words = self.model.encode_texts([whole_text(sample, rng) for sample in batch] + [text.text for text in texts])
-        volume, depth, words = volume.float(), depth.float(), words.float()
+        volume, depth, valid, words = seen.volume.float(), seen.depth.float(), seen.valid, words.float()
         scale, bias = self.model.log_scale.exp(), self.model.bias
         logits = scale * volume @ words.T + bias
         whole = sigmoid_pairs(logits[:, : len(batch)], 2 * torch.eye(len(batch)) - 1)
@@ -123,9 +133,10 @@ class Run:
         own = [text.own for _, text in pointing]
         vectors = words[len(batch) :][[k for k, _ in pointing]]
         z = torch.from_numpy(np.stack([mean_depths(sample.z_mm, depth.shape[1]) for sample in batch])).nan_to_num(nan=-1e6)[own]
-        seen = torch.tensor([float(text.z_mm or 0) for _, text in pointing])
-        of_depth = depth_loss(scale * torch.einsum("nzd,nd->nz", depth[own], vectors), z, valid[own] & (z > -1e5), seen, s.sigma_mm)
-        return whole, of_statements, of_depth
+        told = torch.tensor([float(text.z_mm or 0) for _, text in pointing])
+        of_depth = depth_loss(scale * torch.einsum("nzd,nd->nz", depth[own], vectors), z, valid[own] & (z > -1e5), told, s.sigma_mm)
+        of_places = sum((spot_loss(lit.float(), truth) for lit, truth in zip(seen.spots, places, strict=True)), torch.zeros(()))
+        return whole, of_statements, of_depth, of_places
 
     def warm_up(self) -> float:
         """Train the text side alone, before the first step. Returns its loss."""
@@ -133,9 +144,9 @@ class Run:
 
     def step(self, step: int) -> list[float]:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(step)
+            group["lr"] = self.rate(step) * group["factor"]
         parts = self.losses(step)
-        loss = parts[0] + parts[1] + self.settings.depth_weight * parts[2]
+        loss = parts[0] + parts[1] + self.settings.depth_weight * parts[2] + self.settings.place_weight * parts[3]
         if not torch.isfinite(loss):
             raise SystemExit(f"the loss is {float(loss)} at step {step}: nothing was saved since the last state")
         self.optimizer.zero_grad(set_to_none=True)

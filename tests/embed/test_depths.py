@@ -50,7 +50,14 @@ def test_steps_lie_in_the_middle_of_their_planes():
     assert rows.mask is encoded.depth_mask
 
 
-def test_steps_that_do_not_go_into_the_planes_are_refused():
+def test_the_last_step_may_have_fewer_planes():
+    encoded = Encoded(np.zeros((1, 2), np.float32), np.zeros((1, 3, 2), np.float32), np.ones((1, 3), bool))
+    rows = depth_rows(encoded, np.array([0.0, 2.0, 4.0, 6.0, 8.0]))
+    assert rows.z_mm is not None
+    assert rows.z_mm.tolist() == [[1.0, 5.0, 8.0]]
+
+
+def test_steps_that_do_not_fit_the_planes_are_refused():
     encoded = Encoded(np.zeros((1, 2), np.float32), np.zeros((1, 3, 2), np.float32), np.ones((1, 3), bool))
     with pytest.raises(EncoderError, match="3 steps along depth for 4 planes"):
         depth_rows(encoded, np.zeros(4))

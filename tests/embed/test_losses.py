@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from scanbank.embed.losses import depth_loss, sigmoid_pairs
+from scanbank.embed.losses import depth_loss, sigmoid_pairs, spot_loss
 
 
 def softplus(x: float) -> float:
@@ -51,3 +51,20 @@ def test_depth_loss_is_least_where_the_sentence_points():
 def test_depth_loss_of_nothing_is_zero():
     empty = torch.zeros(0, 4)
     assert depth_loss(empty, empty, empty > 0, torch.zeros(0), 8.0).item() == 0
+
+
+def test_spot_loss_by_hand():
+    logits = torch.zeros(1, 2, 1, 1, 2, dtype=torch.float64)
+    truth = torch.zeros_like(logits)
+    truth[0, 0, 0, 0, 1] = 1
+    # at p = 1/2 each cell costs alpha (1/2) * (1 - p)^2 * log 2, over the positive cells and 20 more
+    cell = 0.5 * 0.25 * np.log(2)
+    assert spot_loss(logits, truth).item() == pytest.approx((2 * cell / 21 + 2 * cell / 20) / 2)
+
+
+def test_spots_that_are_right_cost_little():
+    truth = torch.zeros(1, 1, 2, 2, 2)
+    truth[0, 0, 1] = 1
+    right, wrong = (spot_loss(sign * 8 * (2 * truth - 1), truth).item() for sign in (1, -1))
+    assert right < 1e-6
+    assert wrong > 1

@@ -1,0 +1,155 @@
+"""Few-shot and zero-shot on public scans: `python -m scanbank.scripts.real_study ../shared/data --page docs/real-data.md`.
+
+The figures replace what stands between the markers of the page. Every number is a mean over ten splits by patient: these collections are
+too small for one split to say anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from scanbank.embed import open_encoder
+from scanbank.embed.pipeline import embed
+from scanbank.eval.sweep import sweep
+from scanbank.eval.zeroshot import zeroshot
+from scanbank.store import Bank, parse_window
+from scanbank.store.errors import UsageError
+
+from .pages import write_between
+from .real_data import scanbank
+
+BEGIN, END = "<!-- few-shot figures: written by scripts/real_study.py -->", "<!-- end of few-shot figures -->"
+SPLITS = range(10)
+HEADS = ("linear", "cosine", "knn", "prototype")
+SHOTS: tuple[int | None, ...] = (1, 5, None)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A collection, how it is read, and what is asked of it."""
+
+    title: str
+    folder: str
+    finding: str
+    window: str
+    images: str
+    """`stack` or `each`."""
+    tables: tuple[str, ...] = ("labels.csv",)
+    by_slice: bool = False
+    """Each image is taken by itself; the slice table becomes one by path."""
+    prompts: tuple[str, str] | None = None
+
+
+GROUND_GLASS = ("Ground glass opacity is present.", "Ground glass opacity is not present.")
+"""What COVID-19 looks like, in words that `tiny` was trained on."""
+TASKS = (
+    Task("ct_ich by patient", "ct_ich", "hemorrhage", "brain", "stack"),
+    Task("ct_ich by slice", "ct_ich", "hemorrhage", "brain", "each", by_slice=True),
+    Task("head_ct", "head_ct", "hemorrhage", "brain", "each"),
+    Task(
+        "covid_ct",
+        "covid_ct",
+        "covid",
+        "lung",
+        "each",
+        prompts=("Ground glass opacity is present.", "Ground glass opacity is not present."),
+    ),
+)
+
+
+def slice_table(folder: Path, out: Path, finding: str) -> Path:
+    """The slice labels of ct_ich by path, images of one patient in one group."""
+    with (folder / "slice_labels.csv").open(newline="") as file, out.open("w", newline="") as made:
+        writer = csv.writer(made)
+        writer.writerow(("path", "group", finding))
+        for row in csv.DictReader(file):
+            path = folder / row["patient_id"] / f"{int(row['slice_number']):03d}.jpg"
+            if path.is_file():
+                writer.writerow((path, row["patient_id"], row[finding]))
+    return out
+
+
+def bank_of(task: Task, data: Path, home: Path) -> Bank:
+    """A bank with `intensity` and `tiny`, made through the command line where a user would."""
+    folder, path = data / task.folder, home / f"{task.title.replace(' ', '-')}.bank"
+    bank = Bank.create(path, key_file=path.with_suffix(".key"))
+    tables = [folder / name for name in task.tables]
+    if task.by_slice:
+        tables = [slice_table(folder, path.with_suffix(".csv"), task.finding)]
+    words = [str(word) for table in tables for word in ("--labels", table)]
+    key = ("--key-file", str(path.with_suffix(".key")))
+    scanbank("ingest", str(path), str(folder), "--images", task.images, "--exported-window", task.window, *words, *key)
+    bank.refresh()
+    windows = (parse_window(task.window),)
+    for uri in ("intensity", "tiny"):
+        encoder = open_encoder(uri, device="cpu")
+        embed(bank, encoder, [replace(encoder.view.fitted, windows=windows)])
+    return bank
+
+
+def few_shot(bank: Bank, task: Task) -> dict[tuple[str, str], list[str]]:
+    """AUROC of each head on each feature set, for each number of shots: mean and deviation over splits of the mean over draws."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for shots in SHOTS:
+        values: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for seed in SPLITS:
+            try:
+                result = sweep(bank, task.finding, HEADS, [shots], 5, seed=seed, split=f"patients-{seed}")
+            except UsageError:  # a side without a class, or fewer examples than asked: this split cannot say anything
+                continue
+            for row in result.summary():
+                if row.metric == "auroc" and row.mean is not None:
+                    values[row.head, row.features].append(row.mean)
+        for name in sorted({*found, *values}):
+            cell = (
+                f"{np.mean(values[name]):.2f} ± {np.std(values[name], ddof=1):.2f} ({len(values[name])})" if len(values[name]) > 1 else "–"
+            )
+            found.setdefault(name, ["–"] * SHOTS.index(shots)).append(cell)
+    return found
+
+
+def zero_shot(bank: Bank, task: Task) -> str:
+    prompt, negative = task.prompts or (None, None)
+    (fit,) = zeroshot(bank, task.finding, everyone=True, prompt=prompt, negative=negative).fits
+    value, (low, high) = fit.metrics["auroc"].value, fit.intervals["auroc"]
+    asked = f'"{prompt}" against "{negative}"' if prompt else "the usual pair of prompts"
+    return f"Zero-shot with `tiny`, {asked}, all scans: AUROC {value:.2f} ({low:.2f} to {high:.2f})."
+
+
+def section(task: Task, data: Path, home: Path) -> str:
+    """One collection, as Markdown."""
+    bank = bank_of(task, data, home)
+    counts = bank.sql(f"""SELECT count(*) FILTER (status = 'present') AS present, count(*) FILTER (status = 'absent') AS absent
+        FROM labels WHERE finding = '{task.finding}' AND level = 'volume' AND item IN (SELECT volume FROM volumes)""").to_pylist()[0]
+    patients = bank.sql("SELECT count(DISTINCT patient) AS n FROM volumes").to_pylist()[0]["n"]
+    lines = [f"### {task.title}", "", f"{task.finding}: {counts['present']} present, {counts['absent']} absent, {patients} patients.", ""]
+    lines += [f"| head | features | {' | '.join('all' if k is None else f'{k} shot' + 's' * (k > 1) for k in SHOTS)} |"]
+    lines += ["|---|---|" + "---|" * len(SHOTS)]
+    lines += [f"| {head} | `{features}` | {' | '.join(cells)} |" for (head, features), cells in few_shot(bank, task).items()]
+    return "\n".join([*lines, "", zero_shot(bank, task), ""])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--page", type=Path, help="Write the figures between the markers of this page.")
+    given = parser.parse_args(arguments)
+    parts = []
+    with tempfile.TemporaryDirectory() as home:
+        for task in TASKS:
+            parts.append(section(task, given.data.resolve(), Path(home)))
+            print(parts[-1], flush=True)
+    if given.page:
+        write_between(given.page, BEGIN, END, "\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
