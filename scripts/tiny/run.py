@@ -123,7 +123,10 @@ class Run:
         truth = torch.from_numpy(targets(texts, [self.facts[i] for i in chosen]))
         with torch.autocast("cpu", torch.bfloat16):
             seen = self.model.image.look(voxels)
-            words = self.model.encode_texts([whole_text(sample, rng) for sample in batch] + [text.text for text in texts])
+            # apart: a batch is padded to its longest text
+            words = torch.cat(
+                [self.model.encode_texts([whole_text(one, rng) for one in batch]), self.model.encode_texts([text.text for text in texts])]
+            )
         volume, depth, valid, words = seen.volume.float(), seen.depth.float(), seen.valid, words.float()
         scale, bias = self.model.log_scale.exp(), self.model.bias
         logits = scale * volume @ words.T + bias

@@ -10,8 +10,11 @@ CONFIG = ImageConfig(((-1.0, 1.0), (-0.5, 0.0)), widths=(4, 8, 16, 16), blocks=(
 def encoder() -> ImageEncoder:
     torch.manual_seed(0)
     model = ImageEncoder(CONFIG).eval()
-    for parameter in model.parameters():  # what begins as zero would hide a path
-        torch.nn.init.normal_(parameter, std=0.2)
+    for name, parameter in model.named_parameters():  # what begins as zero would hide a path
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+        elif name.endswith("weight"):
+            torch.nn.init.ones_(parameter)
     return model
 
 
