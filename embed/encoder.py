@@ -53,6 +53,8 @@ class Encoder(ABC):
     """How many windows (channels) it takes at once; empty where it takes no pixels."""
     size: tuple[int, int] | None = None
     """(Y, X) that planes must have; None where any will do."""
+    note: str = ""
+    """What whoever uses its vectors must know; shown wherever it is used."""
     gives_depth: bool = False
     """Whether volumes come back with a vector for each step along the slice axis."""
 

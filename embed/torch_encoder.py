@@ -50,6 +50,7 @@ class TorchEncoder(Encoder):
         texts: Callable[[list[str]], Tensor] | None = None,
         size: tuple[int, int] | None = None,
         gives_depth: bool = False,
+        note: str = "",
     ) -> None:
         towers: dict[Side, Any] = {"slice": slices, "volume": volumes, "text": texts}
         self.spec = replace(spec, weights=weights_digest(model))
@@ -61,6 +62,7 @@ class TorchEncoder(Encoder):
         self.channels = frozenset({1, takes} if takes else ())
         self.size = size
         self.gives_depth = gives_depth
+        self.note = note
         self._towers = towers
 
     def forward(self, side: Side, batch: Any) -> Tensor:

@@ -128,4 +128,4 @@ def _with_text(
             f"zero-shot needs an encoder with a text side, and none of the bank's feature sets here has one ({names}); "
             f"`scanbank embed {bank.path} --encoder tiny` makes one"
         )
-    return found, [str(error) for error in failed]
+    return found, [*(encoder.note for encoder in found.values() if encoder.note), *(str(error) for error in failed)]

@@ -65,6 +65,8 @@ def embed(
             report = embed_scans(opened, model, views, depth=depth, accept_changed=accept_changed, workers=workers, progress=listener)
         if has_text and not report.interrupted:
             texts = embed_texts(opened, model, progress=listener)
+    if model.note and not json:
+        complain(f"note: {model.note}")
     if json:
         print_json(asdict(report) | {"texts": texts})
     else:

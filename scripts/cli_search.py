@@ -64,6 +64,8 @@ def search(
         _tell(result)
         if png:
             say(f"pictures: {png}")
+    if model.note and not json:
+        complain(f"note: {model.note}")
     _remark(result, k, bank)
 
 

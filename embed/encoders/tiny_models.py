@@ -16,6 +16,7 @@ from ..weights import LOAD_ERRORS, seeded
 VIEW = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=(4.0, 3.0, 3.0), shape=(80, 96, 128))
 """What it was trained with: a box of 320 x 288 x 384 mm around the middle of the scan."""
 LATEST = "1"
+NOTE = "tiny was trained on synthetic phantoms; it shows how things work and is no clinical model"
 
 
 def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
@@ -56,4 +57,4 @@ def as_encoder(model: TinyModel, uri: str, version: str, device: str = "cpu") ->
         mean=(0.0,),
         std=(1.0,),
     )
-    return TorchEncoder(spec, VIEW, model, pick_device(device), volumes=volumes, texts=model.encode_texts, gives_depth=True)
+    return TorchEncoder(spec, VIEW, model, pick_device(device), volumes=volumes, texts=model.encode_texts, gives_depth=True, note=NOTE)

@@ -108,30 +108,6 @@ class Seen:
 
 
 @final
-class Centre(nn.Module):
-    """Batch normalization (Ioffe & Szegedy 2015) by the running statistics in training too: those of a few volumes are noise."""
-
-    mean: Tensor
-    variance: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("variance", torch.ones(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C) to the same."""
-        if self.training:
-            with torch.no_grad():
-                self.mean.lerp_(x.mean(0), _MOMENTUM)
-                self.variance.lerp_((x - self.mean).square().mean(0), _MOMENTUM)
-        return (x - self.mean) * (self.variance + 1e-5).rsqrt()
-
-
-_MOMENTUM = 0.1
-
-
-@final
 class ImageEncoder(nn.Module):
     """Voxels (B, 1, Z, Y, X) in -1..1 to unit vectors of the volume (B, D) and of its depths (B, Z / 2 rounded up, D)."""
 
@@ -156,13 +132,13 @@ class ImageEncoder(nn.Module):
         for spots in self.spots:
             nn.init.constant_(spots.bias, -4.0)  # what is looked for is rare (Lin et al. 2017, "Focal Loss for Dense Object Detection")
         pooled = first + second + 2 * third + config.regional * REGIONS[0] * REGIONS[1] + 2 * SIDES * config.spots
-        # What scans share fills most of a pooled vector: without this, all volumes begin within a degree of each other and stay there.
         self.centre = nn.BatchNorm1d(pooled)
         self.join = nn.Linear(pooled, config.dim * 2)
         self.mixers = nn.ModuleList(DepthBlock(config.dim * 2) for _ in range(2))
-        self.depth_head = nn.Linear(config.dim * 2, config.dim)
-        self.centre_volume = Centre(config.dim * 4)
-        self.volume_head = nn.Linear(config.dim * 4, config.dim)
+        # Without a bias, and of centred values: what all scans share would fill the vectors, all but a hundredth of their length.
+        self.depth_head = nn.Linear(config.dim * 2, config.dim, bias=False)
+        self.centre_volume = nn.BatchNorm1d(config.dim * 4 + 2 * SIDES * config.spots, affine=False)
+        self.volume_head = nn.Linear(config.dim * 4 + 2 * SIDES * config.spots, config.dim, bias=False)
         self.to(memory_format=torch.channels_last_3d)  # twice as fast on processors
 
     def forward(self, voxels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -191,7 +167,8 @@ class ImageEncoder(nn.Module):
             h = mixer(h, mask)
         mean = h.sum(2) / mask.sum(2).clamp_min(1)
         most = torch.where(valid[:, None], h, h.new_tensor(-1e4)).amax(2)
-        volume = self.volume_head(self.centre_volume(torch.cat([mean, most], 1)))
+        lit = torch.cat(brightest, 1).float().amax(2)
+        volume = self.volume_head(self.centre_volume(torch.cat([mean, most, lit], 1)))
         depth = functional.normalize(self.depth_head(h.transpose(1, 2)), dim=-1)
         return Seen(functional.normalize(volume, dim=-1), depth, valid, (spots[0], spots[1]))
 

@@ -31,8 +31,15 @@ class TinyModel(nn.Module):
         self.text = TextEncoder(text)
         # A scan bears a dozen statements at once ("no effusion", "a nodule"), near-orthogonal to each other: its cosine with each is 0.3
         # at most, which has to tell. With SigLIP's start of 10 and -10 all of them stay false, and nothing is learned for long.
-        self.log_scale = nn.Parameter(torch.tensor(3.4))
+        self.log_scale = nn.Parameter(torch.tensor(3.0))
         self.bias = nn.Parameter(torch.tensor(-3.0))
+        # How likely a text is of any scan ("no pneumothorax" is of most): without it the vectors of scans spend themselves on saying so.
+        # It orders no scans, so that only training needs it.
+        self.prior = nn.Linear(text.dim, 1)
+
+    def logits(self, volumes: Tensor, texts: Tensor) -> Tensor:
+        """(V, T) of unit vectors (V, D) and (T, D)."""
+        return self.log_scale.exp() * volumes @ texts.T + self.bias + self.prior(texts)[:, 0]
 
     def pieces(self, texts: list[str]) -> Tensor:
         return pieces_of(self.tokenizer, texts, self.text_config.context)

@@ -31,10 +31,7 @@ HITS = 5
 _CURVES, _ROCS = 8, 6
 """More than these cannot be told apart in a chart."""
 _TITLES = {"auroc": "AUROC", "ap": "AP", "f1": "F1 at Youden's threshold"}
-_TINY = (
-    "The encoder tiny was trained on synthetic phantoms. It shows how things work; it is no clinical model, and its numbers say nothing of "
-    "patients."
-)
+_TINY = "The encoder tiny was trained on synthetic phantoms. It shows how things work and is no clinical model."
 
 
 def report(

@@ -46,14 +46,14 @@ class Settings:
     held_out_seed: int = 7
     held_out_patients: int = 130
     held_out_sources: str = "D"
-    steps: int = 1800
+    steps: int = 1500
     batch: int = 16
     own: int = 40
     generic: int = 40
     learning_rate: float = 2e-3
     warmup: int = 50
     weight_decay: float = 0.05
-    depth_weight: float = 0.2
+    depth_weight: float = 0.4
     sigma_mm: float = 8.0
     place_weight: float = 4.0
 
@@ -87,13 +87,8 @@ class Run:
 
     def _optimizer(self) -> torch.optim.AdamW:
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        rest = [p for p in self.model.parameters() if p.ndim == 1]
-        logits = [self.model.log_scale, self.model.bias]
-        groups = [
-            {"params": decayed, "weight_decay": self.settings.weight_decay, "factor": 1.0},
-            {"params": rest, "weight_decay": 0.0, "factor": 1.0},
-            {"params": logits, "weight_decay": 0.0, "factor": 5.0},
-        ]
+        rest = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": self.settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=self.settings.learning_rate, betas=(0.9, 0.98))
 
     def rate(self, step: int) -> float:
@@ -128,8 +123,7 @@ class Run:
                 [self.model.encode_texts([whole_text(one, rng) for one in batch]), self.model.encode_texts([text.text for text in texts])]
             )
         volume, depth, valid, words = seen.volume.float(), seen.depth.float(), seen.valid, words.float()
-        scale, bias = self.model.log_scale.exp(), self.model.bias
-        logits = scale * volume @ words.T + bias
+        logits = self.model.logits(volume, words)
         whole = sigmoid_pairs(logits[:, : len(batch)], 2 * torch.eye(len(batch)) - 1)
         of_statements = sigmoid_pairs(logits[:, len(batch) :], truth)
         pointing = [(k, text) for k, text in enumerate(said) if text.z_mm is not None]
@@ -137,7 +131,8 @@ class Run:
         vectors = words[len(batch) :][[k for k, _ in pointing]]
         z = torch.from_numpy(np.stack([mean_depths(sample.z_mm, depth.shape[1]) for sample in batch])).nan_to_num(nan=-1e6)[own]
         told = torch.tensor([float(text.z_mm or 0) for _, text in pointing])
-        of_depth = depth_loss(scale * torch.einsum("nzd,nd->nz", depth[own], vectors), z, valid[own] & (z > -1e5), told, s.sigma_mm)
+        closeness = self.model.log_scale.exp() * torch.einsum("nzd,nd->nz", depth[own], vectors)
+        of_depth = depth_loss(closeness, z, valid[own] & (z > -1e5), told, s.sigma_mm)
         of_places = sum((spot_loss(lit.float(), truth) for lit, truth in zip(seen.spots, places, strict=True)), torch.zeros(()))
         return whole, of_statements, of_depth, of_places
 
@@ -147,7 +142,7 @@ class Run:
 
     def step(self, step: int) -> list[float]:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(step) * group["factor"]
+            group["lr"] = self.rate(step)
         parts = self.losses(step)
         loss = parts[0] + parts[1] + self.settings.depth_weight * parts[2] + self.settings.place_weight * parts[3]
         if not torch.isfinite(loss):

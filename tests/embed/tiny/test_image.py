@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from scanbank.embed.tiny.image import Centre, ImageConfig, ImageEncoder, in_scan
+from scanbank.embed.tiny.image import ImageConfig, ImageEncoder, in_scan
 
 CONFIG = ImageConfig(((-1.0, 1.0), (-0.5, 0.0)), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(2, 3), dim=8)
 
@@ -69,18 +69,6 @@ def test_other_sizes_than_that_of_training_are_encoded(encoder):
     volume, depth, _ = encoder(torch.rand(1, 1, 6, 40, 36) * 2 - 1)
     assert volume.shape == (1, 8)
     assert depth.shape == (1, 3, 8)
-
-
-def test_centre_takes_off_the_running_mean_and_spread_in_training_as_later():
-    centre = Centre(2)
-    rng = torch.Generator().manual_seed(0)
-    for _ in range(200):
-        centre(torch.randn(64, 2, generator=rng) * torch.tensor([2.0, 0.5]) + torch.tensor([5.0, -1.0]))
-    torch.testing.assert_close(centre.mean, torch.tensor([5.0, -1.0]), atol=0.25, rtol=0)
-    torch.testing.assert_close(centre.variance, torch.tensor([4.0, 0.25]), atol=0, rtol=0.2)
-    x = torch.tensor([[7.0, -1.5]])
-    expected = (x - centre.mean) / (centre.variance + 1e-5).sqrt()
-    torch.testing.assert_close(centre.eval()(x), expected)
 
 
 def test_spots_lie_on_the_plane_and_their_sides_are_told_apart(encoder):

@@ -1,0 +1,85 @@
+"""The release of `tiny` that comes with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from phantom_bodies import ball, body, series
+from scanbank.embed.encoder import Encoder
+from scanbank.embed.encoders.tiny_models import VIEW
+from scanbank.embed.registry import open_encoder
+from scanbank.embed.tiny.model import RELEASES
+from scanbank.embed.views import volume_voxels
+from scanbank.eval.phantoms.acquire import acquire
+from scanbank.eval.phantoms.volume import volume_of
+from scanbank.store.errors import EncoderError, UnknownNameError
+
+TEXTS = ["Left pleural effusion.", "No pleural effusion.", "Rundherd im rechten Oberlappen."]
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Encoder:
+    return open_encoder("tiny", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def scans() -> np.ndarray:
+    """Two bodies that differ by a ball, in tiny's view."""
+    made = [volume_of(acquire(body(0, *balls), series())) for balls in ((ball((0, 0, 0), 30),), (ball((20, 10, 5), 12),))]
+    return np.stack([volume_voxels(volume, VIEW, (-1.0, 1.0))[0] for volume in made])
+
+
+def test_a_release_is_small() -> None:
+    for release in RELEASES.iterdir():
+        assert sum(file.stat().st_size for file in release.iterdir()) < 8_000_000
+
+
+def test_it_is_named_by_its_version_and_says_what_it_is(tiny: Encoder) -> None:
+    assert tiny.spec.name == "tiny@1"
+    assert tiny.offers == {"volume", "text"}
+    assert tiny.gives_depth
+    assert "no clinical model" in tiny.note
+    assert open_encoder("tiny@1", device="cpu").spec == tiny.spec
+    with pytest.raises(UnknownNameError, match="version of tiny '2' is unknown"):
+        open_encoder("tiny@2")
+    random = open_encoder("tiny", random_weights=3, device="cpu").spec
+    assert (random.name, random.digest != tiny.spec.digest) == ("tiny@1+random3", True)
+
+
+def test_vectors_of_scans(tiny: Encoder, scans: np.ndarray) -> None:
+    found = tiny.encode_volumes(scans)
+    assert (found.vector.shape, found.vector.dtype) == ((2, tiny.spec.dim), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(found.vector, axis=1), 1, atol=1e-5)
+    assert found.depth is not None
+    assert found.depth_mask is not None
+    assert found.depth.shape == (2, VIEW.shape[0] // 2, tiny.spec.dim)  # pyright: ignore[reportOptionalSubscript]
+    np.testing.assert_allclose(np.linalg.norm(found.depth[found.depth_mask], axis=1), 1, atol=1e-5)
+    assert 0 < found.depth_mask.sum() < found.depth_mask.size  # the bodies are shorter than the view
+    np.testing.assert_array_equal(tiny.encode_volumes(scans.copy()).vector, found.vector)
+    alone = np.concatenate([tiny.encode_volumes(scans[i : i + 1]).vector for i in range(2)])
+    np.testing.assert_allclose(alone, found.vector, atol=1e-5)
+    assert found.vector[0] @ found.vector[1] < 1 - 1e-4
+
+
+def test_vectors_of_texts(tiny: Encoder) -> None:
+    found = tiny.encode_texts(TEXTS).vector
+    assert found.shape == (3, tiny.spec.dim)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([tiny.encode_texts([text]).vector for text in TEXTS]), found, atol=1e-5)
+
+
+def test_negation_and_synonyms_are_read(tiny: Encoder) -> None:
+    said = ("Pleural effusion is present.", "There is fluid in the pleural space.", "No pleural effusion.", "Without pleural fluid.")
+    present, fluid, no, without = tiny.encode_texts(list(said)).vector
+    assert present @ fluid > max(present @ no, fluid @ no)
+    assert no @ without > max(no @ present, without @ fluid)
+
+
+def test_what_it_does_not_take_is_one_clear_error(tiny: Encoder, scans: np.ndarray) -> None:
+    with pytest.raises(EncoderError, match="it has no slice side"):
+        tiny.encode_slices(scans[:, :, 0])
+    broken = scans.copy()
+    broken[0, 0, 40, 40, 40] = np.nan
+    with pytest.raises(EncoderError, match="not finite"):
+        tiny.encode_volumes(broken)
