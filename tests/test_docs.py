@@ -27,22 +27,26 @@ def blocks(text: str, language: str) -> list[str]:
 
 def test_the_readmes_commands_and_python_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for i in range(2):
+    for i in range(48):
         write_series(tmp_path / "scans" / str(i), patient_id=f"p{i}", series_uid=f"1.{i}", seed=i)
-    (tmp_path / "labels.csv").write_text("patient_id,hemorrhage\np0,1\np1,0\n")
+    (tmp_path / "labels.csv").write_text("patient_id,hemorrhage\n" + "".join(f"p{i},{i % 2}\n" for i in range(48)))
     commands = [line for block in blocks(README, "bash") for line in block.splitlines() if line.startswith(".venv/bin/scanbank ")]
-    assert [command.split()[1] for command in commands] == ["init", "ingest", "embed", "status", "sql"]
-    said = ""
+    names_of = [command.split()[1] for command in commands]
+    assert names_of == ["init", "ingest", "embed", "status", "sql", "embed", "sweep", "zeroshot", "search", "report"]
+    said: dict[str, str] = {}
     for command in commands:
         done = CliRunner().invoke(app, shlex.split(command)[1:])
-        said = done.output
-        assert done.exit_code == 0, f"{command}\n{said}"
-    assert "hemorrhage  present" in said
+        said[command.split()[1]] = done.output
+        assert done.exit_code == 0, f"{command}\n{done.output}"
+    assert "hemorrhage  present" in said["sql"]
+    assert "knn" in said["sweep"]
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
+    assert "<h2>hemorrhage</h2>" in (tmp_path / "report.html").read_text("utf-8")
     (code,) = blocks(README, "python")
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
-    assert names["X"].shape == (10, 43)  # pyright: ignore[reportAttributeAccessIssue]
-    assert len(names["items"]) == len(names["table"]) == 10  # pyright: ignore[reportArgumentType]
+    assert names["X"].shape == (240, 43)  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(names["items"]) == len(names["table"]) == 240  # pyright: ignore[reportArgumentType]
 
 
 def test_the_hdf5_example_is_read(tmp_path: Path, bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,9 +78,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_options_that_docs_name_exist(page: Path) -> None:
     helps = "".join(
         CliRunner().invoke(app, [command, "--help"]).output
-        for command in ("init", "ingest", "embed", "phantom", "sweep", "zeroshot", "search", "status", "sql", "log")
+        for command in ("init", "ingest", "embed", "phantom", "sweep", "zeroshot", "search", "report", "demo", "status", "sql", "log")
     )
-    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow"}
+    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow", "--page"}
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", page.read_text("utf-8"))) <= known
 
 

@@ -46,7 +46,7 @@ class Settings:
     held_out_seed: int = 7
     held_out_patients: int = 130
     held_out_sources: str = "D"
-    steps: int = 1500
+    steps: int = 1200
     batch: int = 16
     own: int = 40
     generic: int = 40
