@@ -21,6 +21,7 @@ import torch
 
 from scanbank.embed.tiny.model import save
 from scanbank.scripts.tiny.curves import LOSSES, draw
+from scanbank.scripts.tiny.refine import Refining, refine
 from scanbank.scripts.tiny.run import Run, Settings
 from scanbank.scripts.tiny.state import fingerprint, read_state, write_state
 
@@ -54,9 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _log(log, step + 1, {"rate": run.rate(step), "seconds": time.monotonic() - began} | means | scores)
         rows.clear()
         write_state(state, step + 1, run.model, run.optimizer, name)
+    refining = Refining()
+
+    def tell(done: int, losses: list[float]) -> None:
+        means = dict(zip(LOSSES[:3], np.round(losses, 4).tolist(), strict=True))
+        _log(log, settings.steps + done, {"rate": None, "seconds": time.monotonic() - began} | means | {"places": None} | run.score())
+
+    refine(run, refining, tell, given.every)  # minutes: after a kill it begins anew from the state above
     if given.release:
         card = {
-            "training": asdict(settings) | {"series": len(run.train)},
+            "training": asdict(settings) | {"series": len(run.train), "refining": asdict(refining)},
             "note": "Trained on synthetic chest phantoms; no clinical model.",
         }
         save(run.model, given.release, card)
@@ -64,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.docs.mkdir(parents=True, exist_ok=True)
         shutil.copy(log, given.docs / "log.csv")
         draw(log, given.docs / "curves.png")
-        (given.docs / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
+        (given.docs / "settings.json").write_text(json.dumps(asdict(settings) | {"refining": asdict(refining)}, indent=1) + "\n")
 
 
 def _log(path: Path, step: int, values: dict[str, float | None]) -> None:

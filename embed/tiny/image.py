@@ -95,12 +95,12 @@ class DepthBlock(nn.Module):
 @final
 @dataclass(frozen=True)
 class Seen:
-    """What the network makes of voxels."""
+    """What the convolutions see in voxels."""
 
-    volume: Tensor
-    """(B, D), of unit length."""
-    depth: Tensor
-    """(B, Z', D), of unit length."""
+    pooled: Tensor
+    """(B, P, Z'): each plane's features, pooled."""
+    lit: Tensor
+    """(B, 2 * SIDES * spots): the brightest spots of the scan."""
     valid: Tensor
     """(B, Z') of bool: False for padding."""
     spots: tuple[Tensor, Tensor]
@@ -144,10 +144,10 @@ class ImageEncoder(nn.Module):
     def forward(self, voxels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Vectors of volumes (B, D) and depths (B, Z', D), and where the depths lie in the scan (B, Z'), not in the padding."""
         seen = self.look(voxels)
-        return seen.volume, seen.depth, seen.valid
+        return *self.read(seen.pooled, seen.lit, seen.valid), seen.valid
 
     def look(self, voxels: Tensor) -> Seen:
-        """As `forward`, with where things light up."""
+        """The convolutions alone."""
         voxels = functional.pad(voxels, (0, 0, 0, 0, 0, -voxels.shape[2] % PATCH[0]), value=-1.0)  # an odd plane, or a single one
         valid = in_scan(voxels)
         # windows along the last axis: in memory, channels are last from here on
@@ -160,17 +160,19 @@ class ImageEncoder(nn.Module):
         spots = [light(at) for light, at in zip(self.spots, (middle, large), strict=True)]
         brightest = [_flat(functional.adaptive_max_pool3d(one, (one.shape[2], 1, SIDES))) for one in spots]
         parts = [small.amax((3, 4)), middle.amax((3, 4)), large.amax((3, 4)), large.mean((3, 4)), regions, *brightest]
-        pooled = torch.cat(parts, 1).float()
+        lit = torch.cat(brightest, 1).float().amax(2)
+        return Seen(torch.cat(parts, 1).float(), lit, valid, (spots[0], spots[1]))
+
+    def read(self, pooled: Tensor, lit: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit vectors of volumes (B, D) and depths (B, Z', D) from what was seen."""
         mask = valid[:, None].to(pooled.dtype)
         h = self.join(self.centre(pooled).transpose(1, 2)).transpose(1, 2) * mask
         for mixer in self.mixers:
             h = mixer(h, mask)
         mean = h.sum(2) / mask.sum(2).clamp_min(1)
         most = torch.where(valid[:, None], h, h.new_tensor(-1e4)).amax(2)
-        lit = torch.cat(brightest, 1).float().amax(2)
         volume = self.volume_head(self.centre_volume(torch.cat([mean, most, lit], 1)))
-        depth = functional.normalize(self.depth_head(h.transpose(1, 2)), dim=-1)
-        return Seen(functional.normalize(volume, dim=-1), depth, valid, (spots[0], spots[1]))
+        return functional.normalize(volume, dim=-1), functional.normalize(self.depth_head(h.transpose(1, 2)), dim=-1)
 
 
 def _flat(x: Tensor) -> Tensor:

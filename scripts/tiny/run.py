@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from scanbank.embed.encoders.tiny_models import as_encoder
-from scanbank.embed.losses import depth_loss, sigmoid_pairs, spot_loss
+from scanbank.embed.losses import spot_loss
 from scanbank.embed.tiny.image import ImageConfig
 from scanbank.embed.tiny.model import TinyModel
 from scanbank.embed.tiny.text import TextConfig
@@ -25,7 +25,8 @@ from scanbank.eval.phantoms.seeds import generator, seed_of
 
 from .augment import augmented
 from .cells import place_targets
-from .data import Sample, finding_names, mean_depths, samples
+from .data import Sample, finding_names, samples
+from .pairs import Batch, text_losses
 from .scores import aurocs, prompt_margins, recall_at
 from .texts import facts, generic_texts, own_texts, targets, whole_text
 from .warm import warm_up
@@ -118,23 +119,14 @@ class Run:
         truth = torch.from_numpy(targets(texts, [self.facts[i] for i in chosen]))
         with torch.autocast("cpu", torch.bfloat16):
             seen = self.model.image.look(voxels)
+            volume, depth = self.model.image.read(seen.pooled, seen.lit, seen.valid)
             # apart: a batch is padded to its longest text
             words = torch.cat(
                 [self.model.encode_texts([whole_text(one, rng) for one in batch]), self.model.encode_texts([text.text for text in texts])]
             )
-        volume, depth, valid, words = seen.volume.float(), seen.depth.float(), seen.valid, words.float()
-        logits = self.model.logits(volume, words)
-        whole = sigmoid_pairs(logits[:, : len(batch)], 2 * torch.eye(len(batch)) - 1)
-        of_statements = sigmoid_pairs(logits[:, len(batch) :], truth)
-        pointing = [(k, text) for k, text in enumerate(said) if text.z_mm is not None]
-        own = [text.own for _, text in pointing]
-        vectors = words[len(batch) :][[k for k, _ in pointing]]
-        z = torch.from_numpy(np.stack([mean_depths(sample.z_mm, depth.shape[1]) for sample in batch])).nan_to_num(nan=-1e6)[own]
-        told = torch.tensor([float(text.z_mm or 0) for _, text in pointing])
-        closeness = self.model.log_scale.exp() * torch.einsum("nzd,nd->nz", depth[own], vectors)
-        of_depth = depth_loss(closeness, z, valid[own] & (z > -1e5), told, s.sigma_mm)
+        of_texts = text_losses(self.model, volume.float(), depth.float(), seen.valid, words.float(), Batch(batch, said, truth), s.sigma_mm)
         of_places = sum((spot_loss(lit.float(), truth) for lit, truth in zip(seen.spots, places, strict=True)), torch.zeros(()))
-        return whole, of_statements, of_depth, of_places
+        return *of_texts, of_places
 
     def warm_up(self) -> float:
         """Train the text side alone, before the first step. Returns its loss."""
