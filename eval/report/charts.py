@@ -18,7 +18,7 @@ COLOURS = ("#1f6f8b", "#d1603d", "#5b8c5a", "#8e5572", "#c9a227", "#4a4e69", "#7
 _STYLE: Any = {
     "svg.hashsalt": "scanbank",  # ids within the SVG follow from its content, not from chance
     "svg.fonttype": "none",  # text stays text: small, sharp, searchable
-    "font.family": ["Inter", "Helvetica", "Arial", "sans-serif"],
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib; the page shows its own
     "font.size": 9,
     "text.parse_math": False,  # a name with dollars is a name
     "axes.spines.top": False,
@@ -54,6 +54,7 @@ class Roc:
 def shots_chart(curves: Sequence[Curve], metric: str) -> str:
     """Mean over repeats with a band of one standard deviation, over the number of examples a class. Zero-shot is a dashed line across."""
     every = sorted({shot for curve in curves for shot in curve.shots if shot})
+    band = 0.14 if len(curves) <= 4 else 0.06  # many of them, and nothing is seen any more
 
     def draw(axes: Axes) -> None:
         for colour, curve in zip(_cycle(len(curves)), curves, strict=True):
@@ -63,7 +64,7 @@ def shots_chart(curves: Sequence[Curve], metric: str) -> str:
                 continue
             places = [every.index(curve.shots[i]) for i in learned]
             mean, sd = np.array(curve.mean)[learned], np.array(curve.sd)[learned]
-            axes.fill_between(places, np.clip(mean - sd, 0, 1), np.clip(mean + sd, 0, 1), color=colour, alpha=0.14, linewidth=0)
+            axes.fill_between(places, np.clip(mean - sd, 0, 1), np.clip(mean + sd, 0, 1), color=colour, alpha=band, linewidth=0)
             axes.plot(places, mean, color=colour, marker="o", markersize=3.5, linewidth=1.6, label=curve.label)
         axes.set_xticks(range(len(every)), ["all" if np.isinf(shot) else str(int(shot)) for shot in every])
         axes.set(xlabel="examples of each class (shots)", ylabel=metric)
@@ -94,7 +95,7 @@ def _svg(draw: Callable[[Axes], None]) -> str:
             axes.legend(frameon=False, fontsize=7.5, loc="upper left", bbox_to_anchor=(0, -0.16), ncols=1)
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
+    text = out.getvalue().replace("DejaVu Sans", "Inter, Helvetica, Arial")
     return text[text.index("<svg") :]
 
 

@@ -85,8 +85,8 @@ def _study(bank: Bank, study: FoundStudy) -> dict[str, Any]:
     """A finding's tables and charts."""
     sides = ", ".join(
         f"{side} {count['present']} present and {count['absent']} absent of {count['patients']} patients"
-        for side, count in study.counts.items()
-        if count["patients"]
+        for side in ("train", "val", "test")
+        if (count := study.counts[side])["patients"]
     )
     charts = []
     if any(shots for shots in study.shots):
