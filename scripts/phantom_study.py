@@ -30,7 +30,7 @@ from scanbank.store import Bank
 from .pages import write_between
 
 BEGIN, END = "<!-- figures: written by scripts/phantom_study.py -->", "<!-- end of figures -->"
-PATIENTS = 120
+PATIENTS = 80
 TRAINED_ON, TESTED_ON = 101, 202
 """Seeds of the cohorts; `tiny` was trained on another."""
 MAKERS = {"siemens": "A", "ge": "B", "philips": "C", "toshiba": "D"}

@@ -128,9 +128,7 @@ class ImageEncoder(nn.Module):
         self.place = nn.Parameter(torch.zeros(1, third, 1, *config.grid))
         self.stage2 = nn.Sequential(*(Block(third) for _ in range(config.blocks[1])))
         self.regional = nn.Conv3d(third, config.regional, 1)
-        self.spots = nn.ModuleList(nn.Conv3d(width, config.spots, 1) for width in (second, third))
-        for spots in self.spots:
-            nn.init.constant_(spots.bias, -4.0)  # what is looked for is rare (Lin et al. 2017, "Focal Loss for Dense Object Detection")
+        self.spots = nn.ModuleList(_rare(nn.Conv3d(width, config.spots, 1)) for width in (second, third))
         pooled = first + second + 2 * third + config.regional * REGIONS[0] * REGIONS[1] + 2 * SIDES * config.spots
         self.centre = nn.BatchNorm1d(pooled)
         self.join = nn.Linear(pooled, config.dim * 2)
@@ -173,6 +171,13 @@ class ImageEncoder(nn.Module):
         most = torch.where(valid[:, None], h, h.new_tensor(-1e4)).amax(2)
         volume = self.volume_head(self.centre_volume(torch.cat([mean, most, lit], 1)))
         return functional.normalize(volume, dim=-1), functional.normalize(self.depth_head(h.transpose(1, 2)), dim=-1)
+
+
+def _rare(spots: nn.Conv3d) -> nn.Conv3d:
+    """The same, its logits beginning low: what is looked for is rare (Lin et al. 2017, "Focal Loss for Dense Object Detection")."""
+    if spots.bias is not None:
+        nn.init.constant_(spots.bias, -4.0)
+    return spots
 
 
 def _flat(x: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from .texts import generic_texts, own_texts, targets, whole_text
 class Refining:
     """Everything that decides the outcome of the second stage."""
 
-    steps: int = 500
+    steps: int = 300
     batch: int = 96
     own: int = 96
     generic: int = 96
