@@ -26,7 +26,8 @@ def tiny() -> Encoder:
 @pytest.fixture(scope="module")
 def scans() -> np.ndarray:
     """Two bodies that differ by a ball, in tiny's view."""
-    made = [volume_of(acquire(body(0, *balls), series())) for balls in ((ball((0, 0, 0), 30),), (ball((20, 10, 5), 12),))]
+    balls = (ball((0, 0, 0), 30), ball((20, 10, 5), 12))
+    made = [volume_of(acquire(body(np.where(shape, 60.0, -800.0)), series())) for shape in balls]
     return np.stack([volume_voxels(volume, VIEW, (-1.0, 1.0))[0] for volume in made])
 
 
