@@ -110,10 +110,10 @@ def test_identical_images_stay_different_items(bank: Bank, tmp_path: Path) -> No
     first = write_image(tmp_path / "i" / "a.png")
     shutil.copy(first, tmp_path / "i" / "b.png")
     ingest(bank, [tmp_path / "i"], images="each")
-    ids = column(bank, "SELECT volume FROM volumes")
+    ids = column(bank, "SELECT volume FROM volumes ORDER BY ordinal")
     assert len(set(ids)) == 2
     assert ingest(bank, [tmp_path / "i"], images="each").known == 2
-    assert column(bank, "SELECT volume FROM volumes") == ids
+    assert column(bank, "SELECT volume FROM volumes ORDER BY ordinal") == ids
     (tmp_path / "i" / "b.png").rename(tmp_path / "i" / "c.png")
     assert ingest(bank, [tmp_path / "i"], images="each").volumes == 0
 
@@ -216,13 +216,13 @@ def test_a_series_that_grew_takes_the_place_of_its_part(bank: Bank, tmp_path: Pa
 def test_a_window_may_be_declared_later(bank: Bank, tmp_path: Path) -> None:
     write_image(tmp_path / "i" / "a.png")
     ingest(bank, [tmp_path / "i"], images="each")
-    before = column(bank, "SELECT ordinal FROM volumes")
+    before = column(bank, "SELECT ordinal FROM volumes ORDER BY ordinal")
     for window, kept in ((Window(0, 80), True), (Window(0, 80), True), (Window(-20, 180), False)):
         ingest(bank, [tmp_path / "i"], images="each", exported_window=window)
         assert bank.sql("SELECT window_lo_hu, window_hi_hu FROM volumes").to_pylist() == [
             {"window_lo_hu": window.lo, "window_hi_hu": window.hi}
         ]
-        assert (column(bank, "SELECT ordinal FROM volumes") == before) is kept
+        assert (column(bank, "SELECT ordinal FROM volumes ORDER BY ordinal") == before) is kept
     located = bank.local_map.locate(str(column(bank, "SELECT volume FROM volumes")[0]))
     assert located is not None
     assert located.exported_window == Window(-20, 180)
