@@ -16,6 +16,7 @@ from ..store.digests import canonical_json, spec_digest
 from ..store.errors import UsageError
 from .metrics import Measured, auroc, average_precision, f1_at, interval, youden_threshold
 from .pooling import UnitFeatures
+from .quoting import quoted
 from .study import Study
 
 if TYPE_CHECKING:
@@ -135,8 +136,7 @@ def keep(bank: Bank, result: Result, also: Callable[[Commit], None]) -> None:
 
 def _keep_split(bank: Bank, commit: Commit, result: Result) -> None:
     split = result.study.split
-    quoted = split.name.replace("'", "''")
-    answer = bank.sql(f"SELECT item, side FROM latest_splits WHERE split = '{quoted}'").to_pylist()
+    answer = bank.sql(f"SELECT item, side FROM latest_splits WHERE split = {quoted(split.name)}").to_pylist()
     held = {row["item"]: row["side"] for row in answer}
     if any(held.get(row["item"], row["side"]) != row["side"] for row in split.rows):
         raise UsageError(f"another process gave patients other sides in split {split.name!r} meanwhile; run this again")

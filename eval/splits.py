@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..store.annotate import USER_SPLIT
 from ..store.errors import UnknownNameError, UsageError
+from .quoting import quoted
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -148,8 +149,7 @@ def _present_first(labels: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 def _sides(bank: Bank, units: Units, name: str, new: Mapping[str, str] | None = None) -> NDArray[np.str_]:
     """A slice's own side goes before its volume's."""
-    quoted = name.replace("'", "''")
-    answer = bank.sql(f"SELECT item, side FROM splits WHERE split = '{quoted}'")
+    answer = bank.sql(f"SELECT item, side FROM splits WHERE split = {quoted(name)}")
     sides = dict(zip(answer.column("item").to_pylist(), answer.column("side").to_pylist(), strict=True))
     new = new or {}
     found = [

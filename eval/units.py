@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError, UsageError
+from .quoting import quoted
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -69,7 +70,7 @@ def evaluation_units(bank: Bank, finding: str, unit: Unit | None = None, source:
         raise UnknownNameError("unit", str(unit), UNITS)
     name, category = _resolved(bank, finding)
     counts = bank.sql(
-        f"SELECT source, level = 'slice' AS by_slice, count(*) AS n FROM labels WHERE finding = {_text(name)} GROUP BY ALL ORDER BY ALL"
+        f"SELECT source, level = 'slice' AS by_slice, count(*) AS n FROM labels WHERE finding = {quoted(name)} GROUP BY ALL ORDER BY ALL"
     ).to_pylist()
     by_slice = {row["by_slice"] for row in counts}
     chosen: Unit = unit or ("slice" if by_slice == {True} else "volume")
@@ -137,15 +138,10 @@ def _source(finding: str, known: list[str], asked: str | None) -> str:
 
 
 def _query(unit: Unit, finding: str, source: str) -> str:
-    labelled = f"l.finding = {_text(finding)} AND l.source = {_text(source)} AND v.is_primary"
+    labelled = f"l.finding = {quoted(finding)} AND l.source = {quoted(source)} AND v.is_primary"
     if unit == "volume":
         return f"""SELECT v.volume AS item, v.ordinal, v.volume, v.patient, v.slice_ordinal AS first, v.slices, l.value, l.category
             FROM labels l JOIN volumes v ON v.volume = l.item WHERE l.level <> 'slice' AND {labelled} ORDER BY v.ordinal"""
     return f"""SELECT s.slice AS item, s.ordinal, v.volume, v.patient, s.ordinal AS first, 1 AS slices, l.value, l.category
         FROM labels l JOIN slices s ON s.slice = l.item JOIN volumes v ON v.volume = s.volume
         WHERE l.level = 'slice' AND {labelled} ORDER BY s.ordinal"""
-
-
-def _text(value: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + value.replace("'", "''") + "'"

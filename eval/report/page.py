@@ -146,9 +146,10 @@ def _hits(
         present = bank.sql(
             "SELECT finding FROM labels WHERE status = 'present' GROUP BY finding ORDER BY count(*) DESC, finding"
         ).to_pylist()
-        queries = list(dict.fromkeys([*(s.finding for s in studies), *(row["finding"] for row in present)]))[:QUERIES]
+        names = dict.fromkeys([*(s.finding for s in studies), *(row["finding"] for row in present)])
+        queries = [name.replace("_", " ") for name in names][:QUERIES]
     found = []
-    for query in (query.replace("_", " ") if not asked else query for query in queries):
+    for query in queries:
         try:
             features, encoder = searchable(bank, query, opened_by=opened_by)
             result = search(bank, encoder, features, query, k=HITS)

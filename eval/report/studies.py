@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from sklearn.metrics import roc_curve
 
+from ..quoting import quoted
 from ..results import METRICS
 from .charts import Curve, Roc
 
@@ -146,8 +147,8 @@ def rocs(bank: Bank, study: FoundStudy, most: int) -> list[Roc]:
     found = []
     for _, method, shots, cell in sorted(chosen, key=lambda one: -one[0])[:most]:
         wanted = f"shots = {int(shots)}" if shots != ALL else "shots IS NULL"
-        which = " AND ".join(f"{name} = {_text(value)}" for name, value in (("head", method.head), ("features", method.features)))
-        answer = bank.sql(f"SELECT repeat, y, score FROM predictions WHERE run = {_text(cell.run)} AND {which} AND {wanted} ORDER BY ALL")
+        which = " AND ".join(f"{name} = {quoted(value)}" for name, value in (("head", method.head), ("features", method.features)))
+        answer = bank.sql(f"SELECT repeat, y, score FROM predictions WHERE run = {quoted(cell.run)} AND {which} AND {wanted} ORDER BY ALL")
         repeats, y, score = (answer.column(name).to_numpy() for name in ("repeat", "y", "score"))
         rates = []
         for repeat in np.unique(repeats):
@@ -169,7 +170,3 @@ def label(method: Method) -> str:
 def shots_label(shots: float) -> str:
     """As a column is headed."""
     return "all" if shots == ALL else "zero-shot" if shots == 0 else f"{int(shots)} shot" + "s" * (shots != 1)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
