@@ -20,27 +20,51 @@ from .options import Format
 from .output import cell
 
 
-def encode(answer: pa.Table, format: Format) -> bytes:
-    """The answer in a format: JSON a list of objects, CSV and table with a header line.
+def encoded(answer: pa.RecordBatchReader, format: Format) -> Iterator[bytes]:
+    """The answer in a format, a piece for each batch: JSON a list of objects, CSV and table with a header line.
 
     Raises:
         QueryError: a column is of a type that the format cannot hold.
     """
     if format is Format.parquet:
         return _parquet(answer)
+    pieces = {Format.json: _json, Format.csv: _csv, Format.table: _lines}[format](answer)
+    return (piece.encode() for piece in pieces)
+
+
+def _tables(answer: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """At least one, so that an answer without rows has a heading."""
+    first = next(answer, None)
+    yield pa.Table.from_batches([] if first is None else [first], answer.schema)
+    yield from (pa.Table.from_batches([batch]) for batch in answer)
+
+
+def _json(answer: pa.RecordBatchReader) -> Iterator[str]:
+    names, before = answer.schema.names, "["
+    for table in _tables(answer):
+        rows = zip(*columns(table, _finite), strict=True)
+        if text := ", ".join(json.dumps(dict(zip(names, row, strict=True)), allow_nan=False) for row in rows):
+            yield before + text
+            before = ", "
+    yield "]\n" if before == ", " else "[]\n"
+
+
+def _csv(answer: pa.RecordBatchReader) -> Iterator[str]:
     text = io.StringIO(newline="")
-    if format is Format.json:
-        names = answer.column_names
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns(answer, _finite), strict=True)]
-        text.write(json.dumps(rows, allow_nan=False) + "\n")
-    elif format is Format.csv:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(answer.column_names)
-        writer.writerows(zip(*columns(answer, _nested_as_json), strict=True))
-    else:
-        text.write("\t".join(answer.column_names) + "\n")
-        text.writelines("\t".join(map(cell, row)) + "\n" for row in zip(*columns(answer), strict=True))
-    return text.getvalue().encode()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(answer.schema.names)
+    for table in _tables(answer):
+        writer.writerows(zip(*columns(table, _nested_as_json), strict=True))
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+
+
+def _lines(answer: pa.RecordBatchReader) -> Iterator[str]:
+    head = "\t".join(answer.schema.names) + "\n"
+    for table in _tables(answer):
+        yield head + "".join("\t".join(map(cell, row)) + "\n" for row in zip(*columns(table), strict=True))
+        head = ""
 
 
 def columns(answer: pa.Table, convert: Callable[[Any], Any] = lambda value: value) -> list[list[Any]]:
@@ -60,18 +84,42 @@ def columns(answer: pa.Table, convert: Callable[[Any], Any] = lambda value: valu
     return found
 
 
-def _parquet(answer: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    try:
-        pq.write_table(answer, sink)
-    except pa.ArrowNotImplementedError:
-        for name, column in zip(answer.column_names, answer.columns, strict=True):
-            try:
-                pq.write_table(pa.table({name: column.slice(0, 0)}), io.BytesIO())
-            except pa.ArrowNotImplementedError as error:
-                raise _unfit(name, column.type, "written as Parquet") from error
-        raise
-    return sink.getvalue()
+class _Sink(io.RawIOBase):
+    """Keeps what is written until it is taken."""
+
+    def __init__(self) -> None:
+        self._kept: list[bytes] = []
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._written
+
+    def write(self, data: Any) -> int:
+        self._kept.append(bytes(data))
+        self._written += len(self._kept[-1])
+        return len(self._kept[-1])
+
+    def take(self) -> bytes:
+        taken = b"".join(self._kept)
+        self._kept.clear()
+        return taken
+
+
+def _parquet(answer: pa.RecordBatchReader) -> Iterator[bytes]:
+    for field in answer.schema:
+        try:
+            pq.write_table(pa.schema([field]).empty_table(), io.BytesIO())
+        except pa.ArrowNotImplementedError as error:
+            raise _unfit(field.name, field.type, "written as Parquet") from error
+    sink = _Sink()
+    with pq.ParquetWriter(sink, answer.schema) as writer:
+        for batch in answer:
+            writer.write_batch(batch)
+            yield sink.take()
+    yield sink.take()
 
 
 def _unfit(name: str, type: pa.DataType, what: str) -> QueryError:

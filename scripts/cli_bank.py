@@ -82,25 +82,31 @@ def sql(
     ],
     format: Annotated[Format, typer.Option("--format", help="How the answer is printed.")] = Format.table,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write to instead of stdout.", show_default=False)] = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.001, help="Seconds after which a query is given up.")] = 600.0,
     at: At = None,
 ) -> None:
-    """Ask a bank a question in SQL (DuckDB's), read-only."""
+    """Ask a bank a question in SQL (DuckDB's), read-only. docs/sql.md has examples."""
     from ..store import Bank
-    from .answers import columns, encode
+    from .answers import columns, encoded
+    from .target import check_target, save
 
-    answer = Bank.open(bank, at=at).sql(query)
     if format is Format.parquet and output is None and sys.stdout.isatty():
         complain("error: Parquet is not for a terminal; give -o FILE")
         raise typer.Exit(2)
     if output:
-        from .target import save
-
-        save(output, encode(answer, format))
-    elif format is Format.table:
+        check_target("--output", output)
+    opened = Bank.open(bank, at=at)
+    if format is Format.table and not output:
+        answer = opened.sql(query, timeout_s=timeout)
         print_table(answer.column_names, list(zip(*columns(answer), strict=True)))
         complain(f"{answer.num_rows} rows")
+        return
+    pieces = encoded(opened.sql_batches(query, timeout_s=timeout), format)
+    if output:
+        save(output, pieces)
     else:
-        write(encode(answer, format))
+        for piece in pieces:
+            write(piece)
 
 
 def log(bank: BankPath, json: Json = False) -> None:

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def check_target(option: str, path: Path, suffix: str = "") -> None:
-    """Raises UsageError where no file can be written at `path`, or its name does not end as it should."""
+def check_target(option: str, path: Path, *suffixes: str) -> None:
+    """Raises UsageError where no file can be written at `path`, it lies in a bank, or its name does not end in one of `suffixes`."""
     from ..store.errors import UsageError
 
-    if suffix and path.suffix.lower() != suffix:
-        raise UsageError(f"{option} {path}: expected a name that ends in {suffix}")
     if path.is_dir():
         raise UsageError(f"{option} {path}: it is a folder; name a file")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise UsageError(f"{option} {path}: expected a name that ends in {' or '.join(suffixes)}")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{option} {path}: its folder does not exist; make it first")
+    inside = next(
+        (folder for folder in path.resolve().parents if (folder / "bank.json").is_file() and (folder / "features").is_dir()), None
+    )
+    if inside:
+        raise UsageError(f"{option} {path}: it lies in the bank {inside}, whose files are its own; name a file elsewhere")
 
 
-def save(path: Path, data: bytes) -> None:
-    """Raises BankAccessError or a leaf of it where writing fails; an older file is then as it was."""
+def save(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write bytes, or pieces one after the other. A link is followed; into a pipe or device they go as they are.
+
+    Raises:
+        BankAccessError: or a leaf of it, where writing fails; an older file is then as it was.
+    """
     from ..store.files import write_atomic
     from ..store.repository import told
 
-    def write(aside: Path) -> None:
-        aside.write_bytes(data)
+    def write(to: Path) -> None:
+        with to.open("wb") as file:
+            file.writelines([data] if isinstance(data, bytes) else data)
 
     with told(f"writing {path}"):
-        write_atomic(path.absolute(), write)
+        if path.exists() and not path.is_file():
+            write(path)
+        else:
+            write_atomic(path.resolve(), write)

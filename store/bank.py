@@ -158,9 +158,13 @@ class Bank:
             raise UsageError(f"the bank was opened at {self.at}, as it was; open it without `at` to write")
         return Commit(self.path, self._repository, message, metadata)
 
-    def sql(self, query: str) -> pa.Table:
-        """The answer to one SELECT over the bank's views. Raises QueryError."""
-        return self._queries.run(query)
+    def sql(self, query: str, *, timeout_s: float | None = None) -> pa.Table:
+        """The answer to one SELECT over the bank's views (docs/sql.md). Raises QueryError."""
+        return self._queries.run(query, timeout_s)
+
+    def sql_batches(self, query: str, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
+        """As `sql`, in batches, for answers that are larger than memory. Raises QueryError, also while it is read."""
+        return self._queries.stream(query, timeout_s)
 
     @cached_property
     def _queries(self) -> Queries:

@@ -50,6 +50,11 @@ class FeatureSet:
     def dtype(self) -> str:
         return str(_array(self.group, "vector").dtype)
 
+    @property
+    def chunk_rows(self) -> int:
+        """Rows that are stored, and so best read, together."""
+        return _array(self.group, "vector").chunks[0]
+
     def items(self) -> NDArray[np.int64]:
         """(N,) ordinals, in the order of `vectors`."""
         return np.asarray(_read(self.group, "item"), dtype=np.int64)

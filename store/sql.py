@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
-from threading import Lock
+from threading import Event, Lock, Timer
 from typing import Any
 
 import duckdb
@@ -15,6 +17,8 @@ from .errors import QueryError
 from .schema import SEQ, TABLES
 from .snapshot import Snapshot
 from .specs import FeatureKey
+from .sql_macros import MACROS
+from .sql_vectors import vector_views
 from .sql_views import HISTORY, VIEWS
 
 _FEATURE_SETS = (
@@ -28,9 +32,17 @@ _FEATURE_SETS = (
 _RESERVED = ("window", "references")
 
 
+_CONFIG = {
+    "python_enable_replacements": "false",  # a Python variable is no table
+    "autoinstall_known_extensions": "false",
+    "temp_directory": "",  # what does not fit into memory is refused: patients' data are not spilled into whatever folder this is
+}
+_BATCH_ROWS = 100_000
+
+
 def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
-    """A connection with a view for every table, already locked down. Whoever calls this closes it."""
-    con = duckdb.connect(":memory:", config={"python_enable_replacements": "false", "autoinstall_known_extensions": "false"})
+    """A connection with a view for every table and feature set, already locked down. Whoever calls this closes it."""
+    con = duckdb.connect(":memory:", config=_CONFIG)
     for name, table in TABLES.items():
         con.register(HISTORY.format(name), snapshot.table(name))
         key = ", ".join(f'"{column}"' for column in table.key)
@@ -39,6 +51,11 @@ def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
     for name, selected in VIEWS.items():
         con.execute(f'CREATE VIEW "{name}" AS {selected}')
     con.register("feature_sets", feature_set_table(snapshot))
+    for stream, vectors, view, selected in vector_views(snapshot.feature_sets):
+        con.register(stream, vectors)
+        con.execute(f'CREATE VIEW "{view.replace(chr(34), chr(34) * 2)}" AS {selected}')
+    for macro in MACROS:
+        con.execute(macro)
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
     return con
@@ -55,39 +72,87 @@ class Queries:
         self._lock = Lock()
         self._con: duckdb.DuckDBPyConnection | None = None
 
-    def run(self, query: str) -> pa.Table:
+    def run(self, query: str, timeout_s: float | None = None) -> pa.Table:
         """The answer to one SELECT statement as an Arrow table. Columns of one name are told apart as DuckDB does: `study`, `study_1`.
 
         Raises:
-            QueryError: it is not one SELECT, or DuckDB refuses it.
+            QueryError: it is not one SELECT, DuckDB refuses it, or it takes longer than `timeout_s` seconds.
             BankDamagedError: a table's file is missing or damaged.
         """
         with self._lock:
             if self._con is None:
                 self._con = connect(self._snapshot)
             try:
-                return _select(self._con, query, self._snapshot)
+                with _asking(self._con, query, self._snapshot, timeout_s):
+                    answer = _selected(self._con, query).to_arrow_table()
+                    return answer.rename_columns(_distinct(answer.column_names))
             except BaseException:  # whatever state an error or Ctrl-C left, the next query does not meet it
                 self._con.close()
                 self._con = None
                 raise
 
+    def stream(self, query: str, timeout_s: float | None = None) -> pa.RecordBatchReader:
+        """As `run`, read as it is worked out: an answer larger than memory is one batch at a time. On a connection of its own.
 
-def _select(con: duckdb.DuckDBPyConnection, query: str, snapshot: Snapshot) -> pa.Table:
+        The first batch is worked out at once, so that what is refused is refused here.
+        """
+        con = connect(self._snapshot)
+        batches = self._stream(con, query, timeout_s)
+        return pa.RecordBatchReader.from_batches(next(batches), batches)
+
+    def _stream(self, con: duckdb.DuckDBPyConnection, query: str, timeout_s: float | None) -> Iterator[Any]:
+        """The schema, then the batches."""
+        try:
+            with _asking(con, query, self._snapshot, timeout_s):
+                reader = _selected(con, query).to_arrow_reader(_BATCH_ROWS)
+                schema = pa.schema(
+                    [field.with_name(name) for field, name in zip(reader.schema, _distinct(reader.schema.names), strict=True)]
+                )
+                first = next(reader, None)
+                yield schema
+                if first is not None:
+                    yield first.rename_columns(schema.names)
+                for batch in reader:
+                    yield batch.rename_columns(schema.names)
+        finally:
+            con.close()
+
+
+def _selected(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRelation:
+    statements = con.extract_statements(query)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        what = f"{len(statements)} statements" if len(statements) != 1 else f"a statement of type {statements[0].type.name}"
+        raise QueryError(f"expected one SELECT, found {what}; the bank is read-only")
+    return con.sql(query)
+
+
+@contextmanager
+def _asking(con: duckdb.DuckDBPyConnection, query: str, snapshot: Snapshot, timeout_s: float | None) -> Iterator[None]:
+    """Around a query: errors in words, and an end to it after `timeout_s` seconds."""
+    late = Event()
+
+    def stop() -> None:
+        late.set()
+        con.interrupt()
+
+    timer = Timer(timeout_s, stop) if timeout_s else None
+    if timer:
+        timer.daemon = True
+        timer.start()
     try:
-        statements = con.extract_statements(query)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            what = f"{len(statements)} statements" if len(statements) != 1 else f"a statement of type {statements[0].type.name}"
-            raise QueryError(f"expected one SELECT, found {what}; the bank is read-only")
-        answer = con.sql(query).to_arrow_table()
-        return answer.rename_columns(_distinct(answer.column_names))
-    except duckdb.Error as error:
+        yield
+    except (duckdb.Error, pa.ArrowException, OverflowError) as error:
+        if late.is_set():
+            raise QueryError(f"no answer within {timeout_s:g} s; ask for less, or allow more time") from error
         for name in set(re.findall(HISTORY.format(r"(\w+)"), str(error))) & set(TABLES):
             snapshot.check(name)
         text = " ".join(str(error).split())
         if isinstance(error, duckdb.ParserException) and (word := next((w for w in _RESERVED if w in query.lower()), None)):
             text += f' ({word} is a word of SQL: write it as "{word}", in double quotes)'
         raise QueryError(text) from error
+    finally:
+        if timer:
+            timer.cancel()
 
 
 def _distinct(names: list[str]) -> list[str]:

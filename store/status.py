@@ -17,11 +17,12 @@ def overview(bank: Bank) -> dict[str, Any]:
     """Counts of items, labels, failures and bytes; feature sets by name."""
     counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in _ITEMS)
     items = bank.sql(f"SELECT {counts}").to_pylist()[0]
+    # as they were given: a study's label is one, however many series it has
     labels = """SELECT finding, source, level,
         count(*) FILTER (status = 'present') AS present,
         count(*) FILTER (status = 'absent') AS absent,
         count(*) FILTER (status NOT IN ('present', 'absent')) AS other
-        FROM labels GROUP BY ALL ORDER BY ALL"""
+        FROM latest_labels WHERE level <> 'volume' OR item IN (SELECT volume FROM volumes) GROUP BY ALL ORDER BY ALL"""
     flag_counts = "SELECT flag, count(*) AS n FROM (SELECT unnest(flags) AS flag FROM volumes) GROUP BY 1 ORDER BY n DESC, flag"
     flags = bank.sql(flag_counts).to_pylist()
     failures = bank.sql("SELECT stage, count(*) AS n FROM failures GROUP BY 1 ORDER BY 1").to_pylist()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scanbank.embed.encoder import Encoder
-from scanbank.eval.search_sets import searchable
+from scanbank.eval.search_sets import foreign_window, searchable
 from scanbank.eval.window_words import picture_window, window_of
 from scanbank.store import PRESETS, Bank, ViewSpec, Window
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
@@ -53,7 +53,7 @@ def several(bank: Bank) -> Bank:
 @pytest.mark.parametrize(
     ("query", "encoder", "window", "expected"),
     [
-        ("lung nodule", "", "", "dual@1/lung/volume"),
+        ("lung nodule", "", "", "dual@1/brain/volume"),  # what it was made for goes before what shows the finding
         ("hemorrhage", "", "", "dual@1/brain/volume"),
         ("subdural", "", "", "dual@1/brain/volume"),  # the window fits, but fewer scans have vectors; brain is what it was made for
         ("hemorrhage", "dual", "", "dual@1/brain/volume"),
@@ -66,6 +66,19 @@ def test_the_set_that_fits_is_found(several: Bank, query: str, encoder: str, win
     features, model = searchable(several, query, encoder=encoder, window=window, opened_by=opener(DUAL, MUTE))
     assert features.name == expected
     assert model is DUAL
+
+
+def test_where_no_set_is_of_the_view_it_was_made_for_the_query_tells(bank: Bank) -> None:
+    made_for_wide = fixed("dual@1", "volume", "text", scale=10.0)
+    made_for_wide.view = WIDE
+    ordinals = catalog(bank, range(2))
+    for view in (LUNG, BRAIN):
+        put(bank, made_for_wide, "volume", np.ones((2, 2), np.float32), ordinals, view)
+    for query, expected in (("lung nodule", "dual@1/lung/volume"), ("hemorrhage", "dual@1/brain/volume")):
+        features, model = searchable(bank, query, opened_by=opener(made_for_wide))
+        assert features.name == expected
+        assert "is not the one dual@1 was made for (ctclip)" in foreign_window(features.key.view, model)
+    assert foreign_window(WIDE, made_for_wide) == ""
 
 
 def test_what_fits_nothing_is_refused_with_what_there_is(several: Bank) -> None:

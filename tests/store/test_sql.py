@@ -117,6 +117,29 @@ def test_read_only_statements_pass(bank: Bank) -> None:
         "CALL pragma_version()",
         "selec",
         "SELECT * FROM nothing",
+        "WITH x AS (COPY (SELECT 1) TO '{out}') SELECT * FROM x",
+        "WITH x AS (INSERT INTO volumes SELECT * FROM volumes RETURNING *) SELECT * FROM x",
+        "WITH x AS (DELETE FROM feature_sets RETURNING *) SELECT * FROM x",
+        "SELECT * FROM query('COPY (SELECT 1) TO ''{out}''')",
+        "SELECT * FROM query_table('{secret}')",
+        "SELECT * FROM json_execute_serialized_sql('{{}}')",
+        "EXPLAIN ANALYZE SELECT 1",
+        "PREPARE a AS SELECT 1",
+        "SELECT * FROM sniff_csv('{secret}')",
+        "SELECT * FROM read_blob('{secret}')",
+        "SELECT * FROM read_text('/proc/self/environ')",
+        "SELECT * FROM read_duckdb('{secret}')",
+        "SELECT * FROM parquet_metadata('{secret}')",
+        "SELECT * FROM 'https://example.com/x.csv'",
+        'SELECT * FROM "{secret}"',
+        "SELECT * FROM duckdb_secrets()",
+        "SELECT * FROM duckdb_extensions()",
+        "SELECT * FROM arrow_scan(1, 2, 3)",
+        "SELECT * FROM pandas_scan(1)",
+        "SELECT * FROM enable_logging()",
+        "SET VARIABLE x = 1",
+        "CHECKPOINT",
+        "MERGE INTO volumes USING volumes ON true WHEN MATCHED THEN DELETE",
     ],
 )
 def test_everything_else_is_refused_in_one_line(bank: Bank, tmp_path: Path, query: str) -> None:
@@ -128,6 +151,29 @@ def test_everything_else_is_refused_in_one_line(bank: Bank, tmp_path: Path, quer
     assert secret
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_query_that_takes_too_long_ends(bank: Bank) -> None:
+    endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = 7"
+    for ask in (bank.sql, lambda query, **more: bank.sql_batches(query, **more).read_all()):
+        with pytest.raises(QueryError, match=r"no answer within 0\.2 s"):
+            ask(endless, timeout_s=0.2)
+    assert bank.sql("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
+def test_an_answer_in_batches(bank: Bank) -> None:
+    reader = bank.sql_batches("SELECT range AS n, 1 AS n FROM range(250000)")
+    assert reader.schema.names == ["n", "n_1"]
+    sizes = [batch.num_rows for batch in reader]
+    assert sum(sizes) == 250_000
+    assert len(sizes) > 1
+    assert bank.sql_batches("SELECT * FROM volumes").read_all().num_rows == 0
+    with pytest.raises(QueryError, match="expected one SELECT"):
+        bank.sql_batches("DROP VIEW volumes")
+
+
+def test_nothing_is_spilled_to_disk(bank: Bank) -> None:
+    assert bank.sql("SELECT current_setting('temp_directory') AS at").to_pylist() == [{"at": ""}]
 
 
 def test_columns_of_one_name_are_told_apart(bank: Bank) -> None:

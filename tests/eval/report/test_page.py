@@ -98,9 +98,9 @@ def test_names_are_text_and_no_markup(bank: Bank) -> None:
 
 
 def test_dollars_in_a_name_are_no_formula() -> None:
-    svg = shots_chart([Curve("a $x^2$ & <b>", (1.0, 5.0), (0.5, 0.6), (0.1, 0.0))], "AUROC")
+    svg = shots_chart([Curve("a $x^2$ & <b>", "#1f6f8b", (1.0, 5.0), (0.5, 0.6), (0.1, 0.0))], "AUROC")
     assert "a $x^2$ &amp; &lt;b&gt;" in svg
-    assert svg == shots_chart([Curve("a $x^2$ & <b>", (1.0, 5.0), (0.5, 0.6), (0.1, 0.0))], "AUROC")
+    assert svg == shots_chart([Curve("a $x^2$ & <b>", "#1f6f8b", (1.0, 5.0), (0.5, 0.6), (0.1, 0.0))], "AUROC")
 
 
 def test_what_cannot_be_searched_is_told_and_what_was_asked_for_is_an_error(bank: Bank) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from scanbank.store import Bank
 TOLD = {"finding": "bleed", "unit": "volume", "split": "user", "source": "table", "items": "abc", "counts": {}}
 
 
-def put(bank: Bank, run: str, minute: int, rows: list[tuple[str, int | None, int, float | None]], **told: str) -> None:
+def put(bank: Bank, run: str, minute: int, rows: list[tuple[str, int | None, int, float | None]], **told: Any) -> None:
     """A run with AUROC values of (head, shots, repeat, value)."""
     at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
     with bank.commit("run") as commit:
@@ -93,3 +94,37 @@ def test_over_repeats_the_true_positive_rates_are_averaged(bank: Bank) -> None:
             means.append(np.interp(0.5, false, true))
         assert np.interp(0.5, roc.false_positive, roc.true_positive) == pytest.approx(np.mean(means), abs=1e-9)
         assert (roc.false_positive[0], roc.true_positive[0], roc.true_positive[-1]) == (0, 0, 1)
+
+
+def test_other_draws_are_another_table_and_zero_shot_stands_in_each(bank: Bank) -> None:
+    put(bank, "a", 0, [("knn", 1, 0, 0.5)], seed=0, repeats=10)
+    put(bank, "b", 1, [("knn", 1, 0, 0.9)], seed=9, repeats=2)
+    put(bank, "c", 2, [("linear", 1, 0, 0.6)], seed=0, repeats=10)
+    put(bank, "d", 3, [("zeroshot", 0, 0, 0.7)], prompt="bleed is present.", negative="bleed is not present.", seed=0)
+    first, second = found_studies(bank)
+    assert (first.drawn, second.drawn) == ((0, 10), (9, 2))
+    assert [(m.head, m.prompts) for m in first.methods] == [("zeroshot", ""), ("knn", ""), ("linear", "")]
+    assert [m.head for m in second.methods] == ["zeroshot", "knn"]
+    assert (first.best(1, "auroc"), second.best(1, "auroc")) == (0.6, 0.9)
+
+
+def test_other_prompts_are_another_method(bank: Bank) -> None:
+    put(bank, "a", 0, [("zeroshot", 0, 0, 0.7)], prompt="bleed is present.", negative="bleed is not present.", seed=0)
+    put(bank, "b", 1, [("zeroshot", 0, 0, 0.9)], prompt="Blood!", negative="No blood.", seed=0)
+    (study,) = found_studies(bank)
+    assert [m.prompts for m in study.methods] == ["", "“Blood!” against “No blood.”"]
+
+
+def test_a_method_has_one_colour_in_all_charts_and_zero_shot_is_never_cut(bank: Bank) -> None:
+    toy_bank(bank)
+    sweep(bank, "bleed", ["linear", "cosine", "knn"], [1, 5], repeats=2)
+    told = json.loads(bank.sql("SELECT settings FROM runs").to_pylist()[0]["settings"])
+    names = ("finding", "unit", "split", "source", "items", "counts")
+    put(bank, "z", 59, [("zeroshot", 0, 0, 0.01)], prompt="Bleed is present.", negative="x", **{name: told[name] for name in names})
+    (study,) = found_studies(bank)
+    colours = {curve.label: curve.colour for curve in curves(study, "auroc", 8)}
+    assert len(set(colours.values())) == len(colours) == 7
+    for roc in rocs(bank, study, 3):
+        (label,) = [label for label in colours if roc.label.startswith(label + ",")]
+        assert roc.colour == colours[label]
+    assert any(not any(curve.shots) for curve in curves(study, "auroc", 2))
