@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -26,7 +26,8 @@ class FeatureChoice:
     """What the user asks for; nothing means every set that has vectors of the unit."""
 
     names: tuple[str, ...] = ()
-    """Names or beginnings of digests; a pooled set may be named with its pooling, such as `intensity/brain/slice/max`."""
+    """Names or beginnings of digests, several with commas between them; a pooled set may be named with its pooling, such as
+    `intensity/brain/slice/max`."""
     encoder: str = ""
     """Sets of this encoder; `tiny` is any version of it."""
     window: str = ""
@@ -65,7 +66,8 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
         )
 
     names = {s.digest: s.name if shared[s.name] == 1 else f"{s.name}@{s.digest[:8]}" for s in every}
-    chosen = [_named(bank, name, names, unit, choice.pool) for name in choice.names] or [(s, choice.pool) for s in usable]
+    asked = [name for text in choice.names for name in _apart(text, set(names.values()))]
+    chosen = [_named(bank, name, names, unit, choice.pool) for name in asked] or [(s, choice.pool) for s in usable]
     if choice.encoder:
         known = {s.key.encoder.name for s, _ in chosen}
         chosen = [(s, p) for s, p in chosen if choice.encoder in (s.key.encoder.name, s.key.encoder.name.partition("@")[0])]
@@ -76,11 +78,27 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
         listed = ", ".join(s.name for s, _ in chosen)
         chosen = [(s, p) for s, p in chosen if s.key.view.windows == windows]
         if not chosen:
-            raise UsageError(
-                f"no feature set has window {choice.window!r}; there are: {listed}. `scanbank embed --window {choice.window}` makes one"
-            )
+            way_out = f"`scanbank embed BANK --encoder NAME --window {choice.window}` makes one"
+            raise UsageError(f"no feature set has window {choice.window!r}; there are: {listed}. {way_out}")
     distinct = {(s.digest, p): ChosenSet(s, p, names[s.digest]) for s, p in chosen}
     return sorted(distinct.values(), key=lambda c: (c.name, c.pool))
+
+
+def _apart(text: str, known: Set[str]) -> list[str]:
+    """Names with commas between them, each of which may itself have commas: of what is known, the longest goes first."""
+    parts, names, at = text.split(","), [], 0
+    while at < len(parts):
+        ends = range(len(parts), at + 1, -1)
+        end = next((end for end in ends if _plain(",".join(parts[at:end]).strip()) in known), at + 1)
+        names.append(",".join(parts[at:end]).strip())
+        at = end
+    return [name for name in names if name]
+
+
+def _plain(name: str) -> str:
+    """Without its pooling."""
+    head, _, tail = name.rpartition("/")
+    return head if tail in POOLS else name
 
 
 def _named(bank: Bank, asked: str, names: Mapping[str, str], unit: Unit, pool: str) -> tuple[FeatureSet, str]:

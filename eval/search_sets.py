@@ -9,6 +9,7 @@ from ..embed.encoder import Encoder
 from ..embed.registry import open_encoder
 from ..store.errors import EncoderError, UnknownNameError, UsageError
 from ..store.features import FeatureSet
+from ..store.specs import ViewSpec
 from ..store.windows import parse_windows
 from .search import KINDS, cleaned
 from .window_words import window_of
@@ -22,8 +23,8 @@ def searchable(
 ) -> tuple[FeatureSet, Encoder]:
     """The feature set to search and its encoder, opened.
 
-    Of several that fit, in this order: one whose encoder has a text side, the most of the bank's scans, the window that
-    shows what the query names (see `window_words`), the window that the encoder was made for, the first by name.
+    Of several that fit, in this order: one whose encoder has a text side, the most of the bank's scans, the view that the
+    encoder was made for, the window that shows what the query names (see `window_words`), the first by name.
 
     Args:
         bank: the bank.
@@ -66,12 +67,20 @@ def searchable(
         key = one.key
         return (
             -one.rows / totals[key.kind],
-            words not in key.view.window_label.split("+"),
             key.view != model.view,
+            words not in key.view.window_label.split("+"),
             one.name,
         )
 
     return min(_named(sets, name), key=preference), model
+
+
+def foreign_window(view: ViewSpec, encoder: Encoder) -> str:
+    """What to know where scans went through another window than the encoder was made for; empty where it is the same."""
+    if not encoder.view.windows or view.windows == encoder.view.windows:
+        return ""
+    made_for = f"{encoder.spec.name} was made for ({encoder.view.window_label})"
+    return f"the window {view.window_label} is not the one {made_for}: what it says of such scans may be worth little"
 
 
 def _named(sets: Sequence[FeatureSet], encoder: str) -> list[FeatureSet]:
@@ -92,7 +101,9 @@ def _with_window(sets: Sequence[FeatureSet], window: str) -> list[FeatureSet]:
     found = [s for s in sets if s.key.view.windows == windows]
     if not found:
         listed = ", ".join(s.name for s in sets)
-        raise UsageError(f"no feature set has window {window!r}; there are: {listed}. `scanbank embed --window {window}` makes one")
+        raise UsageError(
+            f"no feature set has window {window!r}; there are: {listed}. `scanbank embed BANK --encoder NAME --window {window}` makes one"
+        )
     return found
 
 

@@ -9,6 +9,7 @@ sides in the same way; those who have one keep it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ def split_units(bank: Bank, units: Units, name: str | None = None, seed: int = 0
         UsageError: the split puts one patient on two sides.
     """
     stored = [row["split"] for row in bank.sql("SELECT DISTINCT split FROM splits ORDER BY split").to_pylist()]
+    if name is not None and (named := re.fullmatch(SEEDED.format(r"(\d+)"), name)):
+        seed = int(named[1])
     seeded = SEEDED.format(seed)
     if name is None:
         name = USER_SPLIT if USER_SPLIT in stored and _sides(bank, units, USER_SPLIT).any() else seeded

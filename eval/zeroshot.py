@@ -16,6 +16,7 @@ from ..store.progress import Progress, Silent
 from .feature_choice import ChosenSet, FeatureChoice, choose_features
 from .prompts import keep_prompts, prompt_pair, prompt_vectors
 from .results import Result, evaluated, keep
+from .search_sets import foreign_window
 from .splits import Split, check_sides, split_units
 from .study import prepare, study_settings
 from .units import Unit, evaluation_units
@@ -88,8 +89,10 @@ def zeroshot(
         absent, present = vectors[features.key.encoder.digest]
         head = zero_shot(present, absent, features.key.encoder.logit_scale or SCALE)
         fits.append(evaluated(study, features, HEAD, 0, 0, head.decision_function(features.X[queries]), alone=True))
+    foreign = {foreign_window(features.key.view, encoders[features.key.encoder.digest]): None for features in study.features}
     settings = study_settings(study, seed) | {"prompt": pair.present, "negative": pair.absent}
-    result = Result("zeroshot", study, settings, started, datetime.now(UTC), tuple(fits), (*remarks, *study.remarks))
+    remarks += [*filter(None, foreign), *study.remarks]
+    result = Result("zeroshot", study, settings, started, datetime.now(UTC), tuple(fits), tuple(remarks))
     made = [(encoder, vectors[digest]) for digest, encoder in encoders.items()]
     keep(bank, result, lambda commit: keep_prompts(bank, commit, pair, made))
     return result

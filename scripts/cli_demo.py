@@ -15,9 +15,14 @@ def demo(
 ) -> None:
     """See in three minutes what scanbank is for: phantoms as DICOM, ingest, embed, zero-shot, few-shot, search, SQL, report."""
     from ..store.errors import UsageError
+    from ..store.repository import told
     from .demo import run_demo
 
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; name a folder for the demo")
-    out.mkdir(parents=True, exist_ok=True)
+    with told(f"making the folder {out}"):
+        out.mkdir(parents=True, exist_ok=True)
+        foreign = sorted(path.name for path in out.iterdir() if path.name.partition(".")[0] not in ("chest", "head", "search"))
+    if foreign:
+        raise UsageError(f"{out} holds other things than a demo's ({foreign[0]}); name a new or empty folder")
     run_demo(out)

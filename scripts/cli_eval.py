@@ -96,15 +96,15 @@ def zeroshot(
     json: Json = False,
 ) -> None:
     """Zero-shot: how far a pair of prompts tells a finding, with encoders that have a text side."""
-    from ..embed import open_encoder
     from ..eval.zeroshot import zeroshot as run_zeroshot
     from ..store import Bank
+    from .text_encoders import opener
 
     choice = _choice(features, encoder, window, pool)
     with progress(not json) as listener:
         result = run_zeroshot(
             Bank.open(bank), finding, prompt=prompt, negative=negative, seed=seed, unit=cast("Any", unit), source=source, split=split,
-            everyone=everyone, choice=choice, opened_by=lambda uri: open_encoder(uri, device=device), progress=listener,
+            everyone=everyone, choice=choice, opened_by=opener(device), progress=listener,
         )  # fmt: skip
     _tell(result, json=json)
 
@@ -124,7 +124,7 @@ def _shots(text: str) -> tuple[int | None, ...]:
 def _choice(features: list[str] | None, encoder: str, window: str, pool: str) -> FeatureChoice:
     from ..eval.feature_choice import FeatureChoice
 
-    return FeatureChoice(listed(features), encoder, window, pool)
+    return FeatureChoice(tuple(features or ()), encoder, window, pool)
 
 
 def _tell(result: Result, *, json: bool) -> None:
@@ -140,8 +140,8 @@ def _tell(result: Result, *, json: bool) -> None:
         )
         return
     units, counts = result.study.units, result.settings["counts"]
-    sides = ", ".join(f"{name} {c['present']}+{c['absent']} of {c['patients']}" for name, c in counts.items())
-    say(f"{units.finding} by {units.unit}, split {result.study.split.name}: {sides} patients (present + absent)")
+    sides = ", ".join(f"{name} {c['present']} + {c['absent']} of {c['patients']} patients" for name, c in counts.items())
+    say(f"{units.finding}, split {result.study.split.name}, {units.unit}s present + absent: {sides}")
     for remark in result.remarks:
         say(f"note: {remark}")
     _print_summary(summary)

@@ -27,18 +27,19 @@ def report(
     at: At = None,
 ) -> None:
     """Write one self-contained HTML page: contents, few-shot tables, curves, ROC, search hits, failures."""
-    from ..embed import open_encoder
     from ..eval.report import report as make_report
     from ..store import Bank
     from ..store.errors import UsageError
     from .target import check_target, save
+    from .text_encoders import opener
 
     if query and not pictures:
         raise UsageError("--query asks for pictures and --no-pictures for none; give one of them")
-    check_target("-o", output)
+    check_target("-o", output, ".html", ".htm")
+    opened_by = opener(device)
     opened = Bank.open(bank, at=at)
     asked = [] if not pictures else query or None
     with progress() as listener:
-        page = make_report(opened, queries=asked, opened_by=lambda uri: open_encoder(uri, device=device), progress=listener).encode()
+        page = make_report(opened, queries=asked, opened_by=opened_by, progress=listener).encode()
     save(output, page)
     say(f"{output}  {size(len(page))}")

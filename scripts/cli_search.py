@@ -40,18 +40,18 @@ def search(
     json: Json = False,
 ) -> None:
     """Find the scans that a sentence fits best, and the slices in them. At most one scan of a study is listed."""
-    from ..embed import open_encoder
     from ..eval.contact import contact_sheet
     from ..eval.search import search as search_scans
-    from ..eval.search_sets import searchable
+    from ..eval.search_sets import foreign_window, searchable
     from ..store import Bank, parse_window
     from .target import check_target, save
+    from .text_encoders import opener
 
     shown = parse_window(picture_window) if picture_window else None  # mistakes first, before weights load
     if png:
         check_target("--png", png, ".png")
     opened = Bank.open(bank, at=at)
-    features, model = searchable(opened, query, encoder=encoder, window=window, opened_by=lambda uri: open_encoder(uri, device=device))
+    features, model = searchable(opened, query, encoder=encoder, window=window, opened_by=opener(device))
     result = search_scans(opened, model, features, query, k=k, all_series=all_series)
     if png:
         with progress(not json) as listener:
@@ -64,8 +64,8 @@ def search(
         _tell(result)
         if png:
             say(f"pictures: {png}")
-    if model.note and not json:
-        complain(f"note: {model.note}")
+    for note in () if json else filter(None, (model.note, foreign_window(features.key.view, model))):
+        complain(f"note: {note}")
     _remark(result, k, bank)
 
 

@@ -38,10 +38,15 @@ class Demo:
         from .cli import app
 
         shown = [str(word).replace(f"{self.out}/", "") if isinstance(word, Path) else word for word in words]
-        say(f"\n$ scanbank {shlex.join(' '.join(word.split()) for word in shown)}")
+        say(f"\n$ scanbank {' '.join(_quoted(' '.join(word.split())) for word in shown)}")
         code = app([str(word) for word in words], standalone_mode=False)
         if code:
             raise typer.Exit(code)
+
+
+def _quoted(word: str) -> str:
+    """For a shell; SQL in double quotes, so that its own can be read."""
+    return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else shlex.quote(word)
 
 
 def run_demo(out: Path) -> None:

@@ -36,6 +36,7 @@ class Curve:
     """A score over shots."""
 
     label: str
+    colour: str
     shots: tuple[float, ...]
     """Of each class, increasing; 0 for zero-shot, infinity for the whole training side."""
     mean: tuple[float, ...]
@@ -47,6 +48,7 @@ class Roc:
     """A ROC curve: rates (n,) from (0, 0) to (1, 1)."""
 
     label: str
+    colour: str
     false_positive: NDArray[np.float64]
     true_positive: NDArray[np.float64]
 
@@ -57,7 +59,8 @@ def shots_chart(curves: Sequence[Curve], metric: str) -> str:
     band = 0.14 if len(curves) <= 4 else 0.06  # many of them, and nothing is seen any more
 
     def draw(axes: Axes) -> None:
-        for colour, curve in zip(_cycle(len(curves)), curves, strict=True):
+        for curve in curves:
+            colour = curve.colour
             learned = [i for i, shot in enumerate(curve.shots) if shot]
             if not learned:
                 axes.axhline(curve.mean[0], color=colour, linewidth=1.4, linestyle="--", label=f"zero-shot, {curve.label}")
@@ -77,8 +80,10 @@ def roc_chart(curves: Sequence[Roc]) -> str:
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color="#9aa5b1", linewidth=1, linestyle=":")
-        for colour, curve in zip(_cycle(len(curves)), curves, strict=True):
-            axes.plot(curve.false_positive, curve.true_positive, color=colour, linewidth=1.6, label=curve.label)
+        for place, curve in enumerate(curves):
+            # later ones with gaps: of curves that lie on one another each is seen
+            style: Any = "-" if not place else (0, (6, 1.5 * place))
+            axes.plot(curve.false_positive, curve.true_positive, color=curve.colour, linewidth=1.6, linestyle=style, label=curve.label)
         axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axes.set_aspect("equal")
 
@@ -97,7 +102,3 @@ def _svg(draw: Callable[[Axes], None]) -> str:
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue().replace("DejaVu Sans", "Inter, Helvetica, Arial")
     return text[text.index("<svg") :]
-
-
-def _cycle(count: int) -> list[str]:
-    return [COLOURS[place % len(COLOURS)] for place in range(count)]

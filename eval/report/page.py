@@ -17,7 +17,7 @@ from ...store.errors import ScanbankError
 from ...store.progress import Progress, Silent
 from ...store.status import overview
 from ..contact import contact_sheet
-from ..search import SearchResult, search
+from ..search import SearchResult, cleaned, search
 from ..search_sets import searchable
 from .charts import roc_chart, shots_chart
 from .studies import FoundStudy, curves, found_studies, rocs, shots_label
@@ -55,6 +55,8 @@ def report(
         EncoderError: its encoder is not on this machine.
     """
     progress = progress or Silent()
+    for query in queries or ():
+        cleaned(query)  # mistakes first
     shown, studies = overview(bank), found_studies(bank)
     progress.start("charts", len(studies))
     found = []
@@ -84,7 +86,7 @@ def report(
 def _study(bank: Bank, study: FoundStudy) -> dict[str, Any]:
     """A finding's tables and charts."""
     sides = ", ".join(
-        f"{side} {count['present']} present and {count['absent']} absent of {count['patients']} patients"
+        f"{side} {count['present']} {study.unit}s with it and {count['absent']} without, of {count['patients']} patients"
         for side in ("train", "val", "test")
         if (count := study.counts[side])["patients"]
     )
@@ -99,9 +101,10 @@ def _study(bank: Bank, study: FoundStudy) -> dict[str, Any]:
     if drawn := rocs(bank, study, _ROCS):
         caption = "ROC at each method's largest number of shots, on the test side; mean over repeats at equal false positive rates."
         charts.append({"svg": roc_chart(drawn), "caption": caption + _cut(study, _ROCS)})
+    draws = "" if study.drawn is None else f" {study.drawn[1]} draws of each number of shots, seed {study.drawn[0]}."
     return {
         "finding": study.finding,
-        "caption": f"By {study.unit}, labels of {study.source or 'any source'}, split {study.split}: {sides}.",
+        "caption": f"By {study.unit}, labels of {study.source or 'any source'}, split {study.split}: {sides}.{draws}",
         "tables": [_table(study, metric) for metric in _TITLES],
         "shots": [shots_label(shots) for shots in study.shots],
         "reasons": sorted({cell.reason for cell in study.cells.values() if cell.reason}),
@@ -132,7 +135,8 @@ def _table(study: FoundStudy, metric: str) -> dict[str, Any]:
             cells.append({"text": text, "best": round(mean, 3) == study.best(shots, metric), "reason": cell.reason})
         pool = method.features.rpartition("/")[2]
         encoder = f"{method.encoder} ({pool})" if pool in ("mean", "max") else method.encoder
-        rows.append({"head": method.head, "encoder": encoder, "window": method.window, "cells": cells, "first": method.head != before})
+        named = {"head": method.head, "encoder": encoder, "window": method.window, "prompts": method.prompts}
+        rows.append(named | {"cells": cells, "first": method.head != before})
         before = method.head
     return {"title": _TITLES[metric], "rows": rows, "open": metric == "auroc"}
 
@@ -148,6 +152,7 @@ def _hits(
         ).to_pylist()
         names = dict.fromkeys([*(s.finding for s in studies), *(row["finding"] for row in present)])
         queries = [name.replace("_", " ") for name in names][:QUERIES]
+    queries = list(dict.fromkeys(queries))
     found = []
     for query in queries:
         try:
@@ -156,7 +161,7 @@ def _hits(
         except ScanbankError as error:
             if asked:
                 raise
-            return [], str(error)
+            return [], str(error).replace(str(bank.path), "BANK")  # a page is sent to others
         sheet = contact_sheet(bank, result, features.key.view, progress=progress)
         file = io.BytesIO()
         sheet.save(file, "WEBP", quality=88)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from sklearn.metrics import roc_curve
 
+from ..prompts import prompt_pair
 from ..quoting import quoted
 from ..results import METRICS
-from .charts import Curve, Roc
+from .charts import COLOURS, Curve, Roc
 
 if TYPE_CHECKING:
     from ...store.bank import Bank
@@ -33,6 +34,8 @@ class Method:
     window: str
     features: str
     """The feature set, with its pooling."""
+    prompts: str = ""
+    """Of zero-shot, where they are not the usual pair."""
 
 
 @final
@@ -60,12 +63,14 @@ class Cell:
 @final
 @dataclass(frozen=True)
 class FoundStudy:
-    """Everything measured of one finding on the same units, sides and labels."""
+    """Everything measured of one finding on the same units, sides and labels, by the same draws."""
 
     finding: str
     unit: str
     split: str
     source: str
+    drawn: tuple[int, int] | None
+    """Seed and repeats of the draws; None for zero-shot alone. Other draws are another study: their means do not compare."""
     counts: dict[str, dict[str, int]]
     """By side: present, absent, patients."""
     cells: dict[tuple[Method, float, str], Cell]
@@ -74,7 +79,7 @@ class FoundStudy:
     @property
     def methods(self) -> list[Method]:
         """By head, zero-shot first, then by feature set."""
-        return sorted({method for method, _, _ in self.cells}, key=lambda m: (m.head != "zeroshot", m.head, m.features))
+        return sorted({method for method, _, _ in self.cells}, key=lambda m: (m.head != "zeroshot", m.head, m.features, m.prompts))
 
     @property
     def shots(self) -> list[float]:
@@ -87,7 +92,7 @@ class FoundStudy:
 
 
 def found_studies(bank: Bank) -> list[FoundStudy]:
-    """All that the bank's runs found, by finding. Where two runs measured the same, the later counts."""
+    """All that the bank's runs found, by finding and draws. Where two runs measured the same, the later counts."""
     runs = bank.sql("SELECT run, settings, finished FROM runs ORDER BY finished, run").to_pylist()
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     asked = ", ".join(f"'{name}'" for name in METRICS)
@@ -95,20 +100,35 @@ def found_studies(bank: Bank) -> list[FoundStudy]:
         FROM metrics WHERE metric IN ({asked}) ORDER BY run, features, head, shots, repeat"""
     for row in bank.sql(query).to_pylist():
         rows[row["run"]].append(row)
-    studies: dict[tuple[str, ...], FoundStudy] = {}
+    studies: dict[tuple[tuple[str, ...], tuple[int, int] | None], FoundStudy] = {}
     for run in runs:
         told = json.loads(run["settings"])
         # the same question of the same units: the digest of items stands for their labels and sides
         name = (str(told["finding"]), str(told["unit"]), str(told["split"]), str(told["source"]), str(told["items"]))
-        study = studies.setdefault(name, FoundStudy(*name[:4], counts=told["counts"], cells={}))
-        study.cells.update(_cells(run["run"], rows[run["run"]]))
-    return sorted((s for s in studies.values() if s.cells), key=lambda s: (s.finding, s.unit, s.split))
+        drawn = (int(told["seed"]), int(told["repeats"])) if "repeats" in told else None
+        study = studies.setdefault((name, drawn), FoundStudy(*name[:4], drawn=drawn, counts=told["counts"], cells={}))
+        study.cells.update(_cells(run["run"], rows[run["run"]], _unusual(told)))
+    for name, drawn in list(studies):  # zero-shot needs no draws: it stands beside each
+        alone = studies.get((name, None))
+        if drawn is not None and alone is not None:
+            studies[name, drawn].cells.update(alone.cells)
+    beside = {name for name, drawn in studies if drawn is not None}
+    kept = [study for (name, drawn), study in studies.items() if study.cells and (drawn is not None or name not in beside)]
+    return sorted(kept, key=lambda s: (s.finding, s.unit, s.split, s.drawn or ()))
 
 
-def _cells(run: str, rows: Sequence[dict[str, Any]]) -> dict[tuple[Method, float, str], Cell]:
+def _unusual(settings: Mapping[str, Any]) -> str:
+    """The prompts of a run of zero-shot, where they are not the usual pair."""
+    if "prompt" not in settings:
+        return ""
+    usual, asked = prompt_pair(str(settings["finding"])), (settings["prompt"], settings["negative"])
+    return "" if asked == (usual.present, usual.absent) else f"“{asked[0]}” against “{asked[1]}”"
+
+
+def _cells(run: str, rows: Sequence[dict[str, Any]], prompts: str) -> dict[tuple[Method, float, str], Cell]:
     groups: dict[tuple[Method, float, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        method = Method(row["head"], row["encoder"], row["window"], row["features"])
+        method = Method(row["head"], row["encoder"], row["window"], row["features"], prompts)
         groups[method, ALL if row["shots"] is None else float(row["shots"]), row["metric"]].append(row)
     return {
         key: Cell(
@@ -122,16 +142,29 @@ def _cells(run: str, rows: Sequence[dict[str, Any]]) -> dict[tuple[Method, float
     }
 
 
+def _colours(study: FoundStudy) -> dict[Method, str]:
+    """The same for a method in every chart of a study; those that do best in AUROC have colours of their own."""
+
+    def last(method: Method) -> float:
+        means = [c.mean for k in study.shots if (c := study.cells.get((method, k, "auroc"))) and c.mean is not None]
+        return means[-1] if means else -1.0
+
+    ordered = sorted(study.methods, key=lambda method: (method.head != "zeroshot", -last(method)))
+    return {method: COLOURS[place % len(COLOURS)] for place, method in enumerate(ordered)}
+
+
 def curves(study: FoundStudy, metric: str, most: int) -> list[Curve]:
     """Mean and deviation over shots of the `most` methods that do best at their last number of shots. Zero-shot is one point at 0."""
     found: list[tuple[float, Curve]] = []
+    colours = _colours(study)
     for method in study.methods:
         points = [(k, c) for k in study.shots if (c := study.cells.get((method, k, metric))) and c.mean is not None]
         if points:
             means = tuple(c.mean or 0.0 for _, c in points)
-            curve = Curve(label(method), tuple(k for k, _ in points), means, tuple(c.sd or 0.0 for _, c in points))
+            curve = Curve(label(method), colours[method], tuple(k for k, _ in points), means, tuple(c.sd or 0.0 for _, c in points))
             found.append((means[-1], curve))
-    kept = sorted(found, key=lambda one: -one[0])[:most]
+    # zero-shot is what the others are compared with: it stays
+    kept = sorted(found, key=lambda one: (any(one[1].shots), -one[0]))[:most]
     return [curve for _, curve in sorted(kept, key=lambda one: one[1].label)]
 
 
@@ -144,7 +177,7 @@ def rocs(bank: Bank, study: FoundStudy, most: int) -> list[Roc]:
         measured = [(k, c) for k in study.shots if (c := study.cells.get((method, k, "auroc"))) and c.mean is not None]
         if measured:
             chosen.append((measured[-1][1].mean or 0.0, method, *measured[-1]))
-    found = []
+    found, colours = [], _colours(study)
     for _, method, shots, cell in sorted(chosen, key=lambda one: -one[0])[:most]:
         wanted = f"shots = {int(shots)}" if shots != ALL else "shots IS NULL"
         which = " AND ".join(f"{name} = {quoted(value)}" for name, value in (("head", method.head), ("features", method.features)))
@@ -156,15 +189,17 @@ def rocs(bank: Bank, study: FoundStudy, most: int) -> list[Roc]:
             rates.append((false, true))
         label_ = f"{label(method)}, {shots_label(shots)}: {cell.mean:.2f}"
         if len(rates) == 1:
-            found.append(Roc(label_, *rates[0]))
+            found.append(Roc(label_, colours[method], *rates[0]))
         elif rates:
             mean = np.mean([np.interp(_RATES, false, true) for false, true in rates], axis=0)
-            found.append(Roc(label_, np.append(0, _RATES), np.append(0, mean)))
+            found.append(Roc(label_, colours[method], np.append(0, _RATES), np.append(0, mean)))
     return found
 
 
 def label(method: Method) -> str:
-    return method.features if method.head == "zeroshot" else f"{method.head}, {method.features}"
+    if method.head == "zeroshot":
+        return f"{method.features}, {method.prompts}" if method.prompts else method.features
+    return f"{method.head}, {method.features}"
 
 
 def shots_label(shots: float) -> str:

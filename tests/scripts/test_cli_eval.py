@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from eval_banks import VOLUME, toy_bank
+from eval_banks import VOLUME, add_vectors, toy_bank
 from scanbank.scripts.cli import app
-from scanbank.store import Bank
+from scanbank.store import Bank, ViewSpec, Window
 
 
 def run(*words: object) -> Result:
@@ -28,7 +30,10 @@ def test_sweep_prints_a_table_of_methods_and_shots(full: Path) -> None:
     done = run("sweep", full, "--finding", "bleed", "--heads", "cosine,knn", "--shots", "1,5,all", "--repeats", "3")
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("bleed by volume, split patients-0: train 12+24 of 36, val 4+8 of 12, test 4+8 of 12 patients")
+    assert lines[0] == (
+        "bleed, split patients-0, volumes present + absent: "
+        "train 12 + 24 of 36 patients, val 4 + 8 of 12 patients, test 4 + 8 of 12 patients"
+    )
     (heading,) = {line for line in lines if line.startswith("features")}
     assert re.split(r"\s{2,}", heading.strip()) == ["features", "head", "1 shot", "5 shots", "all"]
     rows = [re.split(r"\s{2,}", line.strip()) for line in lines if line.startswith("toy/brain/volume")]
@@ -87,3 +92,32 @@ def test_zeroshot_without_a_text_side_says_what_to_do(bank: Bank, tmp_path: Path
     done = run("sweep", bank.path, "--finding", "bleed", "--shots", "1,2", "--repeats", "2", "--heads", "cosine")
     assert done.exit_code == 0, done.output
     assert "intensity/brain/slice/mean" in done.stdout
+
+
+def test_names_with_commas_are_understood(bank: Bank) -> None:
+    toy_bank(bank)
+    key = replace(VOLUME, view=ViewSpec((Window(0, 80),), spacing_mm=(4.0, 3.0, 3.0), shape=(8, 9, 9)))
+    assert "," in key.name
+    add_vectors(bank, key, np.array([row["ordinal"] for row in bank.sql("SELECT ordinal FROM volumes").to_pylist()]), np.eye(60, 8))
+    for asked in ([f"{key.name},{VOLUME.name}"], [f"{VOLUME.name}, {key.name}"], [key.name, VOLUME.name]):
+        words = [word for name in asked for word in ("--features", name)]
+        done = run("sweep", bank.path, "--finding", "bleed", "--heads", "knn", "--shots", "1", "--repeats", "1", "--json", *words)
+        assert done.exit_code == 0, done.output
+        assert {r["features"] for r in json.loads(done.stdout)["results"]} == {key.name, VOLUME.name}
+    done = run("sweep", bank.path, "--finding", "bleed", "--features", f"{key.name},toy/x/volume")
+    assert done.exit_code == 2
+    assert "'toy/x/volume' is unknown" in done.stderr
+
+
+def test_a_seeded_split_may_be_named(full: Path) -> None:
+    done = run("sweep", full, "--finding", "bleed", "--heads", "knn", "--shots", "1", "--repeats", "1", "--split", "patients-7")
+    assert done.exit_code == 0, done.output
+    assert "split patients-7" in done.stdout
+    assert run("sweep", full, "--finding", "bleed", "--split", "patients-x").exit_code == 2
+
+
+def test_a_device_that_is_not_here_is_named(full: Path) -> None:
+    for device, said in (("banana", "device 'banana' is unknown"), ("cuda:9", "device 'cuda:9' is not here")):
+        done = run("zeroshot", full, "--finding", "bleed", "--device", device)
+        assert done.exit_code in (1, 2)
+        assert said in done.stderr

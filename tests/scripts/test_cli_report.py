@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
@@ -42,7 +44,36 @@ def test_main_job(bank: Bank, tmp_path: Path) -> None:
 def test_mistakes_are_one_line(bank: Bank, tmp_path: Path) -> None:
     fails(2, "its folder does not exist", bank.path, "-o", tmp_path / "none" / "page.html")
     fails(2, "it is a folder", bank.path, "-o", tmp_path)
+    fails(2, r"expected a name that ends in .html or .htm", bank.path, "-o", tmp_path / "labels.csv")
+    fails(2, "it lies in the bank", bank.path, "-o", bank.path / "page.html")
+    fails(2, "the query is empty", bank.path, "-o", tmp_path / "page.html", "--query", " ")
+    fails(2, "device 'banana' is unknown", bank.path, "-o", tmp_path / "page.html", "--device", "banana")
     fails(2, "--query asks for pictures", bank.path, "--query", "nodule", "--no-pictures")
     fails(2, "holds no volumes", bank.path, "-o", tmp_path / "page.html", "--query", "nodule")
     assert not (tmp_path / "page.html").exists()
     fails(2, "is not a bank", tmp_path / "nothing", "-o", tmp_path / "page.html")
+
+
+def test_a_link_is_followed_and_a_pipe_written_to(bank: Bank, tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "real.html", tmp_path / "link.html", tmp_path / "pipe.html"
+    target.write_text("old")
+    link.symlink_to(target)
+    assert run("report", bank.path, "-o", link, "--no-pictures").exit_code == 0
+    assert link.is_symlink()
+    assert target.read_text("utf-8").startswith("<!doctype html>")
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text("utf-8")))
+    reader.start()
+    assert run("report", bank.path, "-o", pipe, "--no-pictures").exit_code == 0
+    reader.join(30)
+    assert read[0].startswith("<!doctype html>")
+    assert pipe.is_fifo()
+
+
+def test_an_answer_in_a_bank_is_refused(bank: Bank) -> None:
+    card = (bank.path / "bank.json").read_bytes()
+    done = run("sql", bank.path, "SELECT 1", "-o", bank.path / "bank.json")
+    assert done.exit_code == 2
+    assert "it lies in the bank" in done.stderr
+    assert (bank.path / "bank.json").read_bytes() == card

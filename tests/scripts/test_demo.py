@@ -26,6 +26,8 @@ def test_commands_are_shown_as_a_user_would_type_them(tmp_path: Path, capsys: py
     assert "$ scanbank init a.bank --key-file a.key\n" in told
     assert "$ scanbank sql a.bank 'SELECT 1 AS one'\n" in told
     assert Bank.open(tmp_path / "a.bank").card["format"]
+    demo.run("sql", tmp_path / "a.bank", "SELECT 'x' AS one")
+    assert """$ scanbank sql a.bank "SELECT 'x' AS one"\n""" in capsys.readouterr().out
     with pytest.raises(typer.Exit) as failed:
         demo.run("sql", tmp_path / "a.bank", "SELECT")
     assert failed.value.exit_code == 2
@@ -37,6 +39,22 @@ def test_a_file_is_no_folder_for_a_demo(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "is a file" in done.stderr
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    done = CliRunner().invoke(app, ["demo", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "mine.txt" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(app, ["demo", str(tmp_path / "file" / "below")])
+    assert done.exit_code == 1
+    assert "making the folder" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
