@@ -1,4 +1,6 @@
-"""Train `tiny` on chest phantoms and their reports: `python -m scanbank.scripts.train_tiny WORK`. About an hour on 2 cores.
+"""Train `tiny` on chest phantoms and their reports: `python -m scanbank.scripts.train_tiny WORK`.
+
+An hour and a half on 2 cores, phantoms included.
 
 The same command goes on after a kill: phantoms are cached in WORK, the state is saved every few minutes, and each batch
 follows from the seed and its number alone.

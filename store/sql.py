@@ -32,7 +32,7 @@ _FEATURE_SETS = (
 _RESERVED = ("window", "references")
 
 
-_CONFIG = {
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",  # a Python variable is no table
     "autoinstall_known_extensions": "false",
     "temp_directory": "",  # what does not fit into memory is refused: patients' data are not spilled into whatever folder this is

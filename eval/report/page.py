@@ -95,7 +95,7 @@ def _study(bank: Bank, study: FoundStudy) -> dict[str, Any]:
         charts.append(
             {
                 "svg": shots_chart(curves(study, "auroc", _CURVES), "AUROC on the test side"),
-                "caption": "Mean over repeats; the band is one standard deviation." + _cut(study, _CURVES),
+                "caption": "Mean over repeats; the band is one standard deviation." + _cut(study, _CURVES, ", zero-shot always among them"),
             }
         )
     if drawn := rocs(bank, study, _ROCS):
@@ -112,9 +112,9 @@ def _study(bank: Bank, study: FoundStudy) -> dict[str, Any]:
     }
 
 
-def _cut(study: FoundStudy, most: int) -> str:
+def _cut(study: FoundStudy, most: int, more: str = "") -> str:
     count = len(study.methods)
-    return f" The best {most} of {count} methods." if count > most else ""
+    return f" The best {most} of {count} methods{more}." if count > most else ""
 
 
 def _table(study: FoundStudy, metric: str) -> dict[str, Any]:

@@ -28,12 +28,18 @@ from .cells import place_targets
 from .data import Sample, finding_names, samples
 from .pairs import Batch, text_losses
 from .scores import aurocs, prompt_margins, recall_at
-from .texts import facts, generic_texts, own_texts, targets, whole_text
+from .texts import closed, facts, generic_texts, own_texts, targets, whole_text
 from .warm import warm_up
 from .words import train_tokenizer
 
-GREY_HU = ((-1000, 1000), (-1000, 150), (-160, 240), (-100, 500), (-950, -350), (-20, 80))
-"""Windows through which the network looks: everything, lung, soft tissue, bone, haze, fluid. On the scale of the default view."""
+GREY_HU = ((-1000, 1000), (-1000, 150), (-160, 240), (-100, 500), (-950, -350), (-20, 80), (-1000, -800))
+"""Windows through which the network looks: everything, lung, soft tissue, bone, haze, fluid, destroyed lung.
+
+On the scale of the default view."""
+
+
+LEVELS_HU = (-985, -970, -950, -930, -910, -890, -860, -800, -600, -200, 0, 30, 60, 100, 130, 200, 300, 500, 800, 990)
+"""Close where lungs with holes differ from sound ones, and up to metal."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,10 @@ class Settings:
     held_out_seed: int = 7
     held_out_patients: int = 130
     held_out_sources: str = "D"
-    steps: int = 1200
+    steps: int = 2200
+    closed_from: int = 1800
+    """From this step on, what a report does not speak of counts as absent; the learning rate starts again."""
+    closed_rate: float = 8e-4
     batch: int = 16
     own: int = 40
     generic: int = 40
@@ -84,7 +93,10 @@ class Run:
             train_tokenizer([sample.report for sample in self.train]).save(str(words))
         tokenizer = Tokenizer.from_file(str(words))
         grey = tuple((lo / 1000, hi / 1000) for lo, hi in GREY_HU)
-        return TinyModel(ImageConfig(grey_windows=grey), TextConfig(vocabulary=tokenizer.get_vocab_size()), tokenizer)
+        image = ImageConfig(grey_windows=grey, levels=tuple(hu / 1000 for hu in LEVELS_HU))
+        model = TinyModel(image, TextConfig(vocabulary=tokenizer.get_vocab_size()), tokenizer)
+        model.image.join_levels.requires_grad = False  # counted amounts need no convolutions: they join in the second stage
+        return model
 
     def _optimizer(self) -> torch.optim.AdamW:
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
@@ -93,10 +105,12 @@ class Run:
         return torch.optim.AdamW(groups, lr=self.settings.learning_rate, betas=(0.9, 0.98))
 
     def rate(self, step: int) -> float:
-        """The learning rate: linear warm-up, then half a cosine to zero."""
+        """The learning rate: linear warm-up, then half a cosine to zero; and once more (Loshchilov and Hutter 2017, "SGDR")."""
         s = self.settings
-        done = (step - s.warmup) / max(1, s.steps - s.warmup)
-        return s.learning_rate * (min(1.0, (step + 1) / s.warmup) if step < s.warmup else 0.5 * (1 + math.cos(math.pi * done)))
+        first, last, top = (0, s.closed_from, s.learning_rate) if step < s.closed_from else (s.closed_from, s.steps, s.closed_rate)
+        warm = first + s.warmup
+        done = (step - warm) / max(1, last - warm)
+        return top * (min(1.0, (step - first + 1) / s.warmup) if step < warm else 0.5 * (1 + math.cos(math.pi * done)))
 
     def batch(self, step: int) -> tuple[list[int], np.random.Generator]:
         """The training samples of a step: each epoch goes through all of them in an order of its own."""
@@ -116,10 +130,11 @@ class Run:
         places = place_targets(np.stack([cells for _, cells in pairs]), len(self.findings))
         said = own_texts(batch, s.own, rng)
         texts = said + generic_texts(self.findings, self.sides, s.generic, rng)
-        truth = torch.from_numpy(targets(texts, [self.facts[i] for i in chosen]))
+        known = [self.facts[i] if step < s.closed_from else closed(self.facts[i], self.findings) for i in chosen]
+        truth = torch.from_numpy(targets(texts, known))
         with torch.autocast("cpu", torch.bfloat16):
             seen = self.model.image.look(voxels)
-            volume, depth = self.model.image.read(seen.pooled, seen.lit, seen.valid)
+            volume, depth = self.model.image.read(seen)
             # apart: a batch is padded to its longest text
             words = torch.cat(
                 [self.model.encode_texts([whole_text(one, rng) for one in batch]), self.model.encode_texts([text.text for text in texts])]
@@ -147,6 +162,7 @@ class Run:
 
     def score(self) -> dict[str, float | None]:
         """On the held-out phantoms: AUROC for each finding and their mean, recall at 5 of the first 100."""
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         vectors = embed(self.model, self.held, self.work / "held_out")
         encoder = as_encoder(self.model, "tiny", "training")
         labels = np.array([[sample.labels[name] for name in self.findings] for sample in self.held])
@@ -154,7 +170,9 @@ class Run:
         words = encoder.encode_texts([sample.report for sample in self.held[:100]]).vector
         known = [value for value in found.values() if value is not None]
         recall = float(recall_at(words @ vectors[:100].T, 5).mean())
-        self.model.train().requires_grad_(requires_grad=True)
+        self.model.train()
+        for parameter in trained:  # an encoder's are not
+            parameter.requires_grad = True
         return {"auroc": float(np.mean(known)), "recall5": recall} | found
 
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from scanbank.embed.tiny.image import ImageConfig, ImageEncoder, in_scan
+from scanbank.embed.tiny.image import REGIONS, Fine, ImageConfig, ImageEncoder, in_scan, shares
 
-CONFIG = ImageConfig(((-1.0, 1.0), (-0.5, 0.0)), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(2, 3), dim=8)
+CONFIG = ImageConfig(((-1.0, 1.0), (-0.5, 0.0)), (-0.5, 0.0, 0.9), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(2, 3), dim=8)
 
 
 @pytest.fixture
@@ -74,3 +74,26 @@ def test_other_sizes_than_that_of_training_are_encoded(encoder):
 def test_spots_lie_on_the_plane_and_their_sides_are_told_apart(encoder):
     seen = encoder.look(voxels())
     assert [tuple(one.shape) for one in seen.spots] == [(2, 12, 4, 4, 6), (2, 12, 4, 2, 3)]
+
+
+def test_shares_above_levels_as_a_loop_counts_them():
+    x = voxels(2, 6)
+    levels = torch.tensor([-0.5, 0.0, 0.9])
+    found = shares(x, levels).view(2, *REGIONS, 3, 3)
+    for b, z, row, column, level in torch.cartesian_prod(*(torch.arange(n) for n in (2, 3, *REGIONS, 3))).tolist():
+        rows = [y for y in range(32) if y * REGIONS[0] // 32 == row]
+        columns = [c for c in range(48) if c * REGIONS[1] // 48 == column]
+        part = x[b, 0, 2 * z : 2 * z + 2][:, rows][:, :, columns]
+        expected = torch.log((part > levels[level]).float().mean() + 1e-3)
+        torch.testing.assert_close(found[b, row, column, level, z], expected)
+
+
+def test_a_single_bright_voxel_comes_through_the_first_look():
+    """As bright as it is, not as an eighth of it."""
+    torch.manual_seed(0)
+    fine = Fine(((-1.0, 1.0),), 1).eval()
+    torch.nn.init.zeros_(fine.mean.weight)
+    torch.nn.init.ones_(fine.brightest.weight)
+    x = torch.full((1, 1, 2, 4, 4), -1.0)
+    x[0, 0, 1, 2, 3] = 0.75
+    torch.testing.assert_close(fine(x), torch.tensor([[[[[0, 0], [0, 0.75]]]]]).float() / (1 + 1e-5) ** 0.5)

@@ -21,7 +21,7 @@ def words() -> Tokenizer:
 @pytest.fixture
 def model() -> TinyModel:
     torch.manual_seed(0)
-    image = ImageConfig(((-1.0, 1.0),), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(1, 1), dim=8)
+    image = ImageConfig(((-1.0, 1.0),), (0.0,), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(1, 1), dim=8)
     return TinyModel(image, TextConfig(len(WORDS), width=8, layers=1, heads=2, context=6, dim=8), words()).eval()
 
 

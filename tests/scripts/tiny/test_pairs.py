@@ -19,7 +19,7 @@ def softplus(x: float) -> float:
 @pytest.fixture
 def model() -> TinyModel:
     """Logits are 2 * cosine - 1: the prior of every text is 0."""
-    image = ImageConfig(((-1.0, 1.0),), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(1, 1), dim=2)
+    image = ImageConfig(((-1.0, 1.0),), (0.0,), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(1, 1), dim=2)
     words = Tokenizer(models.WordPiece({"[PAD]": 0, "[UNK]": 1}, unk_token="[UNK]"))
     made = TinyModel(image, TextConfig(2, width=8, layers=1, heads=2, context=8, dim=2), words)
     with torch.no_grad():

@@ -10,7 +10,7 @@ from scanbank.scripts.tiny.state import read_state, write_state
 
 def fresh(seed: int) -> tuple[TinyModel, torch.optim.Optimizer]:
     torch.manual_seed(seed)
-    image = ImageConfig(((-1.0, 1.0),), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(1, 1), dim=8)
+    image = ImageConfig(((-1.0, 1.0),), (0.0,), widths=(4, 8, 16, 16), blocks=(1, 1), grid=(1, 1), dim=8)
     words = Tokenizer(models.WordPiece({"[PAD]": 0, "[UNK]": 1, "no": 2, "effusion": 3}, unk_token="[UNK]"))
     model = TinyModel(image, TextConfig(4, width=8, layers=1, heads=2, context=8, dim=8), words)
     return model, torch.optim.AdamW(model.parameters(), lr=1e-2)

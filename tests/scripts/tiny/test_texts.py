@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scanbank.scripts.tiny.data import Said, Sample
-from scanbank.scripts.tiny.texts import Claim, Text, facts, generic_texts, own_texts, target, targets, whole_text
+from scanbank.scripts.tiny.texts import Claim, Text, closed, facts, generic_texts, own_texts, target, targets, whole_text
 
 FINDINGS = ("nodule", "pleural_effusion", "pneumothorax", "cardiomegaly")
 SIDES = {
@@ -47,6 +47,14 @@ def test_facts_are_what_the_report_says_and_no_more():
 def test_a_generic_text_is_true_where_a_report_says_so(claim, expected):
     known = [facts(one) for one in (LEFT, BOTH, NONE, SILENT)]
     assert targets([Text("a text", (claim,))], known)[:, 0].tolist() == expected
+
+
+def test_what_a_report_does_not_speak_of_may_count_as_absent():
+    known = closed(facts(BOTH), FINDINGS)
+    assert known["cardiomegaly"] == ("absent", frozenset())
+    assert {name: known[name] for name in facts(BOTH)} == facts(BOTH)
+    claims = [Claim("cardiomegaly", "present", ""), Claim("cardiomegaly", "absent", ""), Claim("nodule", "present", "")]
+    assert [target(Text("t", (claim,)), 0, known) for claim in claims] == [-1, 1, 0]
 
 
 def test_a_sentence_of_a_report_is_true_of_its_own_scan_and_unknown_for_others_with_the_finding():
