@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from ..store.errors import UnknownNameError, UsageError
-from ..store.features import FeatureSet
+from ..store.features import FeatureSet, distinct_names
 from ..store.windows import parse_windows
 from .pooling import POOLS
 from .units import Unit
@@ -56,7 +55,6 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
     if choice.pool not in POOLS:
         raise UnknownNameError("pooling", choice.pool, POOLS)
     every = bank.feature_sets
-    shared = Counter(s.name for s in every)
     usable = [s for s in every if s.key.kind in USABLE[unit]]
     if not usable:
         there = f"it has {', '.join(s.name for s in every)}" if every else "it has none at all"
@@ -65,7 +63,7 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
             f"make one with `scanbank embed {bank.path} --encoder intensity`"
         )
 
-    names = {s.digest: s.name if shared[s.name] == 1 else f"{s.name}@{s.digest[:8]}" for s in every}
+    names = distinct_names(every)
     asked = [name for text in choice.names for name in _apart(text, set(names.values()))]
     chosen = [_named(bank, name, names, unit, choice.pool) for name in asked] or [(s, choice.pool) for s in usable]
     if choice.encoder:

@@ -5,6 +5,8 @@ Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -113,6 +115,12 @@ class FeatureSet:
         if self.key.kind != "depth":
             raise UsageError(f"feature set {self.name!r} is of kind {self.key.kind!r}; only sets of kind 'depth' have {name}")
         return _read(self.group, name)
+
+
+def distinct_names(sets: Sequence[FeatureSet]) -> dict[str, str]:
+    """What each set is called, by digest: its name, and where several share one, `NAME@` and the beginning of the digest."""
+    shared = Counter(one.name for one in sets)
+    return {one.digest: one.name if shared[one.name] == 1 else f"{one.name}@{one.digest[:8]}" for one in sets}
 
 
 def read_set(group: zarr.Group) -> FeatureSet:

@@ -5,14 +5,13 @@ A view is named as its set, in double quotes: `SELECT * FROM "tiny@1/lung/volume
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from .features import FeatureSet
+from .features import FeatureSet, distinct_names
 
 _STREAM = "vectors_{}"
 _OF_KIND = {
@@ -31,7 +30,9 @@ class VectorStream:
         self._features = features
         self._depth = features.key.kind == "depth"
         place = [pa.field("step", pa.int64()), pa.field("z_mm", pa.float32())] if self._depth else []
-        self.schema = pa.schema([pa.field("ordinal", pa.int64()), *place, pa.field("vector", pa.list_(pa.float32(), features.dim))])
+        self.schema = pa.schema(
+            [pa.field("ordinal", pa.int64()), *place, pa.field("vector", pa.list_(pa.float32(), features.key.encoder.dim))]
+        )
 
     def __arrow_c_schema__(self) -> Any:
         return self.schema.__arrow_c_schema__()
@@ -52,18 +53,14 @@ class VectorStream:
                 chosen, vectors = chosen[row], vectors[row, step]
                 # NaN is for arrays: SQL has NULL for what is unknown
                 place = [pa.array(step.astype(np.int64)), pa.array(z_mm[start : start + rows][row, step], from_pandas=True)]
-            flat = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors).ravel()), self._features.dim)
+            flat = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors).ravel()), vectors.shape[1])
             yield pa.record_batch([pa.array(chosen), *place, flat], schema=self.schema)
 
 
 def vector_views(sets: list[FeatureSet]) -> Iterator[tuple[str, VectorStream, str, str]]:
-    """For each set: the name of its stream, the stream, the name of its view, what the view selects.
-
-    Sets that share a name are told apart by the first eight digits of their digests: `"NAME#1a2b3c4d"`.
-    """
-    named = Counter(one.name for one in sets)
+    """For each set: the name of its stream, the stream, the name of its view, what the view selects. No array is opened for it."""
+    names = distinct_names(sets)
     for one in sets:
-        if one.key.kind in _OF_KIND and one.rows:
+        if one.key.kind in _OF_KIND:
             stream = _STREAM.format(one.digest)
-            view = one.name if named[one.name] == 1 else f"{one.name}#{one.digest[:8]}"
-            yield stream, VectorStream(one), view, _OF_KIND[one.key.kind].format(stream=f'"{stream}"')
+            yield stream, VectorStream(one), names[one.digest], _OF_KIND[one.key.kind].format(stream=f'"{stream}"')

@@ -69,7 +69,7 @@ def test_two_sets_of_one_name(bank: Bank) -> None:
         add(bank, key, np.array([[value]], np.float32), [0])
     assert keys[0].name == keys[1].name
     for value, key in enumerate(keys):
-        assert bank.sql(f'SELECT vector FROM "{key.name}#{key.digest[:8]}"').to_pylist() == [{"vector": [value]}]
+        assert bank.sql(f'SELECT vector FROM "{key.name}@{key.digest[:8]}"').to_pylist() == [{"vector": [value]}]
 
 
 def test_more_rows_than_a_chunk(bank: Bank) -> None:
