@@ -16,6 +16,7 @@ from .plan import Present
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
+    from ..store.commit import Commit
 
 FLUSH_SECONDS = 120.0
 """A slow encoder commits at least this often, chunk or no chunk: weeks of GPU time are not held back for alignment."""
@@ -64,24 +65,29 @@ class FeatureBuffer:
     def _commit(self, counts: Mapping[str, int]) -> None:
         if not any(counts.values()) and not self._table_rows:
             return
-        with self._bank.commit(self._message, rows=sum(counts.values())) as commit:
-            for key in self._keys:
-                count = counts[key.digest]
-                if not count:
-                    continue
-                items, vectors = self._take(key, count)
-                there = commit.items(key, self._rows[key.digest])
-                if there is not None:  # another process wrote to this set meanwhile: its rows stay, ours of the same items go
-                    fresh = ~Present(there).mask(items)
-                    items, vectors = items[fresh], vectors[fresh]
-                    self._rows[key.digest] = len(there)
-                if len(items):
-                    commit.append_features(key, vectors, items)
-                self._rows[key.digest] += len(items)
-            for table, rows in self._table_rows.items():
-                commit.append(table, rows)
+        taken = {key.digest: self._take(key, count) for key in self._keys if (count := counts[key.digest])}
+        after: dict[str, int] = {}
+        for commit in self._bank.commits(self._message, rows=sum(counts.values())):
+            with commit:
+                for key in self._keys:
+                    if key.digest in taken:
+                        after[key.digest] = self._append(commit, key, *taken[key.digest])
+                for table, rows in self._table_rows.items():
+                    commit.append(table, rows)
+        self._rows |= after
         self._table_rows = {}
         self._last = time.monotonic()
+
+    def _append(self, commit: Commit, key: FeatureKey, items: NDArray[np.int64], vectors: FeatureRows) -> int:
+        """Rows that the set has then."""
+        rows = self._rows[key.digest]
+        there = commit.items(key, rows)
+        if there is not None:  # another process wrote to this set meanwhile: its rows stay, ours of the same items go
+            fresh = ~Present(there).mask(items)
+            items, vectors, rows = items[fresh], vectors[fresh], len(there)
+        if len(items):
+            commit.append_features(key, vectors, items)
+        return rows + len(items)
 
     def _take(self, key: FeatureKey, count: int) -> tuple[NDArray[np.int64], FeatureRows]:
         items, vectors = np.concatenate(self._items[key.digest]), joined(self._vectors[key.digest])

@@ -121,7 +121,7 @@ class _Run:
     def go(self, workers: int) -> EmbedReport:
         todo, self.report.skipped = missing(self.bank, self.keys, self.have)
         if not todo and not self.report.skipped:
-            raise UsageError(f"{self.bank.path} holds no volumes; `scanbank ingest` some first")
+            raise UsageError(f"{self.bank.name} holds no volumes; `scanbank ingest` some first")
         self.progress.start(f"embedding with {self.encoder.spec.name}", len(todo))
         try:
             for work, decoded in self._decoded(todo, workers):

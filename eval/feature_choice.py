@@ -59,8 +59,8 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
     if not usable:
         there = f"it has {', '.join(s.name for s in every)}" if every else "it has none at all"
         raise UsageError(
-            f"{bank.path} has no feature set with vectors of {unit}s, {there}; "
-            f"make one with `scanbank embed {bank.path} --encoder intensity`"
+            f"{bank.name} has no feature set with vectors of {unit}s, {there}; "
+            f"make one with `scanbank embed {bank.name} --encoder intensity`"
         )
 
     names = distinct_names(every)

@@ -75,7 +75,7 @@ def volume_index(bank: Bank, features: FeatureSet) -> VolumeIndex:
     """
     snapshot = bank.snapshot.id
     stem = f"{features.digest[:16]}-{snapshot}"
-    path = bank.path / FOLDER / f"{stem}.faiss"
+    path = _folder(bank) / f"{stem}.faiss"
     about = {"format": FORMAT, "faiss": faiss.__version__, "set": features.digest, "name": _name(features), "snapshot": snapshot}
     index = _read(path, about)
     if index is None:
@@ -93,6 +93,11 @@ def unit(vectors: NDArray[Any]) -> NDArray[np.float32]:
     values = np.asarray(vectors, dtype=np.float32)
     lengths = np.linalg.norm(values, axis=-1, keepdims=True)
     return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+
+
+def _folder(bank: Bank) -> Path:
+    """In the bank, or where it lies on an object store, with what else is kept of it on this machine."""
+    return (bank.place.folder or bank.cache) / FOLDER
 
 
 def _name(features: FeatureSet) -> str:

@@ -122,15 +122,22 @@ def keep(bank: Bank, result: Result, also: Callable[[Commit], None]) -> None:
     Raises:
         UsageError: another process gave patients other sides meanwhile.
     """
-    with bank.commit(f"{result.command}: {result.study.units.finding}", run=result.run) as commit:
-        bank.refresh()  # with the lock held, nothing changes between this look and the commit
-        _keep_split(bank, commit, result)
-        also(commit)
-        settings = canonical_json(dict(result.settings))
-        row = {"run": result.run, "command": result.command, "settings": settings, "started": result.started, "finished": result.finished}
-        commit.append("runs", [row])
-        commit.append("metrics", _metric_rows(result))
-        commit.append("predictions", _prediction_rows(result))
+    for commit in bank.commits(f"{result.command}: {result.study.units.finding}", run=result.run):
+        with commit:
+            bank.refresh()  # if anything changes between this look and the commit, there is no commit
+            _keep_split(bank, commit, result)
+            also(commit)
+            settings = canonical_json(dict(result.settings))
+            row = {
+                "run": result.run,
+                "command": result.command,
+                "settings": settings,
+                "started": result.started,
+                "finished": result.finished,
+            }
+            commit.append("runs", [row])
+            commit.append("metrics", _metric_rows(result))
+            commit.append("predictions", _prediction_rows(result))
     bank.refresh()
 
 

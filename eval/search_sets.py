@@ -42,9 +42,9 @@ def searchable(
     sets = [s for s in bank.feature_sets if s.key.kind in KINDS]
     totals = bank.sql("SELECT count(*) AS volume, coalesce(sum(slices), 0)::BIGINT AS slice FROM volumes").to_pylist()[0]
     if not totals["volume"]:
-        raise UsageError(f"{bank.path} holds no volumes; `scanbank ingest` some first")
+        raise UsageError(f"{bank.name} holds no volumes; `scanbank ingest` some first")
     if not sets:
-        raise UsageError(f"{bank.path} has no feature sets of scans; make one with `scanbank embed {bank.path} --encoder tiny`")
+        raise UsageError(f"{bank.name} has no feature sets of scans; make one with `scanbank embed {bank.name} --encoder tiny`")
     sets = _with_window(_of_encoder(sets, encoder), window)
     opened: dict[str, Encoder] = {}
     failed: EncoderError | None = None
@@ -111,5 +111,5 @@ def _no_text_side(bank: Bank, sets: Sequence[FeatureSet]) -> UsageError:
     asked = {s.key.encoder.name for s in sets}
     others = sorted({s.key.encoder.name for s in bank.feature_sets if s.key.encoder.logit_scale is not None} - asked)
     plural = "encoders {} have" if len(asked) > 1 else "encoder {} has"
-    way_out = f"search with --encoder {others[0]}" if others else f"run `scanbank embed {bank.path} --encoder tiny`"
+    way_out = f"search with --encoder {others[0]}" if others else f"run `scanbank embed {bank.name} --encoder tiny`"
     return UsageError(f"{plural.format(', '.join(sorted(asked)))} no text side, so scans cannot be searched by text with it; {way_out}")

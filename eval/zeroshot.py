@@ -120,7 +120,7 @@ def _with_text(
         failed.append(
             EncoderError(
                 f"encoder {spec.name!r} is not the one that made the bank's vectors (digest {encoder.spec.digest[:8]}, the bank has "
-                f"{digest[:8]}): its texts would not fit; `scanbank embed {bank.path} --encoder {spec.name}` makes new ones"
+                f"{digest[:8]}): its texts would not fit; `scanbank embed {bank.name} --encoder {spec.name}` makes new ones"
             )
         )
     if not found and failed:
@@ -129,6 +129,6 @@ def _with_text(
         names = ", ".join(sorted({spec.name for spec in specs.values()}))
         raise UsageError(
             f"zero-shot needs an encoder with a text side, and none of the bank's feature sets here has one ({names}); "
-            f"`scanbank embed {bank.path} --encoder tiny` makes one"
+            f"`scanbank embed {bank.name} --encoder tiny` makes one"
         )
     return found, [*(encoder.note for encoder in found.values() if encoder.note), *(str(error) for error in failed)]

@@ -23,9 +23,9 @@ def init(bank: BankPath, key_file: KeyFile = None, json: Json = False) -> None:
     made = Bank.create(bank, key_file=key_file)
     key = key_file or default_key_file(made.card["key"])
     if json:
-        print_json({"bank": str(made.path), "key_file": str(key)})
+        print_json({"bank": made.name, "key_file": str(key)})
         return
-    say(f"bank {made.path}")
+    say(f"bank {made.name}")
     say(f"key  {key} (keep a copy: without it, original ids and paths cannot be looked up)")
 
 
@@ -58,7 +58,7 @@ def status(
 
 
 def _print_overview(bank: Bank, shown: dict[str, Any]) -> None:
-    say(f"bank {bank.path}  format {bank.card['format']}  snapshot {shown['snapshot']}")
+    say(f"bank {bank.name}  format {bank.card['format']}  snapshot {shown['snapshot']}")
     say("items         " + ", ".join(f"{count} {name}" for name, count in shown["items"].items()))
     say("left out      " + (", ".join(f"{row['files']} x {row['reason']}" for row in shown["left_out"]) or "nothing"))
     say("flags         " + (", ".join(f"{count} {name}" for name, count in shown["flags"].items()) or "none"))

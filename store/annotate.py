@@ -57,12 +57,14 @@ def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOption
     message = f"labels: {len(table.rows)} rows" if not table.has_reports else f"reports: {len(table.rows)} rows"
     digest = bank.key.pseudonym("path", str(path.resolve()))
     bank.local_map.put_paths([(digest, path.resolve())])
-    with bank.commit(message) as commit:
-        bank.refresh()  # with the lock held, what is looked up here is what the rows build on
-        job = _Job(bank, table, options)
-        job.resolve()
-        job.write(commit)
-        _report_unmatched(commit, digest, job.unmatched, bank)
+    job = _Job(bank, table, options)
+    for commit in bank.commits(message):
+        with commit:
+            bank.refresh()  # what is looked up from here on is what the rows build on
+            job = _Job(bank, table, options)
+            job.resolve()
+            job.write(commit)
+            _report_unmatched(commit, digest, job.unmatched, bank)
     bank.refresh()
     return AnnotateReport(len(table.rows), len(job.found), job.labels, job.snippets, tuple(job.unmatched))
 

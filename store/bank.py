@@ -1,11 +1,13 @@
-"""The bank: one directory that holds vectors and tables, opened at its newest commit or as it was at an older one."""
+"""The bank: one folder or prefix that holds vectors and tables, opened at its newest commit or as it was at an older one."""
 
 from __future__ import annotations
 
-import json
 import os
+import random
 import secrets
-from collections.abc import Mapping
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import zarr
 
+from .card import FORMAT, check_free, read_card, write_card
+from .checksums import snapshot_files, write_checksums
 from .commit import Commit
-from .errors import BankAccessError, BankExistsError, BankFormatError, NotABankError, UsageError
+from .errors import UsageError
 from .features import SETS, FeatureSet
-from .files import write_atomic
 from .key import SecretKey, default_key_file, find_key
-from .repository import BRANCH, create_repository, open_repository, session_at, told
+from .places import Place, place_of
+from .repository import BRANCH, create_repository, kept_snapshots, open_repository, session_at, told
 from .schema import TABLES
 from .snapshot import TABLES_GROUP, Snapshot
 
@@ -29,9 +33,8 @@ if TYPE_CHECKING:
     from .local_map import LocalMap
     from .sql import Queries
 
-FORMAT = 1
-"""The version of the bank's layout that this code writes."""
-_CARD = "bank.json"
+_ATTEMPTS = 50
+"""Of a commit on an object store. Each lets one of the writers through, so many writers need many."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +45,22 @@ class LogEntry:
     at: datetime
     message: str
     metadata: Mapping[str, Any]
+    tags: tuple[str, ...] = ()
 
 
 class Bank:
     """A bank on disk. Reading sees one snapshot until `refresh`; writing goes through `commit`."""
 
-    def __init__(self, path: Path, card: Mapping[str, Any], at: str | None, key_file: Path | None) -> None:
+    def __init__(self, place: Place, card: Mapping[str, Any], at: str | None, key_file: Path | None) -> None:
         """Use `Bank.create` or `Bank.open`."""
-        self.path = path
+        self.place = place
         self.card = card
         self.at = at
         self._key_file = key_file
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], *, key_file: Path | None = None) -> Bank:
-        """Make an empty bank in a folder that does not exist yet or is empty, and a key for it outside.
+        """Make an empty bank in a folder (or `s3://BUCKET/PREFIX`) that does not exist yet or is empty, and a key for it outside.
 
         `key_file`: use this key, or write the new one there, instead of `$XDG_CONFIG_HOME/scanbank/keys/`.
 
@@ -64,21 +68,23 @@ class Bank:
             BankExistsError: there is a bank, or anything else, at `path`.
             BankAccessError: the file system refuses.
         """
-        folder = _local(path)
-        if (folder / _CARD).exists():
-            raise BankExistsError(f"{folder} is a bank already; ingest into it, or choose another path")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise BankExistsError(f"{folder} exists and is not an empty folder; choose another path")
-        with told(f"creating the bank {folder}"):
+        place = place_of(path)
+        with told(f"creating the bank {place.name}"):
+            check_free(place)
             key = SecretKey.read(key_file) if key_file and key_file.exists() else SecretKey.new()
-            folder.mkdir(parents=True, exist_ok=True)
-            repository = create_repository(folder)
+            if place.folder:
+                place.folder.mkdir(parents=True, exist_ok=True)
+            repository = create_repository(place)
             session = repository.writable_session(BRANCH)
+            empty = session.snapshot_id
             root = zarr.open_group(session.store, mode="a", attributes={"sequence": 0, "next_ordinal": 0})
             for name in TABLES:
                 root.create_group(f"{TABLES_GROUP}/{name}", attributes={"files": []})
             root.create_group(SETS)
-            session.commit("init")
+            first = session.commit("init")
+            write_checksums(place, empty, "", 0, snapshot_files(repository, empty, None))
+            write_checksums(place, first, empty, 0, snapshot_files(repository, first, empty))
+            place.sync_new_features()
             target = key_file or default_key_file(key.id)
             if not target.exists():
                 key.write(target)
@@ -89,8 +95,8 @@ class Bank:
                 "key": key.id,
             }
             # Written last: a folder without it is no bank, so a kill before this line leaves nothing half made.
-            write_atomic(folder / _CARD, lambda aside: _write_text(aside, json.dumps(card, indent=2) + "\n"))
-        return cls(folder, card, None, key_file)
+            write_card(place, card)
+        return cls(place, card, None, key_file)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, at: str | None = None, key_file: Path | None = None) -> Bank:
@@ -101,35 +107,37 @@ class Bank:
             BankFormatError: a newer scanbank wrote it, or its card is damaged.
             UsageError: there is no such snapshot or tag.
         """
-        folder = _local(path)
-        card_path = folder / _CARD
-        try:
-            card = json.loads(card_path.read_text("utf-8"))
-        except PermissionError as error:
-            raise BankAccessError(f"{card_path} cannot be read: permission denied") from error
-        except (FileNotFoundError, NotADirectoryError) as error:
-            what = "does not exist" if not folder.exists() else "is not a folder" if not folder.is_dir() else f"holds no {_CARD}"
-            raise NotABankError(f"{folder} is not a bank: it {what}; make one with `scanbank init {path}`") from error
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise BankFormatError(f"{card_path} is damaged ({type(error).__name__}); restore it from a copy") from error
-        version = card.get("format") if isinstance(card, dict) else None
-        if not isinstance(version, int) or not {"bank", "key"} <= set(card):
-            raise BankFormatError(f"{card_path} is damaged: it names no format, bank and key; restore it from a copy")
-        if version > FORMAT:
-            raise BankFormatError(f"{folder} is of bank format {version}; this scanbank reads up to format {FORMAT}: upgrade scanbank")
-        bank = cls(folder, card, at, key_file)
+        place = place_of(path)
+        bank = cls(place, read_card(place), at, key_file)
         _ = bank.snapshot
         return bank
 
+    @property
+    def name(self) -> str:
+        """Where the bank is, as a user would type it."""
+        return self.place.name
+
+    @property
+    def path(self) -> Path:
+        """The bank's folder. Raises UsageError for a bank on an object store."""
+        if self.place.folder is None:
+            raise UsageError(f"{self.name} lies on an object store and has no folder")
+        return self.place.folder
+
+    @property
+    def cache(self) -> Path:
+        """The folder for what can be derived from the bank at any time; it need not exist, nor be writable."""
+        return self.place.cache(self.card["bank"])
+
     @cached_property
     def _repository(self) -> Any:
-        return open_repository(self.path)
+        return open_repository(self.place)
 
     @cached_property
     def snapshot(self) -> Snapshot:
         """What readers see."""
-        with told(f"reading the bank {self.path}"):
-            return Snapshot(self.path, session_at(self._repository, self.at))
+        with told(f"reading the bank {self.name}"):
+            return Snapshot(self.place, session_at(self._repository, self.at))
 
     def refresh(self) -> None:
         """See the newest commit from now on (a bank opened `at` a snapshot stays there)."""
@@ -153,10 +161,35 @@ class Bank:
 
         Raises:
             UsageError: the bank was opened `at` an older snapshot.
+            BankConflictError: on leaving it, on an object store where another process was first. See `commits`.
         """
+        return self._transaction(message, metadata, again=False)
+
+    def commits(self, message: str, **metadata: Any) -> Iterator[Commit]:
+        """A transaction that is tried again on what there is now, where another process was first (object stores only).
+
+        `for commit in bank.commits("ingest"):` with `with commit: ...` as its body, which looks at the bank (after
+        `refresh`) anew each time.
+
+        Raises:
+            UsageError: the bank was opened `at` an older snapshot.
+            BankConflictError: others were first every time.
+        """
+        for attempt in range(_ATTEMPTS):
+            commit = self._transaction(message, metadata, again=attempt < _ATTEMPTS - 1)
+            yield commit
+            if not commit.conflicted:
+                return
+            time.sleep(random.uniform(0.0, min(5.0, 0.05 * 2**attempt)))
+
+    def _transaction(self, message: str, metadata: Mapping[str, Any], *, again: bool) -> Commit:
         if self.at is not None:
             raise UsageError(f"the bank was opened at {self.at}, as it was; open it without `at` to write")
-        return Commit(self.path, self._repository, message, metadata)
+        if self.card["format"] < FORMAT:
+            from .migrations import migrate
+
+            self.card = migrate(self.place, self._repository, self.card)
+        return Commit(self.place, self._repository, message, metadata, again=again)
 
     def sql(self, query: str, *, timeout_s: float | None = None) -> pa.Table:
         """The answer to one SELECT over the bank's views (docs/sql.md). Raises QueryError."""
@@ -181,19 +214,13 @@ class Bank:
         return self.snapshot.feature_set(name)
 
     def log(self) -> list[LogEntry]:
-        """Commits, newest first."""
-        with told(f"reading the log of {self.path}"):
-            start = {"snapshot_id": self.snapshot.id} if self.at else {"branch": BRANCH}
-            commits = list(self._repository.ancestry(**start))[:-1]  # the last is Icechunk's own, before there is a bank
-            return [LogEntry(s.id, s.written_at, s.message, dict(s.metadata)) for s in commits]
-
-
-def _local(path: str | os.PathLike[str]) -> Path:
-    text = os.fspath(path)
-    if "://" in text:
-        raise UsageError(f"{text}: banks on object stores are not supported yet; give a folder")
-    return Path(text).expanduser().absolute()
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")
+        """Commits that can be read, newest first: those of the history, then those that only a tag keeps."""
+        with told(f"reading the log of {self.name}"):
+            tags: dict[str, list[str]] = defaultdict(list)
+            for tag in sorted(self._repository.list_tags()):
+                tags[self._repository.lookup_tag(tag)].append(tag)
+            if self.at:
+                commits = [s for s in self._repository.ancestry(snapshot_id=self.snapshot.id) if s.parent_id is not None]
+            else:
+                commits = list(kept_snapshots(self._repository).values())
+            return [LogEntry(s.id, s.written_at, s.message, dict(s.metadata), tuple(tags[s.id])) for s in commits]

@@ -1,12 +1,15 @@
-"""The one commit point: rows, vectors and counters become visible together, or not at all."""
+"""The one commit point: rows, vectors and counters become visible together, or not at all.
+
+In two phases. Everything is written and made durable first: table files, vectors, Icechunk's snapshot, the checksums of its
+files. Then the branch moves from the parent to that snapshot, if it is still at the parent: that is the commit.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, cast
 
@@ -15,60 +18,70 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from .errors import BankLockedError, UnknownNameError
+from .checksums import drop_checksums, snapshot_files, write_checksums
+from .errors import BankConflictError, UnknownNameError
 from .feature_rows import FeatureRows
 from .features import SETS, append
-from .files import write_atomic
+from .places import Place
+from .places.base import FEATURES
 from .repository import BRANCH, told
 from .schema import SEQ, TABLES
 from .snapshot import TABLES_GROUP
 from .specs import FeatureKey
 
 LOCK_SECONDS = 600.0
+_CONFLICT = "branch update conflict"
 
 
 class Commit:
     """A transaction, used as a context manager: leaving it without an error commits, an error discards everything.
 
-    Icechunk's local storage must not see two commits at once, so a file lock is held from entering to leaving.
-    Do the slow work before entering.
+    In a folder a lock is held from entering to leaving: do the slow work before entering. On an object store nobody waits,
+    and what another writer overtook is no commit: `conflicted` says so where `again` was asked for, else it is an error.
     """
 
-    def __init__(self, bank: Path, repository: icechunk.Repository, message: str, metadata: Mapping[str, Any] | None = None) -> None:
-        self._bank = bank
+    def __init__(
+        self,
+        place: Place,
+        repository: icechunk.Repository,
+        message: str,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        again: bool = False,
+    ) -> None:
+        self._place = place
         self._repository = repository
         self._message = message
         self._metadata = dict(metadata or {})
-        self._lock = FileLock(bank / ".lock")
-        self._written: list[Path] = []
+        self._again = again
+        self._written: list[str] = []
+        self._held = ExitStack()
+        self.conflicted = False
+        """Whether another writer was first, so that nothing was committed: do it again on what there is now."""
         self.snapshot_id = ""
         """Of the commit, once it is made; empty where there was nothing to commit."""
 
     def __enter__(self) -> Commit:
-        with told(f"writing to the bank {self._bank}"):
-            try:
-                self._lock.acquire(timeout=LOCK_SECONDS)
-            except Timeout as error:
-                raise BankLockedError(
-                    f"another process has been writing to {self._bank} for {LOCK_SECONDS:g} s; wait for it to end, or stop it"
-                ) from error
-            try:
-                self._session = self._repository.writable_session(BRANCH)
-                self._parent = self._session.snapshot_id
-                self._root = zarr.open_group(self._session.store, mode="r+")
-                self._sequence = int(cast("int", self._root.attrs["sequence"])) + 1
-            except BaseException:
-                self._lock.release()
-                raise
+        with told(f"writing to the bank {self._place.name}"), ExitStack() as held:
+            held.enter_context(self._place.writer(self._message, LOCK_SECONDS))
+            self._session = self._repository.writable_session(BRANCH)
+            self._parent = self._session.snapshot_id
+            self._root = zarr.open_group(self._session.store, mode="r+")
+            self._sequence = int(cast("int", self._root.attrs["sequence"])) + 1
+            self._held = held.pop_all()
         return self
 
     @property
     def parent(self) -> str:
-        """The snapshot that this commit builds on: with the lock held, nobody else can move on from it."""
+        """The snapshot that this commit builds on. If another moves on from it, this is no commit."""
         return self._parent
+
+    @property
+    def root(self) -> zarr.Group:
+        """The bank's arrays and lists of files, as this commit changes them: for what rewrites a bank as a whole."""
+        return self._root
 
     def reserve(self, count: int) -> int:
         """The first of `count` new ordinals in a row."""
@@ -86,18 +99,21 @@ class Commit:
             return
         if extra := set().union(*listed) - set(schema.names):
             raise UnknownNameError(f"column of {table}", sorted(extra)[0], schema.names)
-        data = pa.Table.from_pylist(listed, schema=schema)
-        with told(f"writing table {table!r}"):
-            folder = self._bank / "tables" / table
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{self._sequence:010d}-{secrets.token_hex(4)}.parquet"
-            self._written.append(path)
-            write_atomic(path, lambda aside: pq.write_table(data, aside, compression="zstd", write_page_checksum=True))
-            content = path.read_bytes()
+        entry = self.write_rows(table, pa.Table.from_pylist(listed, schema=schema))
         group = self._root.require_group(f"{TABLES_GROUP}/{table}")
         files = list(cast("list[Any]", group.attrs.get("files", [])))
-        entry = {"name": path.name, "rows": len(listed), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         group.attrs["files"] = [*files, entry]
+
+    def write_rows(self, table: str, data: pa.Table) -> dict[str, Any]:
+        """Write rows with their `seq` into a file of a table, and return what its list says of it. Listing it is the caller's."""
+        with told(f"writing table {table!r}"):
+            sink = pa.BufferOutputStream()
+            pq.write_table(data, sink, compression="zstd", write_page_checksum=True)
+            content = sink.getvalue().to_pybytes()
+            file = f"{self._sequence:010d}-{secrets.token_hex(4)}.parquet"
+            self._written.append(f"tables/{table}/{file}")
+            self._place.write(self._written[-1], content)
+        return {"name": file, "rows": data.num_rows, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
     def items(self, key: FeatureKey, expected_rows: int) -> NDArray[np.int64] | None:
         """What the set of `key` holds now, if it is not the `expected_rows` that the caller knows of; else None."""
@@ -114,16 +130,37 @@ class Commit:
         with told(f"writing vectors of {key.name!r}"):
             append(self._root, key, rows if isinstance(rows, FeatureRows) else FeatureRows(rows), items, declared=declared)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        with self._held:
+            try:
+                if kind is None and self._session.has_uncommitted_changes:
+                    with told(f"committing to the bank {self._place.name}"):
+                        self._commit()
+            finally:
+                for name in self._written:  # what no snapshot lists is garbage; sweeping our own at once is only polite
+                    with suppress(OSError):
+                        self._place.delete(name)
+        return self.conflicted
+
+    def _commit(self) -> None:
+        self._root.attrs["sequence"] = self._sequence
+        snapshot = self._session.flush(self._message, metadata=self._metadata)
+        names = snapshot_files(self._repository, snapshot, self._parent)
+        write_checksums(self._place, snapshot, self._parent, self._sequence, names)
+        self._place.sync_new_features()
+        # From here on the files may be listed, even if the call is interrupted: they must stay.
+        written, self._written = self._written, []
         try:
-            if kind is None and self._session.has_uncommitted_changes:
-                with told(f"committing to the bank {self._bank}"):
-                    self._root.attrs["sequence"] = self._sequence
-                    # From here on the files may be listed, even if the call is interrupted: they must stay.
-                    self._written.clear()
-                    self.snapshot_id = self._session.commit(self._message, metadata=self._metadata)
-        finally:
-            for path in self._written:  # what no snapshot lists is garbage; sweeping our own at once is only polite
-                with suppress(OSError):
-                    path.unlink(missing_ok=True)
-            self._lock.release()
+            self._repository.reset_branch(BRANCH, snapshot, from_snapshot_id=self._parent)
+        except icechunk.IcechunkError as error:
+            if _CONFLICT not in str(error):
+                raise
+            self._written = written
+            with suppress(OSError):
+                drop_checksums(self._place, snapshot)
+            if not self._again:
+                raise BankConflictError(f"another process wrote to {self._place.name} meanwhile; run this again") from error
+            self.conflicted = True
+            return
+        self._place.sync([f"{FEATURES}/refs/branch.{BRANCH}/ref.json"])
+        self.snapshot_id = snapshot

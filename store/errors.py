@@ -59,6 +59,10 @@ class BankLockedError(ScanbankError, TimeoutError):
     """Another process holds the writer's lock."""
 
 
+class BankConflictError(ScanbankError, RuntimeError):
+    """On an object store, another process committed first."""
+
+
 class BankAccessError(ScanbankError, PermissionError):
     """The file system refused: no permission, read-only, or no space."""
 

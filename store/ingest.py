@@ -108,27 +108,34 @@ class _Writer:
         self._head = ""
 
     def write(self, headers: Sequence[ScanHeader]) -> None:
-        with self.bank.commit(f"ingest: {len(headers)} volumes", volumes=len(headers)) as commit:
-            if self._known is None or commit.parent != self._head:  # another process wrote since
-                self.bank.refresh()
-                self._known = Known(self.bank)
-            known = self._known
-            scans = [known.namer.name(header) for header in headers]
-            found = overlaps(self.bank, [scan for scan in scans if scan.volume not in known.volumes], known.series)
-            new: dict[str, NamedScan] = {}
-            for scan in scans:
-                if scan.volume in known.volumes:
-                    self.again.append(scan)
-                elif scan.volume not in found.parts:
-                    new.setdefault(scan.volume, scan)
-            # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
-            self.bank.local_map.put(mapped(scan) for scan in new.values())
-            add_scans(commit, self.bank.key, list(new.values()), known.columns)
-            _replace(self.bank, commit, found.replaced)
-        self._head = commit.snapshot_id or commit.parent
+        for commit in self.bank.commits(f"ingest: {len(headers)} volumes", volumes=len(headers)):
+            with commit:
+                new, again, replaced = self._write(commit, headers)
+            if not commit.conflicted:
+                self._head = commit.snapshot_id or commit.parent
+                self.added += new
+                self.again += again
+                self.replaced += replaced
+
+    def _write(self, commit: Commit, headers: Sequence[ScanHeader]) -> tuple[list[NamedScan], list[NamedScan], int]:
+        """What is new, what was known, and how many volumes gave way."""
+        if self._known is None or commit.parent != self._head:  # another process wrote since
+            self.bank.refresh()
+            self._known = Known(self.bank)
+        known = self._known
+        scans = [known.namer.name(header) for header in headers]
+        found = overlaps(self.bank, [scan for scan in scans if scan.volume not in known.volumes], known.series)
+        new: dict[str, NamedScan] = {}
+        again = [scan for scan in scans if scan.volume in known.volumes]
+        for scan in scans:
+            if scan.volume not in known.volumes and scan.volume not in found.parts:
+                new.setdefault(scan.volume, scan)
+        # The map goes first: what it knows beyond the bank is harmless, the reverse is not.
+        self.bank.local_map.put(mapped(scan) for scan in new.values())
+        add_scans(commit, self.bank.key, list(new.values()), known.columns)
+        _replace(self.bank, commit, found.replaced)
         known.add(new.values())
-        self.added += new.values()
-        self.replaced += len(found.replaced)
+        return list(new.values()), again, len(found.replaced)
 
 
 def _replace(bank: Bank, commit: Commit, replaced: Mapping[str, str]) -> None:
@@ -184,9 +191,10 @@ def _record_rejected(bank: Bank, roots: Sequence[Path], found: Found, have: Mapp
     if not rows and not left:
         return
     bank.local_map.put_paths((digest, path) for path, digest in digests.items())
-    with bank.commit(f"ingest: {len(failed)} failures, {len(left)} left out") as commit:
-        commit.append("failures", rows)
-        commit.append("sources", ({"source": source} | row for source, row in left.items() if source not in seen))
+    for commit in bank.commits(f"ingest: {len(failed)} failures, {len(left)} left out"):
+        with commit:
+            commit.append("failures", rows)
+            commit.append("sources", ({"source": source} | row for source, row in left.items() if source not in seen))
     bank.refresh()
 
 

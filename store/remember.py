@@ -69,13 +69,14 @@ def _declare_windows(bank: Bank, declared: Mapping[str, Window]) -> None:
     """Images ingested before may be given their window now. One given another had vectors that were wrong: they are left behind."""
     if not declared:
         return
-    with bank.commit(f"ingest: windows of {len(declared)} volumes declared") as commit:
-        bank.refresh()
-        rows = [row for row in bank.snapshot.rows("volumes") if row["volume"] in declared]
-        before = {row["volume"]: (row["window_lo_hu"], row["window_hi_hu"]) for row in rows}
-        now = {volume: {"window_lo_hu": window.lo, "window_hi_hu": window.hi} for volume, window in declared.items()}
-        first = [volume for volume in before if before[volume] == (None, None)]
-        corrected = [volume for volume in before if volume not in first and before[volume] != tuple(now[volume].values())]
-        commit.append("volumes", (row | now[row["volume"]] for row in rows if row["volume"] in set(first)))
-        renumber(bank, commit, corrected, now)
+    for commit in bank.commits(f"ingest: windows of {len(declared)} volumes declared"):
+        with commit:
+            bank.refresh()
+            rows = [row for row in bank.snapshot.rows("volumes") if row["volume"] in declared]
+            before = {row["volume"]: (row["window_lo_hu"], row["window_hi_hu"]) for row in rows}
+            now = {volume: {"window_lo_hu": window.lo, "window_hi_hu": window.hi} for volume, window in declared.items()}
+            first = [volume for volume in before if before[volume] == (None, None)]
+            corrected = [volume for volume in before if volume not in first and before[volume] != tuple(now[volume].values())]
+            commit.append("volumes", (row | now[row["volume"]] for row in rows if row["volume"] in set(first)))
+            renumber(bank, commit, corrected, now)
     bank.refresh()

@@ -51,9 +51,10 @@ def accept_changes(bank: Bank, *, progress: Progress | None = None) -> int:
             changed.append(volume)
         progress.advance()
     if changed:
-        with bank.commit(f"accept: {len(changed)} changed volumes", volumes=len(changed)) as commit:
-            bank.refresh()
-            renumber(bank, commit, changed)
+        for commit in bank.commits(f"accept: {len(changed)} changed volumes", volumes=len(changed)):
+            with commit:
+                bank.refresh()
+                renumber(bank, commit, changed)
         bank.refresh()
     for volume in touched:
         bank.local_map.accept(volume)

@@ -6,37 +6,31 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import icechunk
 
 from .errors import BankAccessError, BankDamagedError, ScanbankError, UsageError
+from .places import Place
+from .places.base import FEATURES
 
 BRANCH = "main"
-_FOLDER = "features"
 # Icechunk has one class for all its errors: what they are is in their text, whose first line may be as little as "I/O error".
 _DAMAGED = re.compile(
     r"not found|No such file|doesn't exist|incomplete frame|corrupt|range was invalid|serializ|invalid (file|spec)|flatbuffer|unexpected"
     r"|unknown frame|frame descriptor",
     re.IGNORECASE,
 )
-_FILE = re.compile(rf"{_FOLDER}/[\w./-]+|(?<=_id=)[0-9A-Z]{{20}}")
+_FILE = re.compile(rf"{FEATURES}/[\w./-]+|(?<=_id=)[0-9A-Z]{{20}}")
 
 
-def _storage(bank: Path) -> icechunk.Storage:
-    # Icechunk warns at every open that local commits must not race; the writer's lock sees to that.
-    icechunk.set_logs_filter("error")
-    return icechunk.local_filesystem_storage(str(bank / _FOLDER))
+def create_repository(place: Place) -> icechunk.Repository:
+    with told(f"creating the bank {place.name}"):
+        return icechunk.Repository.create(place.storage())
 
 
-def create_repository(bank: Path) -> icechunk.Repository:
-    with told(f"creating the bank {bank}"):
-        return icechunk.Repository.create(_storage(bank))
-
-
-def open_repository(bank: Path) -> icechunk.Repository:
-    with told(f"opening the bank {bank}"):
-        return icechunk.Repository.open(_storage(bank))
+def open_repository(place: Place) -> icechunk.Repository:
+    with told(f"opening the bank {place.name}"):
+        return icechunk.Repository.open(place.storage())
 
 
 def session_at(repository: icechunk.Repository, at: str | None) -> icechunk.Session:
@@ -49,11 +43,22 @@ def session_at(repository: icechunk.Repository, at: str | None) -> icechunk.Sess
         return repository.readonly_session(branch=BRANCH)
     if at in repository.list_tags():
         return repository.readonly_session(tag=at)
-    ids = [s.id for s in repository.ancestry(branch=BRANCH) if s.id.startswith(at.upper())]
+    ids = [s for s in kept_snapshots(repository) if s.startswith(at.upper())]
     if len(ids) != 1:
         found = "none" if not ids else f"{len(ids)} of them"
         raise UsageError(f"snapshot {at!r}: expected a tag or the beginning of one snapshot's id, found {found}; `scanbank log` lists them")
     return repository.readonly_session(snapshot_id=ids[0])
+
+
+def kept_snapshots(repository: icechunk.Repository) -> dict[str, icechunk.SnapshotInfo]:
+    """Every snapshot that can be read, by id: those of the branch, newest first, then those that only a tag keeps.
+
+    Icechunk's first, which comes before there is a bank, is left out.
+    """
+    found = {s.id: s for s in repository.ancestry(branch=BRANCH)}
+    for tag in sorted(repository.list_tags()):
+        found |= {s.id: s for s in repository.ancestry(tag=tag) if s.id not in found}
+    return {name: info for name, info in found.items() if info.parent_id is not None}
 
 
 @contextmanager
@@ -78,7 +83,7 @@ def _in_words(doing: str, error: icechunk.IcechunkError) -> ScanbankError:
         return BankAccessError(f"{doing} failed: {'no space left' if 'No space left' in text else 'permission denied'}")
     if _DAMAGED.search(text):
         named = _FILE.search(text)
-        what = f"a file under {_FOLDER}/ ({named[0].removeprefix(f'{_FOLDER}/')})" if named else f"a file under {_FOLDER}/"
+        what = f"a file under {FEATURES}/ ({named[0].removeprefix(f'{FEATURES}/')})" if named else f"a file under {FEATURES}/"
         return BankDamagedError(f"{doing} failed: {what} is missing or damaged; restore it from a copy of the bank")
     lines = (re.sub(r"^[\s│├╰─▶×|`>-]*(x )?", "", line).strip() for line in text.splitlines())
     return BankAccessError(f"{doing} failed: {next(filter(None, lines), type(error).__name__)}")

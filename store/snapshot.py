@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import icechunk
@@ -15,6 +16,7 @@ import zarr
 
 from .errors import BankAccessError, BankDamagedError, UnknownNameError
 from .features import SETS, FeatureSet, read_set
+from .places import Place
 from .schema import TABLES
 
 TABLES_GROUP = "tables"
@@ -36,8 +38,8 @@ class TableFile:
 class Snapshot:
     """Everything a reader needs, fixed at one commit."""
 
-    def __init__(self, bank: Path, session: icechunk.Session) -> None:
-        self.bank = bank
+    def __init__(self, place: Place, session: icechunk.Session) -> None:
+        self.place = place
         self.session = session
 
     @property
@@ -50,7 +52,7 @@ class Snapshot:
             return zarr.open_group(self.session.store, mode="r")
         except (icechunk.IcechunkError, ValueError) as error:  # for Zarr, a snapshot that cannot be read holds nothing
             raise BankDamagedError(
-                f"the bank {self.bank}: features/snapshots/{self.id} is missing or damaged; restore it from a copy of the bank"
+                f"the bank {self.place.name}: features/snapshots/{self.id} is missing or damaged; restore it from a copy of the bank"
             ) from error
 
     def files(self, table: str) -> list[TableFile]:
@@ -70,44 +72,34 @@ class Snapshot:
         """
         schema = TABLES[table].schema
         files = self.files(table)
-        for file in files:
-            self._check(table, file, whole=file.bytes <= _SMALL)
-        paths = [str(self._path(table, file)) for file in files]
-        if not paths:
+        if not files:
             return ds.dataset(pa.table({name: pa.array([], type) for name, type in zip(schema.names, schema.types, strict=True)}))
-        return ds.dataset(paths, schema=schema, format=_PARQUET)
+        self._check_sizes(table, files)
+        for file in files:
+            if file.bytes <= _SMALL and self.place.folder is not None:  # an object store keeps its own checksums
+                self._check(table, file)
+        found = [self.place.arrow(_path(table, file)) for file in files]
+        return ds.dataset([path for path, _ in found], schema=schema, format=_PARQUET, filesystem=found[0][1])
 
     def check(self, table: str) -> None:
         """Compare every byte of a table's files with what was committed. Raises as `table` does."""
-        for file in self.files(table):
-            self._check(table, file, whole=True)
+        files = self.files(table)
+        self._check_sizes(table, files)
+        for file in files:
+            self._check(table, file)
 
-    def _check(self, table: str, file: TableFile, *, whole: bool) -> None:
-        path = self._path(table, file)
-        try:
-            if (size := path.stat().st_size) != file.bytes:
-                raise self._damaged(table, file, f"is damaged: it has {size:,} bytes, expected {file.bytes:,}")
-            if whole:
-                with path.open("rb") as opened:
-                    if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
-                        raise self._damaged(table, file, "is damaged: its bytes are not those that were committed")
-        except BankDamagedError:
-            raise
-        except PermissionError as error:
-            raise BankAccessError(f"table {table}: file {self._named(table, file)} cannot be read: permission denied") from error
-        except FileNotFoundError as error:
-            raise self._damaged(table, file, "is missing") from error
-        except OSError as error:
-            raise self._damaged(table, file, f"cannot be read: {error.strerror}") from error
+    def _check_sizes(self, table: str, files: list[TableFile]) -> None:
+        with _reading(table, files):
+            sizes = self.place.sizes(f"tables/{table}", [file.name for file in files])
+        for file, size in zip(files, sizes, strict=True):
+            if size != file.bytes:
+                raise _damaged(table, file.name, f"is damaged: it has {size:,} bytes, expected {file.bytes:,}")
 
-    def _damaged(self, table: str, file: TableFile, what: str) -> BankDamagedError:
-        return BankDamagedError(f"table {table}: file {self._named(table, file)} {what}; restore it from a copy of the bank")
-
-    def _named(self, table: str, file: TableFile) -> str:
-        return self._path(table, file).relative_to(self.bank).as_posix()
-
-    def _path(self, table: str, file: TableFile) -> Path:
-        return self.bank / "tables" / table / file.name
+    def _check(self, table: str, file: TableFile) -> None:
+        with _reading(table, [file]):
+            data = self.place.read(_path(table, file))
+        if len(data) != file.bytes or hashlib.sha256(data).hexdigest() != file.sha256:
+            raise _damaged(table, file.name, "is damaged: its bytes are not those that were committed")
 
     def latest(self, table: str, *columns: str) -> list[dict[str, Any]]:
         """The latest row for each key of a table: its key and `columns`. For looking up; SQL is for questions."""
@@ -140,3 +132,25 @@ class Snapshot:
             hint = "Several sets have that name; give the digest instead: " + ", ".join(s.digest[:12] for s in found) if found else ""
             raise UnknownNameError("feature set", name, [s.name for s in self.feature_sets], hint)
         return found[0]
+
+
+def _path(table: str, file: TableFile) -> str:
+    return f"tables/{table}/{file.name}"
+
+
+def _damaged(table: str, name: str, what: str) -> BankDamagedError:
+    return BankDamagedError(f"table {table}: file tables/{table}/{name} {what}; restore it from a copy of the bank")
+
+
+@contextmanager
+def _reading(table: str, files: list[TableFile]) -> Iterator[None]:
+    """What a file system says of files, in words."""
+    try:
+        yield
+    except OSError as error:
+        names = [file.name for file in files]
+        name = next((n for n in names if n in f"{error.filename} {error}"), names[0])
+        if isinstance(error, PermissionError):
+            raise BankAccessError(f"table {table}: file tables/{table}/{name} cannot be read: permission denied") from error
+        what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror or error}"
+        raise _damaged(table, name, what) from error

@@ -29,7 +29,7 @@ def overview(bank: Bank) -> dict[str, Any]:
     sets = bank.sql('SELECT name, encoder, "window", kind, items, dim, dtype, declared, digest FROM feature_sets ORDER BY name').to_pylist()
     left_out = "SELECT reason, sum(files)::BIGINT AS files FROM sources WHERE status = 'left_out' GROUP BY 1 ORDER BY 2 DESC, 1"
     return {
-        "bank": str(bank.path),
+        "bank": bank.name,
         "format": bank.card["format"],
         "snapshot": bank.snapshot.id,
         "primary_rule": PRIMARY_RULE,
@@ -39,7 +39,7 @@ def overview(bank: Bank) -> dict[str, Any]:
         "left_out": bank.sql(left_out).to_pylist(),
         "flags": {row["flag"]: row["n"] for row in flags},
         "failures": {row["stage"]: row["n"] for row in failures},
-        "bytes": {name: _bytes_under(bank, name) for name in ("features", "tables")},
+        "bytes": {name: sum(entry.bytes for entry in bank.place.entries(name)) for name in ("features", "tables")},
     }
 
 
@@ -57,7 +57,3 @@ def failed_items(bank: Bank) -> list[dict[str, Any]]:
             path = path.parent
         row["path"] = str(path) if path else None
     return rows
-
-
-def _bytes_under(bank: Bank, name: str) -> int:
-    return sum(file.stat().st_size for file in (bank.path / name).rglob("*") if file.is_file())

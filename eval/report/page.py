@@ -67,7 +67,7 @@ def report(
     encoders = {row["encoder"] for row in shown["feature_sets"]}
     page = Environment(loader=PackageLoader(__package__ or "", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return page.get_template("page.html.j2").render(
-        title=bank.path.name or "bank",
+        title=bank.name.rpartition("/")[2] or "bank",
         snapshot=shown["snapshot"],
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         version=version("scanbank"),
@@ -161,7 +161,7 @@ def _hits(
         except ScanbankError as error:
             if asked:
                 raise
-            return [], str(error).replace(str(bank.path), "BANK")  # a page is sent to others
+            return [], str(error).replace(bank.name, "BANK")  # a page is sent to others
         sheet = contact_sheet(bank, result, features.key.view, progress=progress)
         file = io.BytesIO()
         sheet.save(file, "WEBP", quality=88)

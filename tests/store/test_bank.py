@@ -93,7 +93,7 @@ def test_what_is_no_bank_says_so(tmp_path: Path) -> None:
 def test_newer_format_names_both_versions(bank: Bank) -> None:
     card = bank.path / "bank.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"format": 99}))
-    with pytest.raises(BankFormatError, match="format 99; this scanbank reads up to format 1"):
+    with pytest.raises(BankFormatError, match="format 99; this scanbank reads up to format 2"):
         Bank.open(bank.path)
 
 
@@ -125,6 +125,8 @@ def test_damaged_storage_is_one_line(bank: Bank, folder: str, harm: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_object_store_is_refused_in_words() -> None:
-    with pytest.raises(UsageError, match="object stores"):
-        Bank.open("s3://bucket/bank")
+def test_unknown_object_stores_are_refused_in_words() -> None:
+    with pytest.raises(UsageError, match="gs:// is no place for a bank; give a folder, or s3://BUCKET/PREFIX"):
+        Bank.open("gs://bucket/bank")
+    with pytest.raises(UsageError, match="expected s3://BUCKET/PREFIX"):
+        Bank.open("s3://bucket")
