@@ -1,13 +1,14 @@
 """Feature sets: one group of Zarr arrays per FeatureKey, `vector` (N, D) and `item` (N,), in chunks with a checksum.
 
-Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (N, Z').
+Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (N, Z'). `runs` (R, 3) says which rows hold which items.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import icechunk
@@ -16,12 +17,17 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec
 
+from .chunks import ChecksumError, read_rows, read_slice
 from .errors import BankDamagedError, UsageError
 from .feature_rows import FeatureRows, check_rows
+from .runs import RUNS, RowIndex, append_runs, create_runs, runs_of
 from .specs import EncoderSpec, FeatureKey, ViewSpec
 
 SETS = "sets"
 CHUNK_ROWS = 1024
+_ITEM_CHUNK_ROWS = 8192
+# Zarr's default codecs do not notice a flipped byte; vectors hardly compress, so none is tried.
+CODECS: dict[str, Any] = {"serializer": BytesCodec(), "compressors": [Crc32cCodec()], "filters": None}
 _DTYPES = ("float16", "float32")
 _WAY_OUT = "restore features/ from a copy of the bank"
 
@@ -59,7 +65,7 @@ class FeatureSet:
 
     def items(self) -> NDArray[np.int64]:
         """(N,) ordinals, in the order of `vectors`."""
-        return np.asarray(_read(self.group, "item"), dtype=np.int64)
+        return _read(self.group, "item")
 
     def vectors(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32] | NDArray[np.float16]:
         """(N, D), of kind `depth` (N, Z', D), or rows start..stop of it.
@@ -99,17 +105,15 @@ class FeatureSet:
         Raises:
             UsageError: an item has no vector here.
         """
-        items = self.items()
-        order = np.argsort(items, kind="stable")
-        place = np.searchsorted(items, ordinals, sorter=order)
-        rows = order[np.minimum(place, max(len(order) - 1, 0))] if len(order) else np.zeros(len(ordinals), dtype=np.int64)
-        missing = int(np.sum(items[rows] != ordinals)) if len(items) else len(ordinals)
-        if missing:
+        rows = self._index.rows(np.asarray(ordinals, dtype=np.int64))
+        if missing := int(np.sum(rows < 0)):
             raise UsageError(f"feature set {self.name!r} has no vector for {missing} of {len(ordinals)} items; embed them first")
-        # One contiguous read beats many small ones for the usual case, a run of slices.
-        first, last = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
-        read = (_read(self.group, name, slice(first, last))[rows - first] for name in _names(self.key))
-        return FeatureRows(*read)
+        return FeatureRows(*(_read(self.group, name, rows) for name in _names(self.key)))
+
+    @cached_property
+    def _index(self) -> RowIndex:
+        # a set of an older bank has no runs: they follow from its items
+        return RowIndex(_read(self.group, RUNS) if RUNS in self.group else runs_of(self.items()))
 
     def _beside(self, name: str) -> Any:
         if self.key.kind != "depth":
@@ -152,6 +156,7 @@ def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[
         array[start:stop] = cast("NDArray[Any]", values).astype(array.dtype)
     item.resize((stop,))
     item[start:stop] = items
+    append_runs(group, items, start)
 
 
 def _names(key: FeatureKey) -> tuple[str, ...]:
@@ -164,18 +169,17 @@ def _create(root: zarr.Group, path: str, key: FeatureKey, rows: FeatureRows, dec
         raise UsageError(f"precision {precision!r} of {key.encoder.name!r} cannot be stored; choose one of {', '.join(_DTYPES)}")
     spec = {"kind": key.kind, "encoder": key.encoder.to_dict(), "view": key.view.to_dict(), "layer": key.layer}
     group = root.create_group(path, attributes={"key": _jsonable(spec), "digest": key.digest, "name": key.name, "declared": declared})
-    # Zarr's default codecs do not notice a flipped byte; vectors hardly compress, so none is tried.
-    codecs: dict[str, Any] = {"serializer": BytesCodec(), "compressors": [Crc32cCodec()], "filters": None}
     inner: list[int] = list(rows.vector.shape[1:])
     # about as many vectors in a chunk where a row holds many; a power of two, so that commits stay aligned to chunks
     chunk = CHUNK_ROWS >> (inner[0] - 1).bit_length() if len(inner) > 1 else CHUNK_ROWS
     chunk = max(1, chunk)
-    group.create_array("vector", shape=(0, *inner), chunks=(chunk, *(max(1, n) for n in inner)), dtype=precision, **codecs)
+    group.create_array("vector", shape=(0, *inner), chunks=(chunk, *(max(1, n) for n in inner)), dtype=precision, **CODECS)
     if key.kind == "depth":
         steps = max(1, inner[0])
-        group.create_array("z_mm", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="float32", fill_value=np.nan, **codecs)
-        group.create_array("mask", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="bool", **codecs)
-    group.create_array("item", shape=(0,), chunks=(CHUNK_ROWS,), dtype="int64", **codecs)
+        group.create_array("z_mm", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="float32", fill_value=np.nan, **CODECS)
+        group.create_array("mask", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="bool", **CODECS)
+    group.create_array("item", shape=(0,), chunks=(_ITEM_CHUNK_ROWS,), dtype="int64", **CODECS)
+    create_runs(group, CODECS)
     return group
 
 
@@ -191,12 +195,15 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     return cast("zarr.Array", group[name])
 
 
-def _read(group: zarr.Group, name: str, rows: slice = slice(None)) -> Any:
+def _read(group: zarr.Group, name: str, rows: slice | NDArray[np.int64] = slice(None)) -> Any:
+    return _told(group, name, lambda array: read_slice(array, rows) if isinstance(rows, slice) else read_rows(array, rows))
+
+
+def _told(group: zarr.Group, name: str, read: Callable[[zarr.Array], NDArray[Any]]) -> NDArray[Any]:
+    """What is read of an array, or what is wrong with it in words."""
     try:
-        return np.asarray(_array(group, name)[rows])
-    except ValueError as error:
-        if "checksum" not in str(error).lower():
-            raise
+        return read(_array(group, name))
+    except ChecksumError as error:
         why = "its checksum does not fit"
         raise BankDamagedError(f"feature set {group.attrs['name']!r}: a chunk of {name!r} is damaged ({why}); {_WAY_OUT}") from error
     except icechunk.IcechunkError as error:

@@ -29,6 +29,12 @@ def _storage(bank: Path) -> icechunk.Storage:
     return icechunk.local_filesystem_storage(str(bank / _FOLDER))
 
 
+def _config() -> icechunk.RepositoryConfig:
+    """Icechunk fetches a chunk in pieces side by side: two are fastest on a disk; what comes as one is read in small, slow steps."""
+    pieces = icechunk.StorageConcurrencySettings(max_concurrent_requests_for_object=2, ideal_concurrent_request_size=4096)
+    return icechunk.RepositoryConfig(storage=icechunk.StorageSettings(concurrency=pieces))
+
+
 def create_repository(bank: Path) -> icechunk.Repository:
     with told(f"creating the bank {bank}"):
         return icechunk.Repository.create(_storage(bank))
@@ -36,7 +42,7 @@ def create_repository(bank: Path) -> icechunk.Repository:
 
 def open_repository(bank: Path) -> icechunk.Repository:
     with told(f"opening the bank {bank}"):
-        return icechunk.Repository.open(_storage(bank))
+        return icechunk.Repository.open(_storage(bank), config=_config())
 
 
 def session_at(repository: icechunk.Repository, at: str | None) -> icechunk.Session:
