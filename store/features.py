@@ -5,9 +5,10 @@ Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -22,8 +23,11 @@ from .errors import BankDamagedError, UsageError
 from .feature_rows import FeatureRows, check_rows
 from .runs import RUNS, RowIndex, append_runs, create_runs, runs_of
 from .specs import EncoderSpec, FeatureKey, ViewSpec
+from .vector_cache import VectorCache
 
 SETS = "sets"
+STAMP = "stamp"
+"""The attribute of a set that differs after every change to its rows."""
 CHUNK_ROWS = 1024
 _ITEM_CHUNK_ROWS = 8192
 # Zarr's default codecs do not notice a flipped byte; vectors hardly compress, so none is tried.
@@ -41,6 +45,9 @@ class FeatureSet:
     declared: bool
     """Whether the vectors were imported: their key is what the importer said."""
     group: zarr.Group
+    cache: VectorCache | None = field(default=None, repr=False, compare=False)
+    version: str = field(default="", compare=False)
+    """Of its rows: a copy that is kept of one version is not taken for another."""
 
     @property
     def name(self) -> str:
@@ -68,12 +75,22 @@ class FeatureSet:
         return _read(self.group, "item")
 
     def vectors(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32] | NDArray[np.float16]:
-        """(N, D), of kind `depth` (N, Z', D), or rows start..stop of it.
+        """(N, D), of kind `depth` (N, Z', D), or rows start..stop of it. Read-only: it may be mapped from a file. Copy it to change it.
 
         Raises:
             BankDamagedError: a chunk is missing, or its checksum does not fit its bytes.
         """
-        return _read(self.group, "vector", slice(start, stop))
+        array, rows = _array(self.group, "vector"), slice(start, stop)
+        whole = rows.indices(array.shape[0])[:2] == (0, array.shape[0])
+        if self.cache:
+            kept = self.cache.get(self._copy, array.dtype, array.shape) if whole else self.cache.opened(self._copy)
+            if kept is not None:
+                return cast("Any", kept[rows])
+        read = _read(self.group, "vector", rows)
+        if self.cache and whole:
+            self.cache.put(self._copy, read)
+        read.flags.writeable = False
+        return read
 
     def z_mm(self) -> NDArray[np.float32]:
         """(N, Z') of a set of kind `depth`: millimetres along the superior axis, NaN where unknown and in padding.
@@ -108,7 +125,13 @@ class FeatureSet:
         rows = self._index.rows(np.asarray(ordinals, dtype=np.int64))
         if missing := int(np.sum(rows < 0)):
             raise UsageError(f"feature set {self.name!r} has no vector for {missing} of {len(ordinals)} items; embed them first")
-        return FeatureRows(*(_read(self.group, name, rows) for name in _names(self.key)))
+        kept = self.cache.opened(self._copy) if self.cache else None
+        vector = _read(self.group, "vector", rows) if kept is None else kept[rows]
+        return FeatureRows(vector, *(_read(self.group, name, rows) for name in _names(self.key)[1:]))
+
+    @property
+    def _copy(self) -> str:
+        return f"{self.digest}-{self.version}"
 
     @cached_property
     def _index(self) -> RowIndex:
@@ -127,11 +150,12 @@ def distinct_names(sets: Sequence[FeatureSet]) -> dict[str, str]:
     return {one.digest: one.name if shared[one.name] == 1 else f"{one.name}@{one.digest[:8]}" for one in sets}
 
 
-def read_set(group: zarr.Group) -> FeatureSet:
-    """A group of arrays as a feature set."""
+def read_set(group: zarr.Group, cache: VectorCache | None = None, snapshot: str = "") -> FeatureSet:
+    """A group of arrays as a feature set. `snapshot` is the version of a set of an older bank, which has none of its own."""
     spec = cast("dict[str, Any]", group.attrs["key"])
     key = FeatureKey(spec["kind"], EncoderSpec.from_dict(spec["encoder"]), ViewSpec.from_dict(spec["view"]), spec["layer"])
-    return FeatureSet(key, str(group.attrs["digest"]), bool(group.attrs["declared"]), group)
+    version = str(group.attrs.get(STAMP, snapshot))
+    return FeatureSet(key, str(group.attrs["digest"]), bool(group.attrs["declared"]), group, cache, version)
 
 
 def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[np.int64], *, declared: bool = False) -> None:
@@ -157,6 +181,12 @@ def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[
     item.resize((stop,))
     item[start:stop] = items
     append_runs(group, items, start)
+    stamp(group)
+
+
+def stamp(group: zarr.Group) -> None:
+    """A new version of a set, for whoever changed its rows."""
+    group.attrs[STAMP] = secrets.token_hex(8)
 
 
 def _names(key: FeatureKey) -> tuple[str, ...]:

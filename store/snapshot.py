@@ -16,6 +16,7 @@ import zarr
 from .errors import BankAccessError, BankDamagedError, UnknownNameError
 from .features import SETS, FeatureSet, read_set
 from .schema import TABLES
+from .vector_cache import VectorCache
 
 TABLES_GROUP = "tables"
 # Pages carry a checksum, the footers of Parquet do not: of a small file, which is mostly footer, the whole is checked.
@@ -125,7 +126,13 @@ class Snapshot:
         group = self.root.get(SETS)
         if not isinstance(group, zarr.Group):
             return []
-        return sorted((read_set(member) for _, member in group.groups()), key=lambda s: (s.name, s.digest))
+        members = (read_set(member, self.vector_cache, self.id) for _, member in group.groups())
+        return sorted(members, key=lambda s: (s.name, s.digest))
+
+    @cached_property
+    def vector_cache(self) -> VectorCache:
+        """Copies of whole sets, kept only as long as this snapshot is."""
+        return VectorCache(self.bank / "cache", alive=(self.bank / "features" / "snapshots" / self.id).exists)
 
     def feature_set(self, name: str) -> FeatureSet:
         """The feature set of this name, or of the digest that begins so.
