@@ -110,7 +110,7 @@ class VectorCache:
             # not synced: what a power cut leaves of it does not fit its checksum
             with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(header)
-                file.write(data)
+                file.write(memoryview(cast("Any", data)))
                 file.write(crc.to_bytes(_CRC_BYTES, "little"))
             aside.replace(path)
         except BaseException:
