@@ -22,6 +22,7 @@ from .errors import BankLockedError, UnknownNameError
 from .feature_rows import FeatureRows
 from .features import SETS, append
 from .files import write_atomic
+from .fresh import FRESH, Freshness
 from .repository import BRANCH, told
 from .schema import SEQ, TABLES
 from .snapshot import TABLES_GROUP
@@ -60,6 +61,7 @@ class Commit:
                 self._parent = self._session.snapshot_id
                 self._root = zarr.open_group(self._session.store, mode="r+")
                 self._sequence = int(cast("int", self._root.attrs["sequence"])) + 1
+                self._freshness = Freshness(self._listed, self._keys)
             except BaseException:
                 self._lock.release()
                 raise
@@ -87,6 +89,7 @@ class Commit:
         if extra := set().union(*listed) - set(schema.names):
             raise UnknownNameError(f"column of {table}", sorted(extra)[0], schema.names)
         data = pa.Table.from_pylist(listed, schema=schema)
+        fresh = self._freshness.of(table, data)
         with told(f"writing table {table!r}"):
             folder = self._bank / "tables" / table
             folder.mkdir(parents=True, exist_ok=True)
@@ -95,9 +98,21 @@ class Commit:
             write_atomic(path, lambda aside: pq.write_table(data, aside, compression="zstd", write_page_checksum=True))
             content = path.read_bytes()
         group = self._root.require_group(f"{TABLES_GROUP}/{table}")
-        files = list(cast("list[Any]", group.attrs.get("files", [])))
         entry = {"name": path.name, "rows": len(listed), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        group.attrs["files"] = [*files, entry]
+        group.attrs["files"] = [*self._listed(table), entry | ({FRESH: True} if fresh else {})]
+
+    def _listed(self, table: str) -> list[dict[str, Any]]:
+        """The entries of a table's files, those of this commit too."""
+        group = self._root.get(f"{TABLES_GROUP}/{table}")
+        return cast("list[dict[str, Any]]", group.attrs.get("files", [])) if isinstance(group, zarr.Group) else []
+
+    def _keys(self, table: str, column: str) -> set[Any]:
+        """The values of a column in all of them."""
+        values: set[Any] = set()
+        for entry in self._listed(table):
+            with told(f"reading table {table!r}"):
+                values.update(pq.read_table(self._bank / "tables" / table / entry["name"], columns=[column])[column].to_pylist())
+        return values
 
     def items(self, key: FeatureKey, expected_rows: int) -> NDArray[np.int64] | None:
         """What the set of `key` holds now, if it is not the `expected_rows` that the caller knows of; else None."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -55,24 +56,24 @@ class FeatureSet:
 
     @property
     def rows(self) -> int:
-        return _array(self.group, "item").shape[0]
+        return self._array("item").shape[0]
 
     @property
     def dim(self) -> int:
-        return _array(self.group, "vector").shape[-1]
+        return self._array("vector").shape[-1]
 
     @property
     def dtype(self) -> str:
-        return str(_array(self.group, "vector").dtype)
+        return str(self._array("vector").dtype)
 
     @property
     def chunk_rows(self) -> int:
         """Rows that are stored, and so best read, together."""
-        return _array(self.group, "vector").chunks[0]
+        return self._array("vector").chunks[0]
 
     def items(self) -> NDArray[np.int64]:
         """(N,) ordinals, in the order of `vectors`."""
-        return _read(self.group, "item")
+        return self._read("item")
 
     def vectors(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32] | NDArray[np.float16]:
         """(N, D), of kind `depth` (N, Z', D), or rows start..stop of it. Read-only: it may be mapped from a file. Copy it to change it.
@@ -80,13 +81,13 @@ class FeatureSet:
         Raises:
             BankDamagedError: a chunk is missing, or its checksum does not fit its bytes.
         """
-        array, rows = _array(self.group, "vector"), slice(start, stop)
+        array, rows = self._array("vector"), slice(start, stop)
         whole = rows.indices(array.shape[0])[:2] == (0, array.shape[0])
         if self.cache:
             kept = self.cache.get(self._copy, array.dtype, array.shape) if whole else self.cache.opened(self._copy)
             if kept is not None:
                 return cast("Any", kept[rows])
-        read = _read(self.group, "vector", rows)
+        read = self._read("vector", rows)
         if self.cache and whole:
             self.cache.put(self._copy, read)
         read.flags.writeable = False
@@ -126,8 +127,8 @@ class FeatureSet:
         if missing := int(np.sum(rows < 0)):
             raise UsageError(f"feature set {self.name!r} has no vector for {missing} of {len(ordinals)} items; embed them first")
         kept = self.cache.opened(self._copy) if self.cache else None
-        vector = _read(self.group, "vector", rows) if kept is None else kept[rows]
-        return FeatureRows(vector, *(_read(self.group, name, rows) for name in _names(self.key)[1:]))
+        vector = self._read("vector", rows) if kept is None else kept[rows]
+        return FeatureRows(vector, *(self._read(name, rows) for name in _names(self.key)[1:]))
 
     @property
     def _copy(self) -> str:
@@ -135,13 +136,31 @@ class FeatureSet:
 
     @cached_property
     def _index(self) -> RowIndex:
-        # a set of an older bank has no runs: they follow from its items
-        return RowIndex(_read(self.group, RUNS) if RUNS in self.group else runs_of(self.items()))
+        try:
+            runs = self._read(RUNS)
+        except KeyError:  # of an older bank: they follow from its items
+            runs = runs_of(self.items())
+        return RowIndex(runs)
+
+    @cached_property
+    def _arrays(self) -> dict[str, zarr.Array]:
+        return {}
+
+    def _array(self, name: str) -> zarr.Array:
+        """Opened once, as that takes longer than reading a chunk."""
+        if name not in self._arrays:
+            self._arrays[name] = _array(self.group, name)
+        return self._arrays[name]
+
+    def _read(self, name: str, rows: slice | NDArray[np.int64] = slice(None)) -> Any:
+        with _told(str(self.group.attrs["name"]), name):
+            array = self._array(name)
+            return read_slice(array, rows) if isinstance(rows, slice) else read_rows(array, rows)
 
     def _beside(self, name: str) -> Any:
         if self.key.kind != "depth":
             raise UsageError(f"feature set {self.name!r} is of kind {self.key.kind!r}; only sets of kind 'depth' have {name}")
-        return _read(self.group, name)
+        return self._read(name)
 
 
 def distinct_names(sets: Sequence[FeatureSet]) -> dict[str, str]:
@@ -225,17 +244,14 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     return cast("zarr.Array", group[name])
 
 
-def _read(group: zarr.Group, name: str, rows: slice | NDArray[np.int64] = slice(None)) -> Any:
-    return _told(group, name, lambda array: read_slice(array, rows) if isinstance(rows, slice) else read_rows(array, rows))
-
-
-def _told(group: zarr.Group, name: str, read: Callable[[zarr.Array], NDArray[Any]]) -> NDArray[Any]:
-    """What is read of an array, or what is wrong with it in words."""
+@contextmanager
+def _told(features: str, name: str) -> Iterator[None]:
+    """Around reading an array: what is wrong with it in words."""
     try:
-        return read(_array(group, name))
+        yield
     except ChecksumError as error:
         why = "its checksum does not fit"
-        raise BankDamagedError(f"feature set {group.attrs['name']!r}: a chunk of {name!r} is damaged ({why}); {_WAY_OUT}") from error
+        raise BankDamagedError(f"feature set {features!r}: a chunk of {name!r} is damaged ({why}); {_WAY_OUT}") from error
     except icechunk.IcechunkError as error:
         # Reading from a folder that was opened, Icechunk fails for files that are not there or not whole.
-        raise BankDamagedError(f"feature set {group.attrs['name']!r}: a file of {name!r} is missing or damaged; {_WAY_OUT}") from error
+        raise BankDamagedError(f"feature set {features!r}: a file of {name!r} is missing or damaged; {_WAY_OUT}") from error

@@ -32,6 +32,8 @@ class TableFile:
     rows: int
     bytes: int
     sha256: str
+    fresh: bool = False
+    """Whether none of its rows has the key of an earlier one (`store/fresh.py`)."""
 
 
 class Snapshot:
@@ -77,6 +79,10 @@ class Snapshot:
         if not paths:
             return ds.dataset(pa.table({name: pa.array([], type) for name, type in zip(schema.names, schema.types, strict=True)}))
         return ds.dataset(paths, schema=schema, format=_PARQUET)
+
+    def is_fresh(self, table: str) -> bool:
+        """Whether every row of a table is the latest of its key."""
+        return all(file.fresh for file in self.files(table))
 
     def check(self, table: str) -> None:
         """Compare every byte of a table's files with what was committed. Raises as `table` does."""
