@@ -1,6 +1,6 @@
 """Speed and memory beside what people would write themselves: `python scripts/bench.py [NAME...]`, names as in NAMES.
 
-It makes its own input in a temporary folder (1.2 GB at most, gone at the end) and touches no key or map of the user's.
+It makes its own input in a temporary folder (3 GB at most, gone at the end) and touches no key or map of the user's.
 Peers run in turns within one run (A B A B ...), files are in the page cache for all of them, and a ratio is the median of
 the rounds' ratios; `min..max` is over rounds. Ends with 1 where a figure is not what is wanted.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = ("help", "status", "ingest", "decode", "memory")
+NAMES = ("help", "status", "ingest", "decode", "memory", "store")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,6 +23,19 @@ class Sizes:
     """Few and many, for memory."""
     memory_sizes: tuple[int, ...] = (64, 256)
     memory_slices: int = 40
+    vectors: int = 200_000
+    """Of the set that is read whole, of `dim` values each."""
+    dim: int = 512
+    pt_files: int = 5000
+    """Files of one vector that are read for the whole set's time."""
+    many: int = 1_000_000
+    """Vectors that one volume's `run` slices are found among."""
+    run: int = 300
+    appended_to: tuple[int, int] = (10_000, 1_000_000)
+    volumes: tuple[int, int] = (10_000, 100)
+    """And slices of each, of the bank that is opened."""
+    sweeps: tuple[int, int] = (1000, 50)
+    """Runs, and metrics of each."""
     repeats: int = 5
     seed: int = 0
 
@@ -79,6 +92,14 @@ def rate(
     wanted = "" if at_least is None else f"ratio >= {at_least:g}"
     met = None if at_least is None else ratio >= at_least
     return Figure(what, count / median(ours), unit, count / median(peer), peer_name, ratio, min(ratios), max(ratios), wanted, met)
+
+
+def bounded(
+    what: str, found: Sequence[float], unit: str, below: float, peer: Sequence[float], peer_name: str, scale: float = 1e3
+) -> Figure:
+    """A figure of which less is better, in `scale` parts of what was found; its ratio is over the peer's, which nothing is wanted of."""
+    ours, theirs = scale * median(found), scale * median(peer)
+    return Figure(what, ours, unit, theirs, peer_name, wanted=f"< {below:g} {unit}", met=ours < below)
 
 
 def seconds(what: str, ours: Sequence[float], peer: Sequence[float], peer_name: str, below: float) -> Figure:

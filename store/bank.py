@@ -109,7 +109,7 @@ class Bank:
         """
         place = place_of(path)
         bank = cls(place, read_card(place), at, key_file)
-        _ = bank.snapshot
+        _ = bank.snapshot.root  # a snapshot that cannot be read is told of here
         return bank
 
     @property
@@ -137,7 +137,7 @@ class Bank:
     def snapshot(self) -> Snapshot:
         """What readers see."""
         with told(f"reading the bank {self.name}"):
-            return Snapshot(self.place, session_at(self._repository, self.at))
+            return Snapshot(self.place, session_at(self._repository, self.at), self.cache)
 
     def refresh(self) -> None:
         """See the newest commit from now on (a bank opened `at` a snapshot stays there)."""

@@ -24,6 +24,7 @@ from .checksums import drop_checksums, snapshot_files, write_checksums
 from .errors import BankConflictError, UnknownNameError
 from .feature_rows import FeatureRows
 from .features import SETS, append
+from .fresh import FRESH, Freshness
 from .places import Place
 from .places.base import FEATURES
 from .repository import BRANCH, told
@@ -70,6 +71,7 @@ class Commit:
             self._parent = self._session.snapshot_id
             self._root = zarr.open_group(self._session.store, mode="r+")
             self._sequence = int(cast("int", self._root.attrs["sequence"])) + 1
+            self._freshness = Freshness(self._listed, self._keys)
             self._held = held.pop_all()
         return self
 
@@ -99,10 +101,25 @@ class Commit:
             return
         if extra := set().union(*listed) - set(schema.names):
             raise UnknownNameError(f"column of {table}", sorted(extra)[0], schema.names)
-        entry = self.write_rows(table, pa.Table.from_pylist(listed, schema=schema))
+        data = pa.Table.from_pylist(listed, schema=schema)
+        fresh = self._freshness.of(table, data)
+        entry = self.write_rows(table, data)
         group = self._root.require_group(f"{TABLES_GROUP}/{table}")
-        files = list(cast("list[Any]", group.attrs.get("files", [])))
-        group.attrs["files"] = [*files, entry]
+        group.attrs["files"] = [*self._listed(table), entry | ({FRESH: True} if fresh else {})]
+
+    def _listed(self, table: str) -> list[dict[str, Any]]:
+        """The entries of a table's files, those of this commit too."""
+        group = self._root.get(f"{TABLES_GROUP}/{table}")
+        return cast("list[dict[str, Any]]", group.attrs.get("files", [])) if isinstance(group, zarr.Group) else []
+
+    def _keys(self, table: str, column: str) -> set[Any]:
+        """The values of a column in all of them."""
+        values: set[Any] = set()
+        for entry in self._listed(table):
+            with told(f"reading table {table!r}"):
+                path, files = self._place.arrow(f"tables/{table}/{entry['name']}")
+                values.update(pq.read_table(path, columns=[column], filesystem=files)[column].to_pylist())
+        return values
 
     def write_rows(self, table: str, data: pa.Table) -> dict[str, Any]:
         """Write rows with their `seq` into a file of a table, and return what its list says of it. Listing it is the caller's."""

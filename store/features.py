@@ -1,13 +1,16 @@
 """Feature sets: one group of Zarr arrays per FeatureKey, `vector` (N, D) and `item` (N,), in chunks with a checksum.
 
-Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (N, Z').
+Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (N, Z'). `runs` (R, 3) says which rows hold which items.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 import icechunk
@@ -16,12 +19,20 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec
 
+from .chunks import ChecksumError, read_rows, read_slice
 from .errors import BankDamagedError, UsageError
 from .feature_rows import FeatureRows, check_rows
+from .runs import RUNS, RowIndex, append_runs, create_runs, runs_of
 from .specs import EncoderSpec, FeatureKey, ViewSpec
+from .vector_cache import VectorCache
 
 SETS = "sets"
+STAMP = "stamp"
+"""The attribute of a set that differs after every change to its rows."""
 CHUNK_ROWS = 1024
+_ITEM_CHUNK_ROWS = 8192
+# Zarr's default codecs do not notice a flipped byte; vectors hardly compress, so none is tried.
+CODECS: dict[str, Any] = {"serializer": BytesCodec(), "compressors": [Crc32cCodec()], "filters": None}
 _DTYPES = ("float16", "float32")
 _WAY_OUT = "restore features/ from a copy of the bank"
 
@@ -35,6 +46,9 @@ class FeatureSet:
     declared: bool
     """Whether the vectors were imported: their key is what the importer said."""
     group: zarr.Group
+    cache: VectorCache | None = field(default=None, repr=False, compare=False)
+    version: str = field(default="", compare=False)
+    """Of its rows: a copy that is kept of one version is not taken for another."""
 
     @property
     def name(self) -> str:
@@ -42,32 +56,42 @@ class FeatureSet:
 
     @property
     def rows(self) -> int:
-        return _array(self.group, "item").shape[0]
+        return self._array("item").shape[0]
 
     @property
     def dim(self) -> int:
-        return _array(self.group, "vector").shape[-1]
+        return self._array("vector").shape[-1]
 
     @property
     def dtype(self) -> str:
-        return str(_array(self.group, "vector").dtype)
+        return str(self._array("vector").dtype)
 
     @property
     def chunk_rows(self) -> int:
         """Rows that are stored, and so best read, together."""
-        return _array(self.group, "vector").chunks[0]
+        return self._array("vector").chunks[0]
 
     def items(self) -> NDArray[np.int64]:
         """(N,) ordinals, in the order of `vectors`."""
-        return np.asarray(_read(self.group, "item"), dtype=np.int64)
+        return self._read("item")
 
     def vectors(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32] | NDArray[np.float16]:
-        """(N, D), of kind `depth` (N, Z', D), or rows start..stop of it.
+        """(N, D), of kind `depth` (N, Z', D), or rows start..stop of it. Read-only: it may be mapped from a file. Copy it to change it.
 
         Raises:
             BankDamagedError: a chunk is missing, or its checksum does not fit its bytes.
         """
-        return _read(self.group, "vector", slice(start, stop))
+        array, rows = self._array("vector"), slice(start, stop)
+        whole = rows.indices(array.shape[0])[:2] == (0, array.shape[0])
+        if self.cache:
+            kept = self.cache.get(self._copy, array.dtype, array.shape) if whole else self.cache.opened(self._copy)
+            if kept is not None:
+                return cast("Any", kept[rows])
+        read = self._read("vector", rows)
+        if self.cache and whole:
+            self.cache.put(self._copy, read)
+        read.flags.writeable = False
+        return read
 
     def z_mm(self) -> NDArray[np.float32]:
         """(N, Z') of a set of kind `depth`: millimetres along the superior axis, NaN where unknown and in padding.
@@ -99,22 +123,44 @@ class FeatureSet:
         Raises:
             UsageError: an item has no vector here.
         """
-        items = self.items()
-        order = np.argsort(items, kind="stable")
-        place = np.searchsorted(items, ordinals, sorter=order)
-        rows = order[np.minimum(place, max(len(order) - 1, 0))] if len(order) else np.zeros(len(ordinals), dtype=np.int64)
-        missing = int(np.sum(items[rows] != ordinals)) if len(items) else len(ordinals)
-        if missing:
+        rows = self._index.rows(np.asarray(ordinals, dtype=np.int64))
+        if missing := int(np.sum(rows < 0)):
             raise UsageError(f"feature set {self.name!r} has no vector for {missing} of {len(ordinals)} items; embed them first")
-        # One contiguous read beats many small ones for the usual case, a run of slices.
-        first, last = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
-        read = (_read(self.group, name, slice(first, last))[rows - first] for name in _names(self.key))
-        return FeatureRows(*read)
+        kept = self.cache.opened(self._copy) if self.cache else None
+        vector = self._read("vector", rows) if kept is None else kept[rows]
+        return FeatureRows(vector, *(self._read(name, rows) for name in _names(self.key)[1:]))
+
+    @property
+    def _copy(self) -> str:
+        return f"{self.digest}-{self.version}"
+
+    @cached_property
+    def _index(self) -> RowIndex:
+        try:
+            runs = self._read(RUNS)
+        except KeyError:  # of an older bank: they follow from its items
+            runs = runs_of(self.items())
+        return RowIndex(runs)
+
+    @cached_property
+    def _arrays(self) -> dict[str, zarr.Array]:
+        return {}
+
+    def _array(self, name: str) -> zarr.Array:
+        """Opened once, as that takes longer than reading a chunk."""
+        if name not in self._arrays:
+            self._arrays[name] = _array(self.group, name)
+        return self._arrays[name]
+
+    def _read(self, name: str, rows: slice | NDArray[np.int64] = slice(None)) -> Any:
+        with _told(str(self.group.attrs["name"]), name):
+            array = self._array(name)
+            return read_slice(array, rows) if isinstance(rows, slice) else read_rows(array, rows)
 
     def _beside(self, name: str) -> Any:
         if self.key.kind != "depth":
             raise UsageError(f"feature set {self.name!r} is of kind {self.key.kind!r}; only sets of kind 'depth' have {name}")
-        return _read(self.group, name)
+        return self._read(name)
 
 
 def distinct_names(sets: Sequence[FeatureSet]) -> dict[str, str]:
@@ -123,11 +169,12 @@ def distinct_names(sets: Sequence[FeatureSet]) -> dict[str, str]:
     return {one.digest: one.name if shared[one.name] == 1 else f"{one.name}@{one.digest[:8]}" for one in sets}
 
 
-def read_set(group: zarr.Group) -> FeatureSet:
-    """A group of arrays as a feature set."""
+def read_set(group: zarr.Group, cache: VectorCache | None = None, snapshot: str = "") -> FeatureSet:
+    """A group of arrays as a feature set. `snapshot` is the version of a set of an older bank, which has none of its own."""
     spec = cast("dict[str, Any]", group.attrs["key"])
     key = FeatureKey(spec["kind"], EncoderSpec.from_dict(spec["encoder"]), ViewSpec.from_dict(spec["view"]), spec["layer"])
-    return FeatureSet(key, str(group.attrs["digest"]), bool(group.attrs["declared"]), group)
+    version = str(group.attrs.get(STAMP, snapshot))
+    return FeatureSet(key, str(group.attrs["digest"]), bool(group.attrs["declared"]), group, cache, version)
 
 
 def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[np.int64], *, declared: bool = False) -> None:
@@ -152,6 +199,13 @@ def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[
         array[start:stop] = cast("NDArray[Any]", values).astype(array.dtype)
     item.resize((stop,))
     item[start:stop] = items
+    append_runs(group, items, start)
+    stamp(group)
+
+
+def stamp(group: zarr.Group) -> None:
+    """A new version of a set, for whoever changed its rows."""
+    group.attrs[STAMP] = secrets.token_hex(8)
 
 
 def _names(key: FeatureKey) -> tuple[str, ...]:
@@ -164,18 +218,17 @@ def _create(root: zarr.Group, path: str, key: FeatureKey, rows: FeatureRows, dec
         raise UsageError(f"precision {precision!r} of {key.encoder.name!r} cannot be stored; choose one of {', '.join(_DTYPES)}")
     spec = {"kind": key.kind, "encoder": key.encoder.to_dict(), "view": key.view.to_dict(), "layer": key.layer}
     group = root.create_group(path, attributes={"key": _jsonable(spec), "digest": key.digest, "name": key.name, "declared": declared})
-    # Zarr's default codecs do not notice a flipped byte; vectors hardly compress, so none is tried.
-    codecs: dict[str, Any] = {"serializer": BytesCodec(), "compressors": [Crc32cCodec()], "filters": None}
     inner: list[int] = list(rows.vector.shape[1:])
     # about as many vectors in a chunk where a row holds many; a power of two, so that commits stay aligned to chunks
     chunk = CHUNK_ROWS >> (inner[0] - 1).bit_length() if len(inner) > 1 else CHUNK_ROWS
     chunk = max(1, chunk)
-    group.create_array("vector", shape=(0, *inner), chunks=(chunk, *(max(1, n) for n in inner)), dtype=precision, **codecs)
+    group.create_array("vector", shape=(0, *inner), chunks=(chunk, *(max(1, n) for n in inner)), dtype=precision, **CODECS)
     if key.kind == "depth":
         steps = max(1, inner[0])
-        group.create_array("z_mm", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="float32", fill_value=np.nan, **codecs)
-        group.create_array("mask", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="bool", **codecs)
-    group.create_array("item", shape=(0,), chunks=(CHUNK_ROWS,), dtype="int64", **codecs)
+        group.create_array("z_mm", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="float32", fill_value=np.nan, **CODECS)
+        group.create_array("mask", shape=(0, inner[0]), chunks=(CHUNK_ROWS, steps), dtype="bool", **CODECS)
+    group.create_array("item", shape=(0,), chunks=(_ITEM_CHUNK_ROWS,), dtype="int64", **CODECS)
+    create_runs(group, CODECS)
     return group
 
 
@@ -191,14 +244,14 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     return cast("zarr.Array", group[name])
 
 
-def _read(group: zarr.Group, name: str, rows: slice = slice(None)) -> Any:
+@contextmanager
+def _told(features: str, name: str) -> Iterator[None]:
+    """Around reading an array: what is wrong with it in words."""
     try:
-        return np.asarray(_array(group, name)[rows])
-    except ValueError as error:
-        if "checksum" not in str(error).lower():
-            raise
+        yield
+    except ChecksumError as error:
         why = "its checksum does not fit"
-        raise BankDamagedError(f"feature set {group.attrs['name']!r}: a chunk of {name!r} is damaged ({why}); {_WAY_OUT}") from error
+        raise BankDamagedError(f"feature set {features!r}: a chunk of {name!r} is damaged ({why}); {_WAY_OUT}") from error
     except icechunk.IcechunkError as error:
         # Reading from a folder that was opened, Icechunk fails for files that are not there or not whole.
-        raise BankDamagedError(f"feature set {group.attrs['name']!r}: a file of {name!r} is missing or damaged; {_WAY_OUT}") from error
+        raise BankDamagedError(f"feature set {features!r}: a file of {name!r} is missing or damaged; {_WAY_OUT}") from error

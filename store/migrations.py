@@ -6,14 +6,18 @@ A migration is a function here under the format that it starts from. It may be i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import icechunk
+import zarr
 
 from .card import FORMAT, write_card
 from .checksums import read_checksums, snapshot_files, write_checksums
+from .commit import Commit
+from .features import CODECS, SETS
 from .places import Place
 from .repository import BRANCH, kept_snapshots, told
+from .runs import add_runs
 
 
 def migrate(place: Place, repository: icechunk.Repository, card: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,8 +31,8 @@ def migrate(place: Place, repository: icechunk.Repository, card: Mapping[str, An
     return card
 
 
-def _checksums(place: Place, repository: icechunk.Repository) -> None:
-    """Format 2 keeps digests of the repository's files."""
+def _to_2(place: Place, repository: icechunk.Repository) -> None:
+    """Format 2 keeps digests of the repository's files, and with each feature set which rows hold which items."""
     snapshots = kept_snapshots(repository)
     first = next(s for s in repository.ancestry(branch=BRANCH) if s.parent_id is None)
     ages = sorted(snapshots.values(), key=lambda s: s.written_at)
@@ -39,5 +43,9 @@ def _checksums(place: Place, repository: icechunk.Repository) -> None:
             names = snapshot_files(repository, info.id, info.parent_id)
             write_checksums(place, info.id, info.parent_id or "", max(0, sequence - 1), names)
 
+    with Commit(place, repository, "format 2") as commit:
+        for _, group in cast("zarr.Group", commit.root[SETS]).groups():
+            add_runs(group, CODECS)
 
-MIGRATIONS: dict[int, Callable[[Place, icechunk.Repository], None]] = {1: _checksums}
+
+MIGRATIONS: dict[int, Callable[[Place, icechunk.Repository], None]] = {1: _to_2}

@@ -30,7 +30,15 @@ def create_repository(place: Place) -> icechunk.Repository:
 
 def open_repository(place: Place) -> icechunk.Repository:
     with told(f"opening the bank {place.name}"):
-        return icechunk.Repository.open(place.storage())
+        return icechunk.Repository.open(place.storage(), config=_config(place))
+
+
+def _config(place: Place) -> icechunk.RepositoryConfig | None:
+    """From a disk, Icechunk fetches a chunk in pieces side by side: two are fastest; what comes as one is read in small, slow steps."""
+    if place.folder is None:
+        return None
+    pieces = icechunk.StorageConcurrencySettings(max_concurrent_requests_for_object=2, ideal_concurrent_request_size=4096)
+    return icechunk.RepositoryConfig(storage=icechunk.StorageSettings(concurrency=pieces))
 
 
 def session_at(repository: icechunk.Repository, at: str | None) -> icechunk.Session:

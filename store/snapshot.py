@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import icechunk
@@ -17,7 +18,9 @@ import zarr
 from .errors import BankAccessError, BankDamagedError, UnknownNameError
 from .features import SETS, FeatureSet, read_set
 from .places import Place
+from .places.base import FEATURES
 from .schema import TABLES
+from .vector_cache import VectorCache
 
 TABLES_GROUP = "tables"
 # Pages carry a checksum, the footers of Parquet do not: of a small file, which is mostly footer, the whole is checked.
@@ -33,13 +36,17 @@ class TableFile:
     rows: int
     bytes: int
     sha256: str
+    fresh: bool = False
+    """Whether none of its rows has the key of an earlier one (`store/fresh.py`)."""
 
 
 class Snapshot:
     """Everything a reader needs, fixed at one commit."""
 
-    def __init__(self, place: Place, session: icechunk.Session) -> None:
+    def __init__(self, place: Place, session: icechunk.Session, cache: Path) -> None:
+        """`cache`: the folder for copies of whole feature sets."""
         self.place = place
+        self._cache = cache
         self.session = session
 
     @property
@@ -81,6 +88,10 @@ class Snapshot:
         found = [self.place.arrow(_path(table, file)) for file in files]
         return ds.dataset([path for path, _ in found], schema=schema, format=_PARQUET, filesystem=found[0][1])
 
+    def is_fresh(self, table: str) -> bool:
+        """Whether every row of a table is the latest of its key."""
+        return all(file.fresh for file in self.files(table))
+
     def check(self, table: str) -> None:
         """Compare every byte of a table's files with what was committed. Raises as `table` does."""
         files = self.files(table)
@@ -117,7 +128,20 @@ class Snapshot:
         group = self.root.get(SETS)
         if not isinstance(group, zarr.Group):
             return []
-        return sorted((read_set(member) for _, member in group.groups()), key=lambda s: (s.name, s.digest))
+        members = (read_set(member, self.vector_cache, self.id) for _, member in group.groups())
+        return sorted(members, key=lambda s: (s.name, s.digest))
+
+    @cached_property
+    def vector_cache(self) -> VectorCache:
+        """Copies of whole sets, kept only as long as this snapshot is."""
+        return VectorCache(self._cache, alive=self._is_kept)
+
+    def _is_kept(self) -> bool:
+        try:
+            self.place.read(f"{FEATURES}/snapshots/{self.id}")
+        except OSError:
+            return False
+        return True
 
     def feature_set(self, name: str) -> FeatureSet:
         """The feature set of this name, or of the digest that begins so.

@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from .digests import canonical_json
 from .errors import QueryError
-from .schema import SEQ, TABLES
+from .schema import TABLES
 from .snapshot import Snapshot
 from .specs import FeatureKey
+from .sql_lazy import Views
 from .sql_macros import MACROS
-from .sql_vectors import vector_views
-from .sql_views import HISTORY, VIEWS
+from .sql_views import HISTORY
 
 _FEATURE_SETS = (
     *((name, pa.string()) for name in ("name", "encoder", "version", "window", "kind", "layer")),
@@ -40,29 +40,18 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 _BATCH_ROWS = 100_000
 
 
-def connect(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
-    """A connection with a view for every table and feature set, already locked down. Whoever calls this closes it."""
+def connect(snapshot: Snapshot) -> tuple[duckdb.DuckDBPyConnection, Views]:
+    """A connection, already locked down, and the views it can have. Whoever calls this closes it."""
     con = duckdb.connect(":memory:", config=_CONFIG)
-    for name, table in TABLES.items():
-        con.register(HISTORY.format(name), snapshot.table(name))
-        key = ", ".join(f'"{column}"' for column in table.key)
-        latest = f"row_number() OVER (PARTITION BY {key} ORDER BY {SEQ} DESC) = 1"
-        con.execute(f'CREATE VIEW "latest_{name}" AS SELECT * FROM "{HISTORY.format(name)}" QUALIFY {latest}')
-    for name, selected in VIEWS.items():
-        con.execute(f'CREATE VIEW "{name}" AS {selected}')
-    con.register("feature_sets", feature_set_table(snapshot))
-    for stream, vectors, view, selected in vector_views(snapshot.feature_sets):
-        con.register(stream, vectors)
-        con.execute(f'CREATE VIEW "{view.replace(chr(34), chr(34) * 2)}" AS {selected}')
     for macro in MACROS:
         con.execute(macro)
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
-    return con
+    return con, Views(con, snapshot, {"feature_sets": lambda: feature_set_table(snapshot)})
 
 
 class Queries:
-    """SQL over one snapshot. The connection is made at the first query and kept: its views cost more than most answers.
+    """SQL over one snapshot. The connection is made at the first query and kept, with the views that queries have named so far.
 
     Threads may share it; they wait for one another.
     """
@@ -70,7 +59,7 @@ class Queries:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._lock = Lock()
-        self._con: duckdb.DuckDBPyConnection | None = None
+        self._open: tuple[duckdb.DuckDBPyConnection, Views] | None = None
 
     def run(self, query: str, timeout_s: float | None = None) -> pa.Table:
         """The answer to one SELECT statement as an Arrow table. Columns of one name are told apart as DuckDB does: `study`, `study_1`.
@@ -80,15 +69,16 @@ class Queries:
             BankDamagedError: a table's file is missing or damaged.
         """
         with self._lock:
-            if self._con is None:
-                self._con = connect(self._snapshot)
+            if self._open is None:
+                self._open = connect(self._snapshot)
+            con, views = self._open
             try:
-                with _asking(self._con, query, self._snapshot, timeout_s):
-                    answer = _selected(self._con, query).to_arrow_table()
+                with _asking(con, query, self._snapshot, timeout_s):
+                    answer = _selected(con, views, query).to_arrow_table()
                     return answer.rename_columns(_distinct(answer.column_names))
             except BaseException:  # whatever state an error or Ctrl-C left, the next query does not meet it
-                self._con.close()
-                self._con = None
+                con.close()
+                self._open = None
                 raise
 
     def stream(self, query: str, timeout_s: float | None = None) -> pa.RecordBatchReader:
@@ -96,15 +86,15 @@ class Queries:
 
         The first batch is worked out at once, so that what is refused is refused here.
         """
-        con = connect(self._snapshot)
-        batches = self._stream(con, query, timeout_s)
+        con, views = connect(self._snapshot)
+        batches = self._stream(con, views, query, timeout_s)
         return pa.RecordBatchReader.from_batches(next(batches), batches)
 
-    def _stream(self, con: duckdb.DuckDBPyConnection, query: str, timeout_s: float | None) -> Iterator[Any]:
+    def _stream(self, con: duckdb.DuckDBPyConnection, views: Views, query: str, timeout_s: float | None) -> Iterator[Any]:
         """The schema, then the batches."""
         try:
             with _asking(con, query, self._snapshot, timeout_s):
-                reader = _selected(con, query).to_arrow_reader(_BATCH_ROWS)
+                reader = _selected(con, views, query).to_arrow_reader(_BATCH_ROWS)
                 schema = pa.schema(
                     [field.with_name(name) for field, name in zip(reader.schema, _distinct(reader.schema.names), strict=True)]
                 )
@@ -118,12 +108,19 @@ class Queries:
             con.close()
 
 
-def _selected(con: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRelation:
+def _selected(con: duckdb.DuckDBPyConnection, views: Views, query: str) -> duckdb.DuckDBPyRelation:
     statements = con.extract_statements(query)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         what = f"{len(statements)} statements" if len(statements) != 1 else f"a statement of type {statements[0].type.name}"
         raise QueryError(f"expected one SELECT, found {what}; the bank is read-only")
-    return con.sql(query)
+    views.make_for(query)
+    try:
+        return con.sql(query)
+    except (duckdb.CatalogException, duckdb.BinderException):
+        # a name that the text does not show, or none at all: then the error suggests one of those that there are
+        if not views.make_all():
+            raise
+        return con.sql(query)
 
 
 @contextmanager

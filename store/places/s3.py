@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
@@ -98,7 +98,10 @@ class S3Place(Place):
         del names
 
     def cache(self, bank: str) -> Path:
-        return Path(platformdirs.user_cache_path("scanbank")) / bank
+        folder = Path(platformdirs.user_cache_path("scanbank")) / bank
+        with suppress(OSError):  # without it nothing is kept
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def _path(self, name: str) -> str:
         return "/".join(part for part in (self._bucket, self._prefix, name) if part)

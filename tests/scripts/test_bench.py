@@ -16,7 +16,23 @@ from scanbank.scripts.bench_input import Series, elements_of
 from scanbank.scripts.bench_jobs import BENCHES
 
 TINY = Sizes(
-    files=6, slices=3, ingest_size=16, decode_size=16, decode_slices=3, scans=(1, 2), memory_sizes=(16,), memory_slices=3, repeats=1
+    files=6,
+    slices=3,
+    ingest_size=16,
+    decode_size=16,
+    decode_slices=3,
+    scans=(1, 2),
+    memory_sizes=(16,),
+    memory_slices=3,
+    vectors=30,
+    dim=8,
+    pt_files=20,
+    many=40,
+    run=7,
+    appended_to=(10, 40),
+    volumes=(5, 4),
+    sweeps=(3, 4),
+    repeats=1,
 )
 
 

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from zarr.storage import MemoryStore
 
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.errors import BankDamagedError, UnknownNameError, UsageError
 from scanbank.store.feature_rows import FeatureRows, joined
-from scanbank.store.features import CHUNK_ROWS
+from scanbank.store.features import CHUNK_ROWS, append, read_set
 
 KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 16), ViewSpec((Window(0, 80),)))
 
@@ -32,6 +37,25 @@ def test_appends_across_chunk_borders_keep_order(bank: Bank) -> None:
     assert (held.rows, held.dim, held.dtype, held.key) == (len(vectors), 16, "float32", KEY)
     wanted = np.array([5, 3000, 0])
     np.testing.assert_array_equal(held.of(wanted), vectors[[int(np.flatnonzero(items == w)[0]) for w in wanted]])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 900)), min_size=1, max_size=4), st.randoms())
+@settings(max_examples=25)
+def test_vectors_of_items_by_brute_force(parts: list[tuple[int, int]], random: Random) -> None:
+    """Each part is a run of ordinals in one append; what is asked for is any of them, in any order; also of a set without runs."""
+    root = zarr.create_group(MemoryStore())
+    held: dict[int, np.ndarray] = {}
+    for place, (gap, count) in enumerate(parts):
+        items = np.arange(10_000 * place + gap, 10_000 * place + gap + count)
+        vectors = np.random.default_rng(place).standard_normal((count, 16)).astype(np.float32)
+        append(root, KEY, FeatureRows(vectors), items)
+        held |= dict(zip(items.tolist(), vectors, strict=True))
+    asked = random.choices(sorted(held), k=random.randint(1, 30))
+    for _ in range(2):
+        found = read_set(root[f"sets/{KEY.digest}"]).of(np.array(asked))
+        np.testing.assert_array_equal(found, [held[item] for item in asked])
+        if "runs" in root[f"sets/{KEY.digest}"]:
+            del root[f"sets/{KEY.digest}/runs"]
 
 
 def test_missing_items_are_counted(bank: Bank) -> None:
@@ -59,11 +83,12 @@ def test_what_does_not_fit_is_refused(bank: Bank, vectors: np.ndarray, items: li
 
 
 def test_a_flipped_byte_is_noticed(bank: Bank) -> None:
-    put(bank, KEY, np.random.default_rng(0).standard_normal((1024, 16)).astype(np.float32), np.arange(1024))
-    largest = max((bank.path / "features" / "chunks").iterdir(), key=lambda p: p.stat().st_size)
-    data = bytearray(largest.read_bytes())
+    vectors = np.random.default_rng(0).standard_normal((1024, 16)).astype(np.float32)
+    put(bank, KEY, vectors, np.arange(1024))
+    (chunk,) = (p for p in (bank.path / "features" / "chunks").iterdir() if vectors.tobytes() in p.read_bytes())
+    data = bytearray(chunk.read_bytes())
     data[len(data) // 2] ^= 1
-    largest.write_bytes(data)
+    chunk.write_bytes(data)
     with pytest.raises(BankDamagedError, match=r"damaged.*checksum"):
         Bank.open(bank.path).features(KEY.name).vectors()
 

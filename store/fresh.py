@@ -1,0 +1,64 @@
+"""Whether the rows of an append are the first of their keys: where all of a table's are, its latest rows are all its rows.
+
+It is worked out at each commit and never claimed. For `volumes` and `runs` by looking at the keys that are there; for the large tables
+below them by this: a slice is the first of its key if its volume is new in the same commit, as a volume has slices only once it is there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import pyarrow as pa
+
+from .schema import TABLES
+
+FRESH = "fresh"
+"""What a snapshot's list says of a file."""
+_OWNERS = {"slices": ("volumes", "volume"), "metrics": ("runs", "run"), "predictions": ("runs", "run")}
+_OWNING = dict(_OWNERS.values())
+_FILES = 256
+"""Of more files the keys are not looked up: that would cost each commit more than it saves queries. `compact` makes few of them."""
+
+
+@final
+class Freshness:
+    """Of the appends within one commit."""
+
+    def __init__(self, listed: Callable[[str], Sequence[Any]], keys: Callable[[str, str], set[Any]]) -> None:
+        """`listed`: the entries of a table's files so far, `keys`: the values of a column in them; both with this commit's own."""
+        self._listed = listed
+        self._keys = keys
+        self._new: dict[str, set[Any]] = defaultdict(set)
+        self._seen: dict[str, set[Any]] = defaultdict(set)
+
+    def of(self, table: str, rows: pa.Table) -> bool:
+        """Whether no row has the key of another one, here or in what was appended before. False where that is not known."""
+        if table in _OWNING:
+            return self._owning(table, rows)
+        if table not in _OWNERS or not self._so_far(table):
+            return False
+        owner, column = _OWNERS[table]
+        owners = set(rows[column].unique().to_pylist())
+        fresh = owners <= self._new[owner] and owners.isdisjoint(self._seen[table])
+        self._seen[table] |= owners
+        return fresh and _unique(table, rows)
+
+    def _owning(self, table: str, rows: pa.Table) -> bool:
+        below = [name for name, (owner, _) in _OWNERS.items() if owner == table]
+        if len(self._listed(table)) > _FILES or not any(map(self._so_far, (table, *below))):
+            return False
+        keys = set(rows[_OWNING[table]].unique().to_pylist())
+        new = keys - self._keys(table, _OWNING[table])
+        self._new[table] |= new
+        return new == keys and _unique(table, rows)
+
+    def _so_far(self, table: str) -> bool:
+        """Once one file of a table is not fresh, nothing is won by the others."""
+        return all(entry.get(FRESH, False) for entry in self._listed(table))
+
+
+def _unique(table: str, rows: pa.Table) -> bool:
+    key = list(TABLES[table].key)
+    return rows.select(key).group_by(key).aggregate([]).num_rows == rows.num_rows
