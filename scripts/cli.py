@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from . import cli_bank, cli_demo, cli_embed, cli_eval, cli_ingest, cli_phantom, cli_report, cli_search
+from . import cli_bank, cli_demo, cli_embed, cli_eval, cli_ingest, cli_phantom, cli_report, cli_search, cli_versions
 from .output import answering, complain
 
 
@@ -72,7 +72,10 @@ app.command("search")(cli_search.search)
 app.command("report")(cli_report.report)
 app.command("status")(cli_bank.status)
 app.command("sql")(cli_bank.sql)
-app.command("log")(cli_bank.log)
+app.command("log")(cli_versions.log)
+app.command("tag")(cli_versions.tag)
+app.command("alias")(cli_versions.alias)
+app.command("compact")(cli_versions.compact)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Commands about a bank as a whole: init, status, sql, log."""
+"""Commands about a bank as a whole: init, status, sql."""
 
 from __future__ import annotations
 
@@ -107,14 +107,3 @@ def sql(
     else:
         for piece in pieces:
             write(piece)
-
-
-def log(bank: BankPath, json: Json = False) -> None:
-    """List the snapshots of a bank, newest first."""
-    from ..store import Bank
-
-    entries = Bank.open(bank).log()
-    if json:
-        print_json([{"snapshot": e.snapshot, "at": e.at, "message": e.message, "metadata": e.metadata} for e in entries])
-    else:
-        print_table(("snapshot", "at", "message"), [(e.snapshot, e.at.strftime("%Y-%m-%d %H:%M:%S"), e.message) for e in entries])

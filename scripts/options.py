@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-# Text, not a Path: that would make one slash of the two in s3://, and the refusal of object stores a folder of that name.
-BankPath = Annotated[str, typer.Argument(metavar="BANK", help="Folder of the bank.", show_default=False)]
+# Text, not a Path: that would make one slash of the two in s3://.
+BankPath = Annotated[str, typer.Argument(metavar="BANK", help="Folder of the bank, or s3://BUCKET/PREFIX.", show_default=False)]
 KeyFile = Annotated[
     Path | None,
     typer.Option("--key-file", help="Key of the bank, where it is not in the usual folder (also $SCANBANK_KEY_FILE).", show_default=False),

@@ -14,8 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import icechunk
 import zarr
 
+from .aliases import set_alias
 from .card import FORMAT, check_free, read_card, write_card
 from .checksums import snapshot_files, write_checksums
 from .commit import Commit
@@ -26,6 +28,7 @@ from .places import Place, place_of
 from .repository import BRANCH, create_repository, kept_snapshots, open_repository, session_at, told
 from .schema import TABLES
 from .snapshot import TABLES_GROUP, Snapshot
+from .tags import add_tag, remove_tag
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,14 +133,15 @@ class Bank:
         return self.place.cache(self.card["bank"])
 
     @cached_property
-    def _repository(self) -> Any:
+    def repository(self) -> icechunk.Repository:
+        """The Icechunk repository of the vectors. Writing to it goes through `commit`."""
         return open_repository(self.place)
 
     @cached_property
     def snapshot(self) -> Snapshot:
         """What readers see."""
         with told(f"reading the bank {self.name}"):
-            return Snapshot(self.place, session_at(self._repository, self.at), self.cache)
+            return Snapshot(self.place, session_at(self.repository, self.at), self.cache)
 
     def refresh(self) -> None:
         """See the newest commit from now on (a bank opened `at` a snapshot stays there)."""
@@ -188,8 +192,8 @@ class Bank:
         if self.card["format"] < FORMAT:
             from .migrations import migrate
 
-            self.card = migrate(self.place, self._repository, self.card)
-        return Commit(self.place, self._repository, message, metadata, again=again)
+            self.card = migrate(self.place, self.repository, self.card)
+        return Commit(self.place, self.repository, message, metadata, again=again)
 
     def sql(self, query: str, *, timeout_s: float | None = None) -> pa.Table:
         """The answer to one SELECT over the bank's views (docs/sql.md). Raises QueryError."""
@@ -213,14 +217,46 @@ class Bank:
         """The feature set of this name, or digest. Raises UnknownNameError."""
         return self.snapshot.feature_set(name)
 
+    def tag(self, name: str, at: str | None = None) -> str:
+        """Give a snapshot, by default the newest, a name that keeps it readable whatever is compacted. Returns its id.
+
+        Raises:
+            UsageError: the name is not fit, taken, or was taken once (Icechunk gives a name one time only).
+        """
+        return add_tag(self.place, self.repository, name, at or self.at)
+
+    def untag(self, name: str) -> None:
+        """Take a tag away. Its snapshot goes with the next compaction if nothing else keeps it. Raises UnknownNameError."""
+        remove_tag(self.place, self.repository, name)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags and their snapshots."""
+        with told(f"reading the tags of {self.name}"):
+            return {tag: self.repository.lookup_tag(tag) for tag in sorted(self.repository.list_tags())}
+
+    def alias(self, name: str, features: str) -> None:
+        """Let `name` stand for a feature set from now on, in place of what it stood for. `features` then takes it for a name.
+
+        Raises:
+            UnknownNameError: there is no such set.
+            UsageError: the name is not fit, or a feature set's own.
+        """
+        set_alias(self, name, features)
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Aliases and the digests of the feature sets that they stand for."""
+        return self.snapshot.aliases
+
     def log(self) -> list[LogEntry]:
         """Commits that can be read, newest first: those of the history, then those that only a tag keeps."""
         with told(f"reading the log of {self.name}"):
             tags: dict[str, list[str]] = defaultdict(list)
-            for tag in sorted(self._repository.list_tags()):
-                tags[self._repository.lookup_tag(tag)].append(tag)
+            for tag, snapshot in self.tags.items():
+                tags[snapshot].append(tag)
             if self.at:
-                commits = [s for s in self._repository.ancestry(snapshot_id=self.snapshot.id) if s.parent_id is not None]
+                commits = [s for s in self.repository.ancestry(snapshot_id=self.snapshot.id) if s.parent_id is not None]
             else:
-                commits = list(kept_snapshots(self._repository).values())
+                commits = list(kept_snapshots(self.repository).values())
             return [LogEntry(s.id, s.written_at, s.message, dict(s.metadata), tuple(tags[s.id])) for s in commits]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import zarr
 
 from .commit import Commit
+from .fresh import FRESH
 from .schema import SEQ, TABLES
 from .snapshot import TABLES_GROUP, Snapshot
 
@@ -46,7 +47,7 @@ def merge_tables(commit: Commit, snapshot: Snapshot, tables: Iterable[str] = TAB
 def relist(commit: Commit, table: str, data: pa.Table) -> None:
     """Make `data`, rows with their `seq`, all that a table holds. Each key is there once."""
     parts = [data.slice(at, FILE_ROWS) for at in range(0, data.num_rows, FILE_ROWS)]
-    entries = [commit.write_rows(table, part) for part in parts]
+    entries = [commit.write_rows(table, part) | {FRESH: True} for part in parts]
     group = cast("zarr.Group", commit.root[f"{TABLES_GROUP}/{table}"])
     group.attrs["files"] = cast("Any", entries)
 
@@ -59,4 +60,4 @@ def latest_rows(table: str, data: pa.Table) -> pa.Table:
         con.register("written", placed)
         order = f"PARTITION BY {key} ORDER BY {SEQ} DESC, {_PLACE} DESC"
         query = f"SELECT * FROM written QUALIFY row_number() OVER ({order}) = 1 ORDER BY {_PLACE}"
-        return con.execute(query).to_arrow_table().drop_columns([_PLACE]).cast(data.schema)
+        return con.sql(query).to_arrow_table().drop_columns([_PLACE]).cast(data.schema)

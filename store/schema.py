@@ -108,6 +108,8 @@ _ALL = (
         ("draw", "item"),
     ),
     Table("prompts", (("prompt", _TEXT), ("ordinal", _INT), ("finding", _TEXT), ("polarity", _TEXT), ("text", _TEXT)), ("prompt",)),
+    # A name that may move from one feature set to another, such as `current` to a refreshed one.
+    Table("aliases", (("alias", _TEXT), ("digest", _TEXT)), ("alias",)),
     # What a decoder saw: equal content shares the computation, and the leak guard joins on it.
     Table("contents", (("volume", _TEXT), ("content", _TEXT)), ("volume",)),
     Table("runs", (("run", _TEXT), ("command", _TEXT), ("settings", _TEXT), ("started", _TIME), ("finished", _TIME)), ("run",)),

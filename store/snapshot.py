@@ -143,18 +143,25 @@ class Snapshot:
             return False
         return True
 
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Aliases and the digests of the feature sets that they stand for."""
+        return {row["alias"]: row["digest"] for row in self.latest("aliases", "digest") if row["digest"]}
+
     def feature_set(self, name: str) -> FeatureSet:
-        """The feature set of this name, or of the digest that begins so.
+        """The feature set of this name or alias, or of the digest that begins so.
 
         Raises:
             UnknownNameError: there is none, or several share the name (then give the digest).
         """
         found = [s for s in self.feature_sets if s.name == name] or [
-            s for s in self.feature_sets if len(name) >= 6 and s.digest.startswith(name)
+            s
+            for s in self.feature_sets
+            if s.digest == self.aliases.get(name) or (name not in self.aliases and len(name) >= 6 and s.digest.startswith(name))
         ]
         if len(found) != 1:
             hint = "Several sets have that name; give the digest instead: " + ", ".join(s.digest[:12] for s in found) if found else ""
-            raise UnknownNameError("feature set", name, [s.name for s in self.feature_sets], hint)
+            raise UnknownNameError("feature set", name, [*(s.name for s in self.feature_sets), *self.aliases], hint)
         return found[0]
 
 

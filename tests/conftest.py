@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from scanbank.store import Bank
+
+settings.register_profile("scanbank", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("scanbank")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

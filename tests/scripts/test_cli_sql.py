@@ -107,16 +107,16 @@ def test_what_parquet_cannot_hold_is_one_line(bank: Bank, tmp_path: Path) -> Non
 def test_object_stores_are_refused_by_every_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for words in (
-        ("init", "s3://x/y"),
-        ("ingest", "s3://x/y", "."),
-        ("embed", "s3://x/y", "--encoder", "intensity"),
-        ("status", "s3://x/y"),
-        ("sql", "s3://x/y", "SELECT 1"),
-        ("log", "s3://x/y"),
+        ("init", "gs://x/y"),
+        ("ingest", "gs://x/y", "."),
+        ("embed", "gs://x/y", "--encoder", "intensity"),
+        ("status", "gs://x/y"),
+        ("sql", "gs://x/y", "SELECT 1"),
+        ("log", "gs://x/y"),
     ):
         done = run(*words)
         assert done.exit_code == 2
-        assert done.stderr == "error: s3://x/y: banks on object stores are not supported yet; give a folder\n"
+        assert done.stderr == "error: gs://x/y: gs:// is no place for a bank; give a folder, or s3://BUCKET/PREFIX\n"
     assert not list(tmp_path.iterdir())
 
 
