@@ -62,6 +62,7 @@ class Bank:
 
         Raises:
             BankExistsError: there is a bank, or anything else, at `path`.
+            UsageError: `key_file` lies in the bank, or holds no key.
             BankAccessError: the file system refuses.
         """
         folder = _local(path)
@@ -69,6 +70,8 @@ class Bank:
             raise BankExistsError(f"{folder} is a bank already; ingest into it, or choose another path")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise BankExistsError(f"{folder} exists and is not an empty folder; choose another path")
+        if key_file and folder in key_file.expanduser().absolute().parents:
+            raise UsageError(f"the key {key_file} would lie in the bank, and be given away with it; name a file elsewhere")
         with told(f"creating the bank {folder}"):
             key = SecretKey.read(key_file) if key_file and key_file.exists() else SecretKey.new()
             folder.mkdir(parents=True, exist_ok=True)

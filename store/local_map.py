@@ -13,6 +13,7 @@ from threading import Lock
 import platformdirs
 
 from .errors import BankAccessError
+from .files import OTHERS, private_folder
 from .scan import Source, SourceKind
 from .windows import Window
 
@@ -66,8 +67,10 @@ class LocalMap:
         """Raises BankAccessError where the file cannot be made or read."""
         path = map_file(bank_id)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(path.parent)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if (mode := path.stat().st_mode) & OTHERS:  # a copy made without care: it is ours alone, so this is mended, not told of
+                path.chmod(mode & ~OTHERS)
             connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
             connection.execute("PRAGMA journal_mode=TRUNCATE")  # no side files of another mode left behind
             connection.executescript(_LAYOUT)
