@@ -143,8 +143,9 @@ def _columns(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _needles(text: str) -> Iterator[Needle]:
     digits = text.isdigit()
-    for form in dict.fromkeys((text, text.lower(), text.upper(), unicodedata.normalize("NFD", text), unicodedata.normalize("NFC", text))):
-        for encoding in _ENCODINGS:
+    forms = (text, text.lower(), text.upper(), *(unicodedata.normalize(form, text) for form in ("NFD", "NFC")))
+    for form in dict.fromkeys(forms):
+        for encoding in _ENCODINGS[:3] if text.isascii() else _ENCODINGS:
             with suppress(UnicodeEncodeError):
                 yield Needle(text, encoding, form.encode(encoding), digits)
         yield Needle(text, "JSON", json.dumps(form)[1:-1].encode(), digits)
