@@ -125,6 +125,12 @@ class LocalMap:
         places = ((str(source.path), scan.volume, position) for position, source in enumerate(scan.sources))
         db.executemany("INSERT OR IGNORE INTO places VALUES (?, ?, ?)", places)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it knows no volume, as on a machine that has ingested nothing."""
+        with self._told() as db:
+            return db.execute("SELECT 1 FROM volumes LIMIT 1").fetchone() is None
+
     def changed(self) -> list[str]:
         """Volumes of which a file has another size or time than it had at ingest. Files that are gone do not count."""
         found: dict[str, None] = {}

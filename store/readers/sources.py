@@ -22,7 +22,7 @@ _PLAIN_WORDS = """
     corrupted crc data dataset decode decoder decoding decompress decompressed decompressing decompression does end end-of-stream ended
     eof error expected failed field file filter for found from gzipped has header identify image in incomplete incorrect info invalid is
     length limit magic marker missing more no not object of open out outside pixel pixels png processed range reached read recognized
-    remaining required segment signature size stored stream synchronously than the too truncated type unable unexpected unknown unpack
+    remaining required segment signature size stored stream synchronously than the to too truncated type unable unexpected unknown unpack
     unpacking unrecognized unsupported valid value was when while with wrong zlib
 """
 
@@ -74,4 +74,5 @@ def _told(error: Exception) -> str:
     plain = set(_PLAIN_WORDS.split())
     words = takewhile(lambda word: word.strip("(,.:;)").lower() in plain, str(error).split())
     message = " ".join(words).strip(" :;,(.)")
+    message += ")" * (message.count("(") - message.count(")"))
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
