@@ -17,7 +17,7 @@ from nibabel.nifti1 import Nifti1Extension
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydicom import Dataset, config, dcmread, dcmwrite
-from pydicom.datadict import DicomDictionary, RepeatersDictionary
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.dataelem import DataElement
 
 from dicom_files import write_series

@@ -9,6 +9,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.charset import convert_encodings
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from dicom_files import default_positions, save, stored_values, write_enhanced, write_series
@@ -213,5 +214,5 @@ def test_pydicom_logs_nothing_of_a_file_that_is_read(tmp_path: Path, caplog: pyt
     assert header_of(path).patient_id == "patiént"
     assert caplog.text == ""
     with pytest.warns(UserWarning, match="NO SUCH SET"):
-        pydicom.charset.convert_encodings(["NO SUCH SET"])
+        convert_encodings(["NO SUCH SET"])
     assert "NO SUCH SET" in caplog.text  # others are not silenced
