@@ -106,12 +106,15 @@ class Commit:
         group = self._root.get(f"{TABLES_GROUP}/{table}")
         return cast("list[dict[str, Any]]", group.attrs.get("files", [])) if isinstance(group, zarr.Group) else []
 
-    def _keys(self, table: str, column: str) -> set[Any]:
-        """The values of a column in all of them."""
+    def _keys(self, table: str, column: str) -> set[Any] | None:
+        """The values of a column in all of them; None where one cannot be read, which is for readers and `doctor` to say."""
         values: set[Any] = set()
         for entry in self._listed(table):
-            with told(f"reading table {table!r}"):
-                values.update(pq.read_table(self._bank / "tables" / table / entry["name"], columns=[column])[column].to_pylist())
+            path = self._bank / "tables" / table / entry["name"]
+            try:
+                values.update(pq.read_table(path, columns=[column], page_checksum_verification=True)[column].to_pylist())
+            except (OSError, pa.ArrowException):
+                return None
         return values
 
     def items(self, key: FeatureKey, expected_rows: int) -> NDArray[np.int64] | None:
