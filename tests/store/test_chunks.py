@@ -11,7 +11,7 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
-from zarr.buffer.cpu import Buffer
+from zarr.buffer.cpu import Buffer, buffer_prototype
 from zarr.storage import MemoryStore
 
 from scanbank.store.chunks import ChecksumError, read_rows, read_slice
@@ -74,7 +74,9 @@ def test_damage_is_noticed(kind: str, harm: str) -> None:
     key = f"{array.path}/c/" + "/".join("0" * array.ndim)
 
     async def spoil() -> None:
-        data = bytearray((await store.get(key, zarr.buffer.cpu.buffer_prototype)).to_bytes())
+        stored = await store.get(key, buffer_prototype)
+        assert stored is not None
+        data = bytearray(stored.to_bytes())
         if harm == "the end":
             del data[-8:]
         else:

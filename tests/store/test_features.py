@@ -51,11 +51,12 @@ def test_vectors_of_items_by_brute_force(parts: list[tuple[int, int]], random: R
         append(root, KEY, FeatureRows(vectors), items)
         held |= dict(zip(items.tolist(), vectors, strict=True))
     asked = random.choices(sorted(held), k=random.randint(1, 30))
+    group = root[f"sets/{KEY.digest}"]
+    assert isinstance(group, zarr.Group)
     for _ in range(2):
-        found = read_set(root[f"sets/{KEY.digest}"]).of(np.array(asked))
-        np.testing.assert_array_equal(found, [held[item] for item in asked])
-        if "runs" in root[f"sets/{KEY.digest}"]:
-            del root[f"sets/{KEY.digest}/runs"]
+        np.testing.assert_array_equal(read_set(group).of(np.array(asked)), [held[item] for item in asked])
+        if "runs" in group:
+            del group["runs"]
 
 
 def test_missing_items_are_counted(bank: Bank) -> None:
