@@ -40,7 +40,7 @@ def test_appends_across_chunk_borders_keep_order(bank: Bank) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 900)), min_size=1, max_size=4), st.randoms())
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_vectors_of_items_by_brute_force(parts: list[tuple[int, int]], random: Random) -> None:
     """Each part is a run of ordinals in one append; what is asked for is any of them, in any order; also of a set without runs."""
     root = zarr.create_group(MemoryStore())
