@@ -45,7 +45,13 @@ def read_vector(path: Path) -> NDArray[Any]:
         if len(value) != 1:
             raise ExchangeError(f"{path} holds {len(value)} vectors; expected one an item: pool those of patches before they are imported")
         value = value[0]
-    if not isinstance(value, torch.Tensor) or value.layout is not torch.strided or value.is_quantized or value.is_complex():
+    if (
+        not isinstance(value, torch.Tensor)
+        or value.layout is not torch.strided
+        or value.is_quantized
+        or value.is_complex()
+        or value.is_meta
+    ):
         raise ExchangeError(f"{path} holds no plain tensor, but {type(value).__name__}; expected one vector, D or 1 x D")
     if value.numel() > _MAX_VALUES:
         raise ExchangeError(f"{path} holds a tensor of {'x'.join(map(str, value.shape))}; expected one vector, D or 1 x D")

@@ -71,7 +71,7 @@ def choose(
         key: what the keys are, as `--key` says; a column of that name goes first.
         key_column: the user's word.
         vector_column: the user's word.
-        by_slice: a column `index` or `frame` says which slice of a scan a row is of.
+        by_slice: a column `index` or `frame` says which slice of a scan a row is of; beside paths only `frame`.
 
     Raises:
         UnknownNameError: the user names a column that is not there.
@@ -88,14 +88,19 @@ def choose(
         raise ExchangeError(
             f"{path.name}: no array looks like keys ({key}, key or id, one for each vector); name one with --key-column; {_there(columns)}"
         )
+    if any(c.name == chosen and len(c.shape) != 1 for c in columns):
+        raise ExchangeError(f"{path.name}: {chosen!r} is no list of keys; expected one for each vector; {_there(columns)}")
     lengths = {c.name: c.shape[0] if c.shape else -1 for c in columns}
     if -1 not in (lengths[chosen], lengths[vector]) and lengths[chosen] != lengths[vector]:
         raise ExchangeError(
             f"{path.name}: {chosen!r} has {lengths[chosen]} keys for {lengths[vector]} vectors in {vector!r}; expected one each"
         )
-    within = next((w for w in _WITHIN if by_slice and any(c.short == w and c.integer and c.name != chosen for c in rest)), None)
-    index = next((c.name for c in rest if c.short == within), None)
-    return Chosen(chosen, vector, index, within or "index")
+    for within in _WITHIN if by_slice else ():
+        # beside paths an `index` is more often the row's than the slice's
+        index = next((c.name for c in rest if c.short == within and c.integer and c.name != chosen), None)
+        if index and (key != "path" or within == "frame"):
+            return Chosen(chosen, vector, index, within)
+    return Chosen(chosen, vector, None, "index")
 
 
 def _vector(path: Path, columns: Sequence[Column], key_column: str | None) -> str:

@@ -22,7 +22,7 @@ _DEEP, _MANY = 8, 1000
 def open_hdf5(path: Path, key: str, key_column: str | None, vector_column: str | None, *, by_slice: bool) -> Embeddings:
     """The data sets of one file."""
     with reading(path, _WHAT), h5py.File(path, "r", locking="best-effort") as file:
-        sets = {data.name.strip("/"): data for data in _sets(file, _DEEP)}
+        sets = {str(data.name).strip("/"): data for data in _sets(file, _DEEP)}
         columns = [_column(name, data) for name, data in sets.items()]
         chosen = choose(path, columns, key, key_column=key_column, vector_column=vector_column, by_slice=by_slice)
         vectors = sets[chosen.vector]

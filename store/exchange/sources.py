@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def open_source(path: Path, options: SourceOptions, *, pt_reader: ItemReader | N
     source = _opened(path, options, pt_reader, progress or Silent())
     if not len(source):
         raise ExchangeError(f"{path} holds no vectors: 0 rows")
+    if source.index is not None and len(source.index) != len(source):
+        raise ExchangeError(f"{path}: column {source.within!r} has {len(source.index)} values for {len(source)} vectors; expected one each")
     if source.index is not None and not all(isinstance(place, int) and 0 <= place < MAX_SLICES for place in source.index):
         raise ExchangeError(f"{path}: column {source.within!r} holds other values than slice numbers; expected 0 to {MAX_SLICES - 1:,}")
     keys = list(zip(source.keys, source.index, strict=True)) if source.index is not None else list(source.keys)
@@ -81,7 +84,7 @@ def _opened(path: Path, options: SourceOptions, pt_reader: ItemReader | None, pr
     raise ExchangeError(f"{path} is of no format that is read; expected {_FORMATS}")
 
 
-def _twice(keys: list[object]) -> list[object]:
+def _twice(keys: Sequence[object]) -> list[object]:
     seen: set[object] = set()
     twice: dict[object, None] = {}
     for key in keys:
