@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..bank import Bank
 
 EXPORT_SUFFIXES = tuple(WRITERS)
-_BLOCK_VALUES = 2**22
+_BLOCK_VALUES = 2**20
 """Values of vectors in memory at once."""
 _IDS = {
     "volume": "SELECT ordinal, volume FROM volumes",
@@ -89,7 +89,8 @@ def _blocks(features: FeatureSet, kept: NDArray[np.int64], shape: tuple[int, ...
     for start in range(0, features.rows, rows):
         wanted = kept[(kept >= start) & (kept < start + rows)]
         if len(wanted):
-            yield features.vectors(start, start + rows)[wanted - start]
+            block = features.vectors(start, start + rows)
+            yield block if len(wanted) == len(block) else block[wanted - start]
             progress.advance(len(wanted))
 
 

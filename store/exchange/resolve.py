@@ -181,9 +181,7 @@ class Resolver:
         if self._source.within == "frame":
             place = self._place_of_frame(volume["volume"], place)
         if not 0 <= place < volume["slices"]:
-            return Unmatched(
-                f"its volume has slices 0 to {volume['slices'] - 1}, and {self._source.index[row]} is asked for", unknown=False
-            )
+            return Unmatched(f"its volume has slices 0 to {volume['slices'] - 1}, not {self._source.index[row]}", unknown=False)
         return volume["slice_ordinal"] + place
 
     def _place_of_frame(self, volume: str, frame: int) -> int:

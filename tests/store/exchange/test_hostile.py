@@ -156,7 +156,7 @@ def test_an_empty_shell_of_hdf5_takes_no_memory(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file.create_dataset("vector", shape=(2**30, 256), chunks=(1, 64), dtype="f4")
         file.create_dataset("id", shape=(2**30,), chunks=(64,), dtype="i8")
-    with pytest.raises(ExchangeError, match="declares .* bytes and stores 0"):
+    with pytest.raises(ExchangeError, match=r"declares .* bytes and stores 0"):
         open_source(tmp_path / "w.h5", refused_by)
 
 

@@ -173,7 +173,7 @@ def test_vectors_must_be_a_matrix(tmp_path: Path, shape: tuple[int, ...], suffix
     with pytest.raises(ExchangeError, match=rf"shape {'x'.join(map(str, shape))}; expected vectors \(N, D\)"):
         open_source(path, SourceOptions("path", vector_column="vector"))
     if len(shape) != 2:
-        with pytest.raises(ExchangeError, match="vector .* is not numeric with one row an item"):
+        with pytest.raises(ExchangeError, match=r"vector .* is not numeric with one row an item"):
             open_source(path, PATH)
 
 
