@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 FORMATS = ("npz", "h5", "parquet", "zarr")
 
 
-def write(target: Path, vectors: NDArray[Any], /, **columns: Sequence[Any]) -> Path:
+def write(target: Path, vectors: NDArray[Any], /, **columns: Sequence[Any] | NDArray[Any]) -> Path:
     """One file with `vector` and further columns, in the format of the name's ending."""
     match target.suffix:
         case ".npz":
-            np.savez(target, vector=vectors, **{name: np.asarray(values) for name, values in columns.items()})
+            arrays: dict[str, Any] = {name: np.asarray(values) for name, values in columns.items()}
+            np.savez(target, vector=vectors, **arrays)
         case ".h5":
             with h5py.File(target, "w") as file:
                 file["vector"] = vectors

@@ -19,6 +19,7 @@ from scanbank.store import Bank, EncoderSpec, FeatureKey, FeatureSet, ViewSpec, 
 from scanbank.store.errors import BankAccessError, BankDamagedError, ExchangeError
 from scanbank.store.exchange import EXPORT_SUFFIXES, ImportOptions, SourceOptions, export_features, import_vectors, open_source
 from scanbank.store.feature_rows import FeatureRows
+from scanbank.store.specs import Kind
 
 SUFFIXES = list(EXPORT_SUFFIXES)
 
@@ -32,9 +33,10 @@ def columns(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
                 return arrays, json.loads(str(file["metadata"]))
         case ".h5" | ".hdf5":
             with h5py.File(path, "r") as file:
-                sets = {name: file[name] for name in file}
-                text = {n: d.asstr()[()] if h5py.check_string_dtype(d.dtype) else d[()] for n, d in sets.items()}  # pyright: ignore[reportAttributeAccessIssue]
-                return text, json.loads(str(file.attrs["metadata"]))
+                sets: dict[str, Any] = {name: file[name] for name in file}
+                text = {name: data for name, data in sets.items() if h5py.check_string_dtype(data.dtype)}
+                arrays = {name: np.asarray(data.asstr()[()] if name in text else data[()]) for name, data in sets.items()}
+                return arrays, json.loads(str(file.attrs["metadata"]))
         case ".parquet":
             table = pq.read_table(path)
             arrays = {name: np.array(table.column(name).to_pylist()) for name in table.column_names}
@@ -119,7 +121,8 @@ def test_texts_and_prompts(bank: Bank, tmp_path: Path) -> None:
             "snippets", [{"snippet": "t0", "ordinal": 5, "study": "s0", "patient": "p", "section": "report", "position": 0, "text": "a"}]
         )
         commit.append("prompts", [{"prompt": "q0", "ordinal": 6, "finding": "f", "polarity": "positive", "text": "b"}])
-        for kind, ordinal in (("text", 5), ("prompt", 6)):
+        kinds: list[tuple[Kind, int]] = [("text", 5), ("prompt", 6)]
+        for kind, ordinal in kinds:
             commit.append_features(
                 FeatureKey(kind, EncoderSpec("net", "1", 2), ViewSpec()), np.ones((1, 2), np.float32), np.array([ordinal])
             )
