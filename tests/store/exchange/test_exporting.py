@@ -33,7 +33,7 @@ def columns(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
                 return arrays, json.loads(str(file["metadata"]))
         case ".h5" | ".hdf5":
             with h5py.File(path, "r") as file:
-                sets: dict[str, Any] = {name: file[name] for name in file}
+                sets: dict[str, Any] = {str(name): file[name] for name in file}
                 text = {name: data for name, data in sets.items() if h5py.check_string_dtype(data.dtype)}
                 arrays = {name: np.asarray(data.asstr()[()] if name in text else data[()]) for name, data in sets.items()}
                 return arrays, json.loads(str(file.attrs["metadata"]))
