@@ -73,6 +73,9 @@ def _width(path: Path, file: pq.ParquetFile, name: str) -> int:
     Raises:
         ExchangeError: lists differ in width, are missing, or lack a value.
     """
+    kind = _storage(file.schema_arrow.field(name).type)
+    if pa.types.is_fixed_size_list(kind) and _says_whole(file, name):
+        return kind.list_size
     width, other, missing = -1, 0, 0
     for batch in file.iter_batches(batch_size=_BATCH, columns=[name]):
         lists = _lists(batch.column(0))
@@ -86,3 +89,13 @@ def _width(path: Path, file: pq.ParquetFile, name: str) -> int:
     if other:
         raise ExchangeError(f"{path}: {other} of the lists in {name!r} have another width than the first, {width}; expected one width")
     return max(width, 0)
+
+
+def _says_whole(file: pq.ParquetFile, name: str) -> bool:
+    """Whether the file's statistics say that a column of lists has no null, neither a list nor a value."""
+    metadata = file.metadata
+    for group in (metadata.row_group(i) for i in range(metadata.num_row_groups)):
+        leaves = [c for c in map(group.column, range(group.num_columns)) if c.path_in_schema.split(".")[0] == name]
+        if len(leaves) != 1 or leaves[0].statistics is None or leaves[0].statistics.null_count != 0:
+            return False
+    return True

@@ -208,6 +208,12 @@ def test_parquet_lists_that_are_no_vectors(tmp_path: Path, lists: list[Any], pat
     refused(tmp_path / "v.parquet", pattern)
 
 
+@pytest.mark.parametrize("lists", [[[1.0, 2.0], None], [[1.0, None], [1.0, 2.0]]])
+def test_parquet_lists_of_fixed_size_that_lack_something(tmp_path: Path, lists: list[Any]) -> None:
+    pq.write_table(pa.table({"path": ["a", "b"], "vector": pa.array(lists, pa.list_(pa.float32(), 2))}), tmp_path / "v.parquet")
+    refused(tmp_path / "v.parquet", "lacks 1 vectors or values")
+
+
 def test_parquet_keys_that_are_missing(tmp_path: Path) -> None:
     pq.write_table(pa.table({"path": ["a", None], "vector": [[1.0], [2.0]]}), tmp_path / "v.parquet")
     refused(tmp_path / "v.parquet", "key 1 of 'path' is missing")
