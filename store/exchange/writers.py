@@ -125,7 +125,7 @@ def _parquet(path: Path, table: Table) -> None:
     fields = [*(pa.field(name, array.type) for name, array in columns.items()), pa.field(VECTOR, empty.type)]
     schema = pa.schema(fields, metadata={"scanbank": table.metadata})
     # Vectors hardly compress, and no value of theirs comes twice: looking for that would take ten times as long.
-    text = [name for name, values in table.columns.items() if _is_text(values)]
+    text: Any = [name for name, values in table.columns.items() if _is_text(values)]
     packed: Any = dict.fromkeys(columns, "zstd")
     with pq.ParquetWriter(path, schema, use_dictionary=text, compression=packed, write_page_checksum=True) as writer:
         start = 0
