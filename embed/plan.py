@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..store.scan import DECLARED
 from ..store.specs import FeatureKey
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def present(bank: Bank, keys: Sequence[FeatureKey]) -> dict[str, Present]:
 
 def missing(bank: Bank, keys: Sequence[FeatureKey], have: dict[str, Present]) -> tuple[list[Work], int]:
     """The volumes that lack a vector in any of the sets, and how many lack none."""
-    answer = bank.sql("SELECT volume, ordinal, slices, slice_ordinal FROM volumes ORDER BY ordinal")
+    scans = f"kind IS DISTINCT FROM '{DECLARED}'"  # those have nothing to decode
+    answer = bank.sql(f"SELECT volume, ordinal, slices, slice_ordinal FROM volumes WHERE {scans} ORDER BY ordinal")
     columns = [answer.column(name).to_pylist() for name in ("volume", "ordinal", "slices", "slice_ordinal")]
     every = [Work(*row) for row in zip(*columns, strict=True)]
     todo = [work for work in every if any(not have[key.digest].mask(work.items(key.kind)).all() for key in keys)]

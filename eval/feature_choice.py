@@ -74,7 +74,7 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
     if choice.window:
         windows = parse_windows(choice.window)
         listed = ", ".join(s.name for s, _ in chosen)
-        chosen = [(s, p) for s, p in chosen if s.key.view.windows == windows]
+        chosen = [(s, p) for s, p in chosen if s.key.view.shows(windows)]
         if not chosen:
             way_out = f"`scanbank embed BANK --encoder NAME --window {choice.window}` makes one"
             raise UsageError(f"no feature set has window {choice.window!r}; there are: {listed}. {way_out}")

@@ -39,7 +39,8 @@ def searchable(
         EncoderError: the encoder is not on this machine.
     """
     words = window_of(cleaned(query))
-    sets = [s for s in bank.feature_sets if s.key.kind in KINDS]
+    # Of imported vectors nobody knows which text side goes with them.
+    sets = [s for s in bank.feature_sets if s.key.kind in KINDS and not s.declared]
     totals = bank.sql("SELECT count(*) AS volume, coalesce(sum(slices), 0)::BIGINT AS slice FROM volumes").to_pylist()[0]
     if not totals["volume"]:
         raise UsageError(f"{bank.name} holds no volumes; `scanbank ingest` some first")
@@ -98,7 +99,7 @@ def _with_window(sets: Sequence[FeatureSet], window: str) -> list[FeatureSet]:
     if not window:
         return list(sets)
     windows = parse_windows(window)
-    found = [s for s in sets if s.key.view.windows == windows]
+    found = [s for s in sets if s.key.view.shows(windows)]
     if not found:
         listed = ", ".join(s.name for s in sets)
         raise UsageError(

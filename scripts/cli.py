@@ -12,7 +12,18 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from . import cli_bank, cli_demo, cli_embed, cli_eval, cli_ingest, cli_phantom, cli_report, cli_search, cli_versions
+from . import (
+    cli_bank,
+    cli_demo,
+    cli_embed,
+    cli_eval,
+    cli_exchange,
+    cli_ingest,
+    cli_phantom,
+    cli_report,
+    cli_search,
+    cli_versions,
+)
 from .output import answering, complain
 
 
@@ -65,6 +76,8 @@ app.command("demo")(cli_demo.demo)
 app.command("init")(cli_bank.init)
 app.command("ingest")(cli_ingest.ingest)
 app.command("embed")(cli_embed.embed)
+app.command("import")(cli_exchange.import_)
+app.command("export")(cli_exchange.export)
 app.command("phantom")(cli_phantom.phantom)
 app.command("sweep")(cli_eval.sweep)
 app.command("zeroshot")(cli_eval.zeroshot)

@@ -99,5 +99,9 @@ class TableError(UsageError):
     """A table of labels or reports cannot be understood as a whole."""
 
 
+class ExchangeError(UsageError):
+    """Vectors made elsewhere cannot be taken in as they are, or a feature set cannot be written out as asked."""
+
+
 class QueryError(UsageError):
     """A SQL query was refused or failed."""

@@ -180,6 +180,14 @@ class LocalMap:
             rows = db.execute("SELECT DISTINCT volume FROM places WHERE path >= ? AND path < ? ORDER BY 1", (prefix, prefix[:-1] + "0"))
             return [row[0] for row in rows.fetchall()]
 
+    def with_endings(self, path: Path) -> list[Path]:
+        """Paths of sources that are this one and an ending, such as `a/002.jpg` of `a/002`."""
+        prefix = str(path)
+        with self._told() as db:
+            query = "SELECT DISTINCT path FROM places WHERE path >= ? AND path < ? ORDER BY 1"
+            rows = db.execute(query, (prefix + ".", prefix + "/")).fetchall()  # the slash is next after the dot
+        return [Path(row[0]) for row in rows]
+
     def copies(self, name_digest: str) -> list[tuple[str, Path]]:
         """(volume, first path) of the volumes that carry the same name, such as byte-identical files."""
         query = """SELECT v.volume, f.path FROM volumes v JOIN files f ON f.volume = v.volume AND f.position = 0

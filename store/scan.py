@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from .windows import Window
 
-SourceKind = Literal["dicom", "nifti", "hdf5", "image"]
+SourceKind = Literal["dicom", "nifti", "hdf5", "image", "declared"]
+DECLARED: SourceKind = "declared"
+"""A volume that is known by imported vectors alone: there is nothing to decode."""
 Plane = Literal["axial", "coronal", "sagittal", "oblique"]
 
 

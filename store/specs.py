@@ -14,6 +14,8 @@ Kind = Literal["volume", "slice", "depth", "tokens", "text", "prompt"]
 KINDS: tuple[str, ...] = get_args(Kind)
 VIEW_CODE_VERSION = 1
 """Raised whenever the code that applies a view changes its result."""
+UNKNOWN = "unknown"
+"""What is not known of imported vectors: what their encoder's weights were, or how the voxels were prepared for it."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class EncoderSpec:
     version: str
     dim: int
     weights: str = ""
-    """sha256 of the weights as hex; empty for an encoder that has none."""
+    """sha256 of the weights as hex; empty for an encoder that has none, `unknown` for one that ran elsewhere."""
     parent: str = ""
     """Digest of the encoder this one was adapted from."""
     adapter: str = ""
@@ -67,10 +69,29 @@ class ViewSpec:
     size: tuple[int, int] | None = None
     """(Y, X) in pixels that each plane is resized to, its aspect in mm kept, padded to fit."""
     slices: str = "source"
-    """Slice policy: `source` takes the scan's own planes."""
+    """Slice policy: `source` takes the scan's own planes; `unknown` is that of a view of which nothing is known."""
     interpolation: str = "linear"
     orientation: str = "LPS"
     code: int = VIEW_CODE_VERSION
+    """The version of our code that made the view; 0 where other code did."""
+
+    @classmethod
+    def unknown(cls) -> ViewSpec:
+        """That of imported vectors of which nobody said how the voxels were prepared."""
+        return cls(slices=UNKNOWN, interpolation=UNKNOWN, orientation=UNKNOWN, code=0)
+
+    @classmethod
+    def declared(cls, windows: tuple[Window, ...]) -> ViewSpec:
+        """That of imported vectors of which only the windows were said."""
+        return cls(windows, interpolation=UNKNOWN, orientation=UNKNOWN, code=0)
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.slices == UNKNOWN
+
+    def shows(self, windows: tuple[Window, ...]) -> bool:
+        """Whether these are its windows; of an unknown view nobody can tell."""
+        return self.windows == windows and not self.is_unknown
 
     @cached_property
     def digest(self) -> str:
@@ -83,7 +104,7 @@ class ViewSpec:
 
     @property
     def window_label(self) -> str:
-        return "+".join(w.label for w in self.windows) or AS_IS
+        return UNKNOWN if self.is_unknown else "+".join(w.label for w in self.windows) or AS_IS
 
     @property
     def label(self) -> str:
@@ -95,7 +116,7 @@ class ViewSpec:
             parts.append("x".join(map(str, self.shape)))
         if self.size:
             parts.append("x".join(map(str, self.size)) + "px")
-        if self.slices != "source":
+        if self.slices not in ("source", UNKNOWN):
             parts.append(self.slices)
         return ",".join(parts)
 

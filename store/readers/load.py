@@ -7,14 +7,14 @@ from importlib import import_module
 
 from ..errors import ReadError, SourceChangedError
 from ..local_map import Located
-from ..scan import Volume
+from ..scan import DECLARED, Volume
 
 _LOADERS = {"dicom": ".dicom_pixels", "nifti": ".nifti", "hdf5": ".hdf5", "image": ".images"}
 
 
 def import_loaders(kinds: Iterable[str]) -> None:
     """Import what decoding these kinds takes. Call it before threads decode: some libraries break when two threads import them at once."""
-    for kind in kinds:
+    for kind in set(kinds) - {DECLARED}:
         import_module(_LOADERS[kind], __package__)
 
 
@@ -25,6 +25,8 @@ def load_volume(located: Located, *, accept_changed: bool = False) -> Volume:
         SourceChangedError: a file has another size or time than at ingest.
         ReadError: it cannot be read.
     """
+    if located.kind == DECLARED:
+        raise ReadError("it is known by imported vectors only; ingest its scan")
     _check_unchanged(located, accept_changed)
     loader = import_module(_LOADERS[located.kind], __package__)
     if located.kind == "image":

@@ -11,7 +11,7 @@ import pytest
 from scanbank.embed.encoder import Encoder
 from scanbank.eval.search_sets import foreign_window, searchable
 from scanbank.eval.window_words import picture_window, window_of
-from scanbank.store import PRESETS, Bank, ViewSpec, Window
+from scanbank.store import PRESETS, Bank, FeatureKey, ViewSpec, Window
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
 from search_banks import BRAIN, Fixed, catalog, f32, put
 
@@ -132,3 +132,13 @@ def test_without_a_word_the_view_chooses() -> None:
     assert picture_window("normal", WIDE) == PRESETS["mediastinum"]
     assert picture_window("normal", ViewSpec()) == PRESETS["mediastinum"]
     assert picture_window("normal", ViewSpec((Window(1, 2), Window(3, 4)))) == Window(1, 2)
+
+
+def test_imported_vectors_are_not_searched(several: Bank) -> None:
+    ordinals = several.sql("SELECT ordinal FROM volumes ORDER BY ordinal").column(0).to_numpy()
+    key = FeatureKey("volume", replace(DUAL.spec, weights="unknown"), ViewSpec.unknown())
+    with several.commit("import") as commit:
+        commit.append_features(key, np.ones((3, 2), np.float32), ordinals, declared=True)
+    several.refresh()
+    found, _ = searchable(several, "hemorrhage", opened_by=opener(DUAL, MUTE))
+    assert found.name == "dual@1/brain/volume"  # though fewer scans have it

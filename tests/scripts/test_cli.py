@@ -20,7 +20,22 @@ from dicom_files import write_series
 from scanbank.scripts.cli import app
 from scanbank.store import Bank
 
-COMMANDS = ("demo", "init", "ingest", "embed", "phantom", "sweep", "zeroshot", "search", "report", "status", "sql", "log")
+COMMANDS = (
+    "demo",
+    "init",
+    "ingest",
+    "embed",
+    "phantom",
+    "sweep",
+    "zeroshot",
+    "search",
+    "report",
+    "status",
+    "sql",
+    "log",
+    "import",
+    "export",
+)
 
 
 def run(*words: str | Path) -> Result:

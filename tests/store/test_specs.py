@@ -33,6 +33,17 @@ def test_everything_that_changes_a_vector_changes_the_key() -> None:
     assert len({key.digest for key in keys}) == len(keys)
 
 
+def test_views_of_imported_vectors() -> None:
+    unknown, brain = ViewSpec.unknown(), ViewSpec.declared((Window(0, 80),))
+    assert (unknown.label, unknown.window_label, brain.label) == ("unknown", "unknown", "brain")
+    assert FeatureKey("slice", SPEC, unknown).name == "intensity/unknown/slice"
+    assert len({view.digest for view in (unknown, brain, VIEW, ViewSpec(), ViewSpec.declared(()))}) == 5
+    assert ViewSpec.from_dict(json.loads(json.dumps(unknown.to_dict()))) == unknown
+    # an unknown view is not one without windows
+    assert [view.shows(()) for view in (unknown, ViewSpec(), ViewSpec.declared(()), brain)] == [False, True, True, False]
+    assert brain.shows((Window(0, 80),))
+
+
 def test_specs_survive_json() -> None:
     view = ViewSpec((Window(0, 80), Window(-20, 180)), (1.5, 0.75, 0.75), (240, 480, 480))
     spec = EncoderSpec("timm:x", "1", 4, mean=(0.5, 0.4, 0.3), std=(1, 1, 1), logit_scale=4.6)

@@ -1,0 +1,94 @@
+"""Vectors that somebody else's network made of public images: imported by path, swept, and checked against scikit-learn."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import normalize
+from typer.testing import CliRunner
+
+from scanbank.eval.sweep import sweep
+from scanbank.scripts.cli import app
+from scanbank.scripts.real_study import slice_table
+from scanbank.store import Bank
+
+NAME = "mobilenet_v1/unknown/slice"
+
+
+def run(*words: str | Path) -> str:
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def taken(
+    bank: Bank, data: Path, name: str, images: str, labels: Path | None = None, *, scans: bool = True
+) -> tuple[list[str], np.ndarray]:
+    """The collection's scans, labels and vectors in a bank; gives the paths and vectors of the npz file."""
+    folder = data / name
+    table = labels or folder / "labels.csv"
+    file = data / "embeddings" / f"mobilenet_v1_{name}.npz"
+    command = ("import", bank.path, file, "--encoder", "mobilenet_v1", "--kind", "slice", "--key", "path", "--root", folder)
+    if scans:
+        run("ingest", bank.path, folder, "--images", images, "--labels", table)
+        run(*command)
+    else:
+        run(*command, "--create-items")
+        run("ingest", bank.path, "--labels", table)
+    bank.refresh()
+    with np.load(file) as stored:
+        return stored["path"].tolist(), stored["vector"]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "images"), [("ct_ich", 355, "stack"), ("head_ct", 50, "each"), ("covid_ct", 40, "each"), ("brain_mri", 222, "each")]
+)
+def test_every_image_gets_its_own_vector(bank: Bank, shared_data: Path, name: str, rows: int, images: str) -> None:
+    paths, X = taken(bank, shared_data, name, images)
+    held, folder = bank.features(NAME), (shared_data / name).resolve()
+    assert (held.rows, held.dim, held.declared) == (rows, 1024, True)
+    by_ordinal = dict(zip(held.items().tolist(), held.vectors(), strict=True))
+    for row in bank.sql("SELECT s.volume, s.index, s.ordinal FROM slices s").to_pylist():
+        located = bank.local_map.locate(row["volume"])
+        assert located is not None
+        place = paths.index(located.sources[row["index"]].path.relative_to(folder).as_posix())
+        np.testing.assert_array_equal(by_ordinal[row["ordinal"]], X[place])
+
+
+@pytest.mark.parametrize("scans", [True, False])
+@pytest.mark.parametrize(("name", "finding"), [("head_ct", "hemorrhage"), ("brain_mri", "tumor")])
+def test_a_sweep_is_scikit_learns(bank: Bank, shared_data: Path, name: str, finding: str, scans: bool) -> None:
+    paths, X = taken(bank, shared_data, name, "each", scans=scans)
+    result = sweep(bank, finding, ["linear"], [None], 1)
+    (measured,) = (row.mean for row in result.summary() if row.metric == "auroc")
+    bank.refresh()
+    sides = {row["item"]: row["side"] for row in bank.sql("SELECT item, side FROM splits").to_pylist()}
+    with (shared_data / name / "labels.csv").open(encoding="utf-8") as file:
+        label = {row["path"]: int(row[finding]) for row in csv.DictReader(file)}
+    side = []
+    for path in paths:
+        ((volume, _, _),) = bank.local_map.at_path((shared_data / name / path).resolve())
+        side.append(sides[volume])
+    y, where = np.array([label[path] for path in paths]), np.array(side)
+    Z = normalize(X.astype(np.float64))
+    exact = LogisticRegression(C=100.0, solver="newton-cg", tol=1e-10, max_iter=1000).fit(Z[where == "train"], y[where == "train"])
+    expected = roc_auc_score(y[where == "test"], exact.decision_function(Z[where == "test"]))
+    assert measured == pytest.approx(expected, abs=1e-9)
+    assert expected > 0.7
+
+
+def test_slices_of_patients_are_swept_beside_intensity(bank: Bank, shared_data: Path, tmp_path: Path) -> None:
+    table = slice_table(shared_data / "ct_ich", tmp_path / "labels.csv", "hemorrhage")
+    taken(bank, shared_data, "ct_ich", "each", table)
+    run("embed", bank.path, "--encoder", "intensity", "--window", "as-is")
+    told = run("sweep", bank.path, "--finding", "hemorrhage", "--shots", "5", "--repeats", "2", "--heads", "prototype")
+    assert "mobilenet_v1/unknown/slice/mean" in told
+    assert "intensity/as-is/slice/mean" in told
+    bank.refresh()
+    rows = bank.sql("SELECT features, value FROM metrics WHERE metric = 'auroc'").to_pylist()
+    assert all(0.4 < row["value"] <= 1 for row in rows)
