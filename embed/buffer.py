@@ -78,7 +78,7 @@ class FeatureBuffer:
                         kept = slice(None) if there is None else there.mask(items)
                         after[key.digest] = self._append(commit, key, items[kept], vectors[kept])
                 for table, rows in self._table_rows.items():
-                    commit.append(table, rows if volumes is None else (row for row in rows if row["volume"] in volumes))
+                    commit.append(table, rows if volumes is None else [row for row in rows if _volume(row) in volumes])
         self._rows |= after
         self._table_rows = {}
         self._last = time.monotonic()
@@ -88,9 +88,8 @@ class FeatureBuffer:
         if tokens(commit.root) == self._forgot:
             return None, None
         self._bank.refresh()
-        ordinals = [
-            self._bank.sql(f"SELECT ordinal FROM {table}").column("ordinal").to_numpy() for table in ("volumes", "slices", "snippets")
-        ]
+        views = ("volumes", "slices", "snippets")
+        ordinals = [self._bank.sql(f"SELECT ordinal FROM {view}").column("ordinal").to_numpy() for view in views]
         return Present(np.concatenate(ordinals)), set(self._bank.sql("SELECT volume FROM volumes").column("volume").to_pylist())
 
     def _append(self, commit: Commit, key: FeatureKey, items: NDArray[np.int64], vectors: FeatureRows) -> int:
@@ -108,3 +107,8 @@ class FeatureBuffer:
         items, vectors = np.concatenate(self._items[key.digest]), joined(self._vectors[key.digest])
         self._items[key.digest], self._vectors[key.digest] = [items[count:]], [vectors[count:]]
         return items[:count], vectors[:count]
+
+
+def _volume(row: Mapping[str, Any]) -> str:
+    """The volume that a row of `contents` or `failures` is of."""
+    return row.get("volume") or row["source"].partition(":")[0]
