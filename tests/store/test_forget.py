@@ -288,6 +288,42 @@ def test_a_writer_that_began_before_brings_nothing_back(bank: Bank) -> None:
     assert [row["source"] for row in rows(bank, "FROM history_failures")] == ["v1:12345678"]
 
 
+def test_on_an_object_store_nothing_is_left_in_any_object(s3_url: str, tmp_path: Path) -> None:
+    bank = Bank.create(s3_url)
+    bank.tag("clean")
+    toy_bank(bank, 5)
+    bank.tag("held")
+    ordinals = np.array([4, 5, 6, 7])
+    vectors, others = vectors_of(bank, ordinals), vectors_of(bank, ordinals, others=True)
+    needles = {str(key): vector for key, vector in vectors.items()} | {"slice": b"v1s0"}
+    reader = Bank.open(s3_url)
+    assert set(searched(_downloaded(bank, tmp_path / "before"), needles)) == set(needles)
+    assert forget(bank, (), ["p1"]).tags == ("held",)
+    assert searched(_downloaded(bank, tmp_path / "after"), needles) == {}
+    assert vectors_of(bank, ordinals, others=True) == others
+    assert list(bank.tags) == ["clean"]
+    with pytest.raises(SnapshotGoneError):
+        reader.sql("FROM labels")
+    assert sweep(toy_more(bank), "bleed", ["knn"], [1]).fits
+
+
+def toy_more(bank: Bank) -> Bank:
+    """Enough patients for a study, beside those that are there."""
+    ordinals = add_volumes(bank, [f"q{i}" for i in range(20)], first=100, studies=[f"t{i}" for i in range(20)])
+    add_labels(bank, "bleed", {f"v{100 + i}": str(i % 2) for i in range(20)})
+    add_vectors(bank, VOLUME, ordinals, np.random.default_rng(9).normal(size=(20, 8)))
+    add_vectors(bank, SLICE, (ordinals[:, None] + 1 + np.arange(3)).ravel(), np.random.default_rng(8).normal(size=(60, 4)))
+    return bank
+
+
+def _downloaded(bank: Bank, folder: Path) -> Path:
+    for entry in bank.place.entries():
+        path = folder / entry.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bank.place.read(entry.name))
+    return folder
+
+
 _KILLED = """
 import os, signal, sys
 from scanbank.store import Bank
