@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.errors import EncoderError, ReadError, ScanbankError, SourceChangedError, UsageError, ViewError
+from ..store.errors import EncoderError, MapMissingError, ReadError, ScanbankError, SourceChangedError, UsageError, ViewError
 from ..store.feature_rows import FeatureRows
 from ..store.progress import Progress, Silent
 from ..store.readers import import_loaders, load_volume
@@ -96,6 +96,7 @@ def embed(
 
     Raises:
         EncoderError: the encoder takes no scans, or a view does not fit it.
+        MapMissingError: this machine knows the files of none of the volumes that lack vectors.
         UsageError: the bank holds no volumes.
     """
     keys = keys_of(encoder, views or [encoder.view], depth=depth)
@@ -122,6 +123,7 @@ class _Run:
         todo, self.report.skipped = missing(self.bank, self.keys, self.have)
         if not todo and not self.report.skipped:
             raise UsageError(f"{self.bank.name} holds no volumes; `scanbank ingest` some first")
+        _check_map(self.bank, todo)
         self.progress.start(f"embedding with {self.encoder.spec.name}", len(todo))
         try:
             for work, decoded in self._decoded(todo, workers):
@@ -238,6 +240,15 @@ class _Run:
     def _clear(self, stage: str, source: str) -> None:
         if (stage, source) in self.failed_before:
             self.buffer.add_row("failures", {"stage": stage, "source": source, "reason": "", "files": 1, "noticed": datetime.now(UTC)})
+
+
+def _check_map(bank: Bank, todo: Sequence[Work]) -> None:
+    """Raises MapMissingError where no volume can be found: one line, and nothing written, instead of a failure for each."""
+    if todo and not any(bank.local_map.locate(work.volume) for work in todo):
+        raise MapMissingError(
+            f"voxels of {len(todo)} volumes are asked for, and the local map of this machine ({bank.local_map.path}) knows none of their "
+            "files; bring that file along from where they were ingested, or ingest the scans here with the bank's key"
+        )
 
 
 def decode(bank: Bank, work: Work, content: str | None = None) -> Volume:

@@ -53,7 +53,8 @@ def workplace() -> Iterator[Path]:
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="scanbank-bench-") as folder:
         os.environ.update(XDG_CONFIG_HOME=f"{folder}/config", XDG_DATA_HOME=f"{folder}/data")
-        os.environ.pop("SCANBANK_KEY_FILE", None)
+        for name in ("SCANBANK_KEY_FILE", "SCANBANK_CACHE_BYTES"):
+            os.environ.pop(name, None)
         try:
             yield Path(folder)
         finally:

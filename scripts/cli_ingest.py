@@ -69,6 +69,7 @@ def ingest(
     source: Annotated[str, typer.Option(help="Who says so: kept beside each label.", rich_help_panel=_TABLES)] = "table",
     create_studies: Annotated[bool, typer.Option(help="Rows without a scan make a study of their own.", rich_help_panel=_TABLES)] = False,
     keep_text: Annotated[bool, typer.Option("--keep-text", help="Keep report text unscrubbed.", rich_help_panel=_TABLES)] = False,
+    no_text: Annotated[bool, typer.Option("--no-text", help="Match and count reports; keep no text.", rich_help_panel=_TABLES)] = False,
 ) -> None:
     """Add scans, labels and reports to a bank. Reads headers only; nothing is decoded.
 
@@ -84,6 +85,8 @@ def ingest(
 
     if not paths and not labels and not reports:
         raise UsageError("nothing to ingest: give PATH, --labels or --reports")
+    if keep_text and no_text:
+        raise UsageError("--keep-text keeps reports as they are and --no-text keeps none; give one of them")
     options = TableOptions(
         rename=_renames(rename),
         findings=listed(findings),
@@ -108,7 +111,7 @@ def ingest(
         if not json:
             _tell_scans(report)
     for path, table in tables:
-        how = AnnotateOptions(source=source, keep_text=keep_text, create_studies=create_studies)
+        how = AnnotateOptions(source=source, keep_text=keep_text, no_text=no_text, create_studies=create_studies)
         outcome = annotate(opened, path, table, how)
         done.setdefault("tables", []).append({"table": str(path)} | asdict(outcome))
         failed += len(outcome.unmatched)
@@ -161,6 +164,7 @@ def _tell_scans(report: IngestReport) -> None:
 
 def _tell_table(path: Path, outcome: AnnotateReport) -> None:
     new = f"{outcome.labels} new labels, {outcome.snippets} new report snippets"
+    new += f" of {outcome.reports} reports" if outcome.reports else ""
     say(f"{path.name}: {outcome.matched} of {outcome.rows} rows matched, {new}")
     reasons: dict[str, list[int]] = {}
     for line, reason in outcome.unmatched:

@@ -103,9 +103,6 @@ def compact(
     if json:
         print_json(asdict(done))
         return
-    say(
-        f"{done.files_merged} table files merged, {done.rows_superseded} superseded rows and {done.vectors_dropped} orphaned vectors dropped"
-    )
-    say(
-        f"{done.snapshots_expired} snapshots forgotten, {done.files_removed} files removed: {size(done.bytes_before)} to {size(done.bytes_after)}"
-    )
+    say(f"{done.files_merged} table files merged; {done.rows_superseded} superseded rows, {done.vectors_dropped} orphaned vectors dropped")
+    say(f"{done.snapshots_expired} snapshots forgotten, {done.files_removed} files removed")
+    say(f"{size(done.bytes_before)} before, {size(done.bytes_after)} after")

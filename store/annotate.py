@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .commit import Commit
 from .csv_types import KeyKind, ParsedTable, TableRow
+from .errors import UsageError
 from .items import Rows
 from .key import SecretKey
 from .matching import Catalog, NoMatch, Target
@@ -33,6 +34,8 @@ class AnnotateOptions:
     """Names who says so in `labels.source`: two readers of the same scans are two sources."""
     keep_text: bool = False
     """Keep report text as it is instead of scrubbing it."""
+    no_text: bool = False
+    """Store no report text at all: reports are matched and counted, and what the bank shows of theirs is taken back."""
     create_studies: bool = False
     """A row whose study is not in the bank makes one, without scans."""
 
@@ -44,6 +47,8 @@ class AnnotateReport:
     rows: int
     matched: int
     labels: int
+    reports: int
+    """Rows with a report that matched, whether or not their text is kept."""
     snippets: int
     unmatched: tuple[tuple[int, str], ...]
     """(line, why) of rows that match nothing."""
@@ -53,7 +58,12 @@ def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOption
     """Write a table's labels, attributes, splits and report snippets in one commit.
 
     A row that is in the bank already changes nothing; one that differs supersedes what was there.
+
+    Raises:
+        UsageError: text is to be kept as it is, and not at all.
     """
+    if options.keep_text and options.no_text:
+        raise UsageError("--keep-text keeps reports as they are and --no-text keeps none; give one of them")
     message = f"labels: {len(table.rows)} rows" if not table.has_reports else f"reports: {len(table.rows)} rows"
     digest = bank.key.pseudonym("path", str(path.resolve()))
     bank.local_map.put_paths([(digest, path.resolve())])
@@ -66,7 +76,8 @@ def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOption
             job.write(commit)
             _report_unmatched(commit, digest, job.unmatched, bank)
     bank.refresh()
-    return AnnotateReport(len(table.rows), len(job.found), job.labels, job.snippets, tuple(job.unmatched))
+    reports = sum(bool(row.report) for row, _ in job.found)
+    return AnnotateReport(len(table.rows), len(job.found), job.labels, reports, job.snippets, tuple(job.unmatched))
 
 
 class _Job:
@@ -191,7 +202,7 @@ class _Job:
                 (study,) = self._studies(targets)
                 known = [*row.ids.values(), *_names(row.key)]
                 spoken[study] |= set(row.report)
-                for section, raw in _parts(row):
+                for section, raw in () if self.options.no_text else _parts(row):
                     position = numbers[study, section]
                     numbers[study, section] += 1
                     parts[study, section, position] = raw if self.options.keep_text else scrub(raw, known)

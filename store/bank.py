@@ -69,11 +69,14 @@ class Bank:
 
         Raises:
             BankExistsError: there is a bank, or anything else, at `path`.
+            UsageError: `key_file` lies in the bank, or holds no key.
             BankAccessError: the file system refuses.
         """
         place = place_of(path)
         with told(f"creating the bank {place.name}"):
             check_free(place)
+            if key_file and place.folder and place.folder in key_file.expanduser().absolute().parents:
+                raise UsageError(f"the key {key_file} would lie in the bank, and be given away with it; name a file elsewhere")
             key = SecretKey.read(key_file) if key_file and key_file.exists() else SecretKey.new()
             if place.folder:
                 place.folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -93,10 +93,18 @@ def _by_zarr(array: zarr.Array, rows: slice | NDArray[np.int64]) -> Any:
 def _filled(array: zarr.Array, count: int, pieces: list[_Piece]) -> NDArray[Any]:
     out = np.empty((count, *array.shape[1:]), array.dtype)
     if pieces:
-        # a thread of its own: the caller may be within an event loop already, as in a notebook
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(asyncio.run, _fetch(array, out, pieces)).result()
+        _run(_fetch(array, out, pieces))
     return out
+
+
+def _run(fetching: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(fetching)
+    else:  # within an event loop, as in a notebook, there can be no second one
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, fetching).result()
 
 
 async def _fetch(array: zarr.Array, out: NDArray[Any], pieces: list[_Piece]) -> None:

@@ -112,13 +112,16 @@ class Commit:
         group = self._root.get(f"{TABLES_GROUP}/{table}")
         return cast("list[dict[str, Any]]", group.attrs.get("files", [])) if isinstance(group, zarr.Group) else []
 
-    def _keys(self, table: str, column: str) -> set[Any]:
-        """The values of a column in all of them."""
+    def _keys(self, table: str, column: str) -> set[Any] | None:
+        """The values of a column in all of them; None where one cannot be read, which is for readers and `doctor` to say."""
         values: set[Any] = set()
         for entry in self._listed(table):
-            with told(f"reading table {table!r}"):
-                path, files = self._place.arrow(f"tables/{table}/{entry['name']}")
-                values.update(pq.read_table(path, columns=[column], filesystem=files)[column].to_pylist())
+            path, files = self._place.arrow(f"tables/{table}/{entry['name']}")
+            try:
+                read = pq.read_table(path, columns=[column], filesystem=files, page_checksum_verification=True)
+            except (OSError, pa.ArrowException):
+                return None
+            values.update(read[column].to_pylist())
         return values
 
     def write_rows(self, table: str, data: pa.Table) -> dict[str, Any]:

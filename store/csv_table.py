@@ -14,6 +14,7 @@ from typing import Literal
 
 from .csv_columns import RESERVED, Columns, assign
 from .csv_duplicates import without_duplicates
+from .csv_guard import check_clear
 from .csv_records import open_records
 from .csv_rows import RowReader
 from .csv_types import KeyKind, LabelCell, ParsedTable, Section, Split, Status, TableOptions, TableRow
@@ -35,8 +36,8 @@ def read_table(path: Path, options: TableOptions, *, want: Literal["labels", "re
 
     Raises:
         UnknownNameError: an option names a column that is not there.
-        TableError: the file is no table, columns or cells do not fit, or rows of one key contradict each other. Messages
-            give the line and never a key.
+        TableError: the file is no table, columns or cells do not fit, rows of one key contradict each other, or what would be
+            stored in clear looks like personal data (`csv_guard`). Messages give the line and never a key.
     """
     named = (*options.rename, *options.findings, *options.classes, *options.attributes, *options.ignore)
     with open_records(path, RESERVED | {name.strip().lower() for name in named}, options.columns) as records:
@@ -47,6 +48,7 @@ def read_table(path: Path, options: TableOptions, *, want: Literal["labels", "re
     if not rows:
         raise TableError(f"{path.name}: there is a header line but no row; if it is a row, name the columns with --columns")
     reader.check(rows)
+    check_clear(rows, (*columns.findings, *columns.classes), path.name)
     return ParsedTable(
         key_kind=columns.key_kind,
         rows=without_duplicates(rows, columns.key_kind, path.name),

@@ -82,6 +82,10 @@ class KeyMissingError(ScanbankError, FileNotFoundError):
     """The key of a bank, kept outside it, is not where it was looked for."""
 
 
+class MapMissingError(ScanbankError, FileNotFoundError):
+    """The local map of a bank, kept outside it, knows none of the files that voxels must be read from."""
+
+
 class ReadError(ScanbankError, ValueError):
     """A scan cannot be read. Costs that scan only; the reason goes to the table `failures`."""
 

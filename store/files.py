@@ -8,6 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+OTHERS = 0o077
+"""The bits of a mode that let group or others at a file."""
+
 
 def fsync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut."""
@@ -36,9 +39,16 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     fsync_folder(path.parent)
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder of mode 0700, its missing parents too, whatever the umask; one that is there stays as it is."""
+    for made in (*reversed(folder.parents), folder):
+        if not made.exists():
+            made.mkdir(exist_ok=True, mode=0o700)  # parents=True would give parents the mode of any other folder
+
+
 def write_private(path: Path, data: bytes) -> None:
     """A new file of mode 0600 in a folder of mode 0700. Raises FileExistsError where there is one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

@@ -26,8 +26,11 @@ _FILES = 256
 class Freshness:
     """Of the appends within one commit."""
 
-    def __init__(self, listed: Callable[[str], Sequence[Any]], keys: Callable[[str, str], set[Any]]) -> None:
-        """`listed`: the entries of a table's files so far, `keys`: the values of a column in them; both with this commit's own."""
+    def __init__(self, listed: Callable[[str], Sequence[Any]], keys: Callable[[str, str], set[Any] | None]) -> None:
+        """`listed`: the entries of a table's files so far, `keys`: the values of a column in them, None where they cannot be read.
+
+        Both with what this commit appended before.
+        """
         self._listed = listed
         self._keys = keys
         self._new: dict[str, set[Any]] = defaultdict(set)
@@ -49,14 +52,26 @@ class Freshness:
         below = [name for name, (owner, _) in _OWNERS.items() if owner == table]
         if len(self._listed(table)) > _FILES or not any(map(self._so_far, (table, *below))):
             return False
+        if (before := self._keys(table, _OWNING[table])) is None:
+            return False
         keys = set(rows[_OWNING[table]].unique().to_pylist())
-        new = keys - self._keys(table, _OWNING[table])
+        new = keys - before
         self._new[table] |= new
         return new == keys and _unique(table, rows)
 
     def _so_far(self, table: str) -> bool:
         """Once one file of a table is not fresh, nothing is won by the others."""
         return all(entry.get(FRESH, False) for entry in self._listed(table))
+
+
+def is_fresh_whole(table: str, rows: pa.Table, owner_keys: Callable[[str, str], set[Any]]) -> bool:
+    """Whether all rows of a table, put into one file, may be listed as fresh. `owner_keys`: the values of a column of another table.
+
+    A row below a volume or run that is not there would be taken for new a second time when its owner comes, so that none may be.
+    """
+    if not _unique(table, rows):
+        return False
+    return table not in _OWNERS or set(rows[_OWNERS[table][1]].unique().to_pylist()) <= owner_keys(*_OWNERS[table])
 
 
 def _unique(table: str, rows: pa.Table) -> bool:

@@ -18,6 +18,9 @@ from .vocabulary import kernel_sharpness
 NO_UID = "#"
 """What the name of a DICOM slice begins with where it has no UID: it tells nothing apart, so the path must."""
 
+MAX_NUMBER, MAX_NUMBER_OF_IMAGE = 99_999, 9_999
+"""Slice numbers beyond these are not stored: a date or a record number may stand in InstanceNumber or in an image's name."""
+
 Rows = dict[str, list[dict[str, Any]]]
 """Table name to rows."""
 
@@ -153,10 +156,12 @@ def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int, known:
             "flags": list(header.flags),
         }
     )
+    most = MAX_NUMBER_OF_IMAGE if header.kind == "image" else MAX_NUMBER
     for index, plane in enumerate(header.slices):
         name = slice_of(key, header, volume, index)
+        number = plane.number if plane.number is not None and 0 <= plane.number <= most else None
         rows["slices"].append(
-            {"slice": name, "ordinal": first + 1 + index, "volume": volume, "index": index, "z_mm": plane.z_mm, "number": plane.number}
+            {"slice": name, "ordinal": first + 1 + index, "volume": volume, "index": index, "z_mm": plane.z_mm, "number": number}
         )
     for name, value in header.attributes.items():
         rows["attributes"].append({"item": volume, "level": "volume", "name": name, "value": value, "source": "header"})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import shlex
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +14,11 @@ import platformdirs
 
 from .digests import keyed
 from .errors import KeyMissingError, UsageError
-from .files import write_private
+from .files import OTHERS, write_private
 
 KEY_BYTES = 32
 _HEAD = "scanbank-key-1 "
+_LOG = logging.getLogger("scanbank")
 
 
 @dataclass(frozen=True)
@@ -41,17 +45,26 @@ class SecretKey:
 
     @classmethod
     def read(cls, path: Path) -> SecretKey:
-        """Raises KeyMissingError where there is no file, UsageError where it holds no key."""
+        """The key in a file. One that others may read is warned of through `logging`: a line on stderr, unless that is set up.
+
+        Raises:
+            KeyMissingError: there is no file.
+            UsageError: it holds no key.
+        """
         try:
             text = path.read_text("ascii").strip()
+            mode = stat.S_IMODE(path.stat().st_mode)
         except FileNotFoundError as error:
             raise KeyMissingError(f"no key at {path}; bring the file from where the bank was made, or name it with --key-file") from error
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} cannot be read as a key ({type(error).__name__})") from error
         try:
-            return cls(bytes.fromhex(text.removeprefix(_HEAD)))
+            key = cls(bytes.fromhex(text.removeprefix(_HEAD)))
         except ValueError as error:
             raise UsageError(f"{path} holds no scanbank key") from error
+        if mode & OTHERS and os.name == "posix":
+            _LOG.warning("warning: key %s may be read by others (mode %04o); run `chmod 600 %s`", path, mode, shlex.quote(str(path)))
+        return key
 
     def write(self, path: Path) -> None:
         """Write with mode 0600. Raises FileExistsError rather than replace another key."""

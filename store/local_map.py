@@ -13,6 +13,7 @@ from threading import Lock
 import platformdirs
 
 from .errors import BankAccessError
+from .files import OTHERS, private_folder
 from .scan import Source, SourceKind
 from .windows import Window
 
@@ -66,8 +67,10 @@ class LocalMap:
         """Raises BankAccessError where the file cannot be made or read."""
         path = map_file(bank_id)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(path.parent)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if (mode := path.stat().st_mode) & OTHERS:  # a copy made without care: it is ours alone, so this is mended, not told of
+                path.chmod(mode & ~OTHERS)
             connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
             connection.execute("PRAGMA journal_mode=TRUNCATE")  # no side files of another mode left behind
             connection.executescript(_LAYOUT)
@@ -121,6 +124,12 @@ class LocalMap:
     def _put_places(self, db: sqlite3.Connection, scan: MappedScan) -> None:
         places = ((str(source.path), scan.volume, position) for position, source in enumerate(scan.sources))
         db.executemany("INSERT OR IGNORE INTO places VALUES (?, ?, ?)", places)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it knows no volume, as on a machine that has ingested nothing."""
+        with self._told() as db:
+            return db.execute("SELECT 1 FROM volumes LIMIT 1").fetchone() is None
 
     def changed(self) -> list[str]:
         """Volumes of which a file has another size or time than it had at ingest. Files that are gone do not count."""

@@ -87,11 +87,17 @@ class Catalog:
             found[name].append(volume)
         return found
 
+    @cached_property
+    def _why_no_path(self) -> str:
+        if self._bank.local_map.is_empty:
+            return "the local map of this machine knows no path of the bank; bring it along from where the scans were ingested, or use ids"
+        return "no scan was read from its path"
+
     def find(self, kind: KeyKind, row: TableRow) -> list[Target] | NoMatch:
         """The items a row speaks of."""
         match kind, row.key:
             case "path", Path() as path:
-                return self._by_path(path) or NoMatch("no scan was read from its path")
+                return self._by_path(path) or NoMatch(self._why_no_path)
             case "series_uid", str() as uid:
                 item = self._key.pseudonym("series", uid)
                 return [Target(item, "series")] if item in self._series else NoMatch("no series has its series_uid")

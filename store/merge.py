@@ -9,7 +9,7 @@ import pyarrow as pa
 import zarr
 
 from .commit import Commit
-from .fresh import FRESH
+from .fresh import FRESH, is_fresh_whole
 from .schema import SEQ, TABLES
 from .snapshot import TABLES_GROUP, Snapshot
 
@@ -38,16 +38,21 @@ def merge_tables(commit: Commit, snapshot: Snapshot, tables: Iterable[str] = TAB
         kept = latest_rows(table, data)
         if len(listed) == 1 and kept.num_rows == data.num_rows:
             continue
-        relist(commit, table, kept)
+        relist(commit, snapshot, table, kept)
         files += len(listed)
         rows += data.num_rows - kept.num_rows
     return files, rows
 
 
-def relist(commit: Commit, table: str, data: pa.Table) -> None:
-    """Make `data`, rows with their `seq`, all that a table holds. Each key is there once."""
+def relist(commit: Commit, snapshot: Snapshot, table: str, data: pa.Table) -> None:
+    """Make `data`, rows with their `seq`, all that a table holds."""
+
+    def keys(owner: str, column: str) -> set[Any]:
+        return set(snapshot.table(owner).to_table(columns=[column])[column].to_pylist())
+
+    fresh = {FRESH: True} if is_fresh_whole(table, data, keys) else {}
     parts = [data.slice(at, FILE_ROWS) for at in range(0, data.num_rows, FILE_ROWS)]
-    entries = [commit.write_rows(table, part) | {FRESH: True} for part in parts]
+    entries = [commit.write_rows(table, part) | fresh for part in parts]
     group = cast("zarr.Group", commit.root[f"{TABLES_GROUP}/{table}"])
     group.attrs["files"] = cast("Any", entries)
 

@@ -41,7 +41,12 @@ _BATCH_ROWS = 100_000
 
 
 def connect(snapshot: Snapshot) -> tuple[duckdb.DuckDBPyConnection, Views]:
-    """A connection, already locked down, and the views it can have. Whoever calls this closes it."""
+    """A connection, already locked down, and the views it can have. Whoever calls this closes it.
+
+    Raises:
+        BankDamagedError: the snapshot cannot be read.
+    """
+    _ = snapshot.root
     con = duckdb.connect(":memory:", config=_CONFIG)
     for macro in MACROS:
         con.execute(macro)

@@ -14,6 +14,8 @@ import pyarrow as pa
 from .features import FeatureSet, distinct_names
 
 _STREAM = "vectors_{}"
+_CHUNKS = 4
+"""That are read together, side by side."""
 _OF_KIND = {
     "volume": "SELECT o.volume AS item, v.vector FROM {stream} v JOIN volumes o USING (ordinal)",
     "slice": "SELECT o.slice AS item, o.volume, o.index, o.z_mm, v.vector FROM {stream} v JOIN slices o USING (ordinal)",
@@ -43,7 +45,7 @@ class VectorStream:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         items = self._features.items()
         z_mm, mask = (self._features.z_mm(), self._features.mask()) if self._depth else (None, None)
-        rows = self._features.chunk_rows
+        rows = _CHUNKS * self._features.chunk_rows
         for start in range(0, len(items), rows):
             vectors = self._features.vectors(start, start + rows).astype(np.float32, copy=False)
             chosen = items[start : start + rows]

@@ -14,14 +14,15 @@ from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 4), ViewSpec((Window(0, 80),)))
 
 
-def write_labels(path: Path, name: str) -> None:
+def write_labels(path: Path | str, name: str) -> None:
     bank = Bank.open(path)
     for i in range(10):
-        with bank.commit(name) as commit:
-            first = commit.reserve(2)
-            row = {"item": f"{name}{i}", "level": "volume", "finding": "f", "status": "present", "source": "table"}
-            commit.append("labels", [row])
-            commit.append_features(KEY, np.ones((2, 4), dtype=np.float32), np.arange(first, first + 2))
+        for commit in bank.commits(name):
+            with commit:
+                first = commit.reserve(2)
+                row = {"item": f"{name}{i}", "level": "volume", "finding": "f", "status": "present", "source": "table"}
+                commit.append("labels", [row])
+                commit.append_features(KEY, np.ones((2, 4), dtype=np.float32), np.arange(first, first + 2))
 
 
 def slowly(number: int) -> tuple[int, bool]:
@@ -44,3 +45,18 @@ def failing(number: int) -> int:
     if number == 70:
         raise ValueError("seventy")
     return number
+
+
+def embed_bank(path: str, window: str) -> None:
+    from scanbank.embed import open_encoder
+    from scanbank.embed.pipeline import embed
+    from scanbank.store import ViewSpec, parse_window
+
+    report = embed(Bank.open(path), open_encoder("intensity"), [ViewSpec((parse_window(window),))])
+    assert report.failed == 0
+
+
+def sweep_bank(path: str, head: str) -> None:
+    from scanbank.eval.sweep import sweep
+
+    sweep(Bank.open(path), "f", [head], shots=(1,), repeats=2)

@@ -24,15 +24,10 @@ sys.stdin.read()
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The address of a running server. It ends with the tests, also when these are killed: its stdin closes."""
-    server = subprocess.Popen([sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert server.stdin
-    assert server.stdout
-    port = int(server.stdout.readline())
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.stdin.close()
-        server.wait(30)
+    command = [sys.executable, "-c", _SERVE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -30,6 +31,8 @@ QUERIES = 3
 HITS = 5
 _CURVES, _ROCS = 8, 6
 """More than these cannot be told apart in a chart."""
+_PATH = re.compile(r"""(?:^|(?<=[\s('"`]))(?:~|[A-Za-z]:)?[/\\].*?(?=;|\.\s|$)""", re.DOTALL)
+"""An absolute path, and what follows it up to the end of the sentence: a folder's name may hold blanks."""
 _TITLES = {"auroc": "AUROC", "ap": "AP", "f1": "F1 at Youden's threshold"}
 _TINY = "The encoder tiny was trained on synthetic phantoms. It shows how things work and is no clinical model."
 
@@ -161,13 +164,18 @@ def _hits(
         except ScanbankError as error:
             if asked:
                 raise
-            return [], str(error).replace(bank.name, "BANK")  # a page is sent to others
+            return [], without_paths(str(error).replace(bank.name, "BANK"))
         sheet = contact_sheet(bank, result, features.key.view, progress=progress)
         file = io.BytesIO()
         sheet.save(file, "WEBP", quality=88)
         image = f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
         found.append({"query": query, "image": image, "caption": _caption(result)})
     return found, ""
+
+
+def without_paths(text: str) -> str:
+    """A message without the paths in it: the page is sent to others, and they tell of accounts, folders and names."""
+    return _PATH.sub("…", text)
 
 
 def _caption(result: SearchResult) -> str:

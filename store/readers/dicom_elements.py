@@ -6,10 +6,12 @@ tenth of the time of `pydicom.dcmread`); whatever is unusual goes through pydico
 
 from __future__ import annotations
 
+import logging
 import warnings
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from struct import Struct
 from typing import BinaryIO
@@ -20,6 +22,7 @@ from pydicom.tag import BaseTag
 
 from .dicom_syntax import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE
 
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 UNDEFINED = 0xFFFFFFFF
 TRANSFER_SYNTAX = 0x00020010
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
@@ -111,10 +114,19 @@ def inflate(data: bytes, limit: int) -> bytes:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence pydicom, which warns of much that is dealt with here, and names files while doing so."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Silence pydicom, which warns and logs of much that is dealt with here, and names files and values while doing so."""
+    logging.getLogger("pydicom").addFilter(_loud)  # once, however often: the same filter is not added again
+    token = _QUIET.set(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        _QUIET.reset(token)
+
+
+def _loud(_: logging.LogRecord) -> bool:
+    return not _QUIET.get()
 
 
 def _walk_file(data: bytes, whole: bool, wanted: Collection[int]) -> Elements | None:

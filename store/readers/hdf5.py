@@ -113,7 +113,7 @@ def _geometry(data: h5py.Dataset) -> _Geometry:
     if spacing is None:
         raise ReadError("HDF5 data set has no attribute `spacing_mm`; expected (z, y, x) in mm")
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
-        raise ReadError(f"HDF5 spacing_mm is {spacing.tolist()}; expected (z, y, x) in mm, each over 0")
+        raise ReadError("HDF5 spacing_mm holds a number that is no length; expected (z, y, x) in mm, each over 0")
     direction = _numbers(data, "direction", (3, 3))
     if direction is None:
         direction = np.eye(3)

@@ -129,9 +129,9 @@ def _in_order(paths: Sequence[Path]) -> list[tuple[int, Path]]:
             "Single images are read with --images each"
         )
     counts = Counter(number for number, _ in numbered)
-    if twice := sorted(number for number, count in counts.items() if count > 1):
-        shown = ", ".join(map(str, twice[:5])) + (", ..." if len(twice) > 5 else "")
-        raise ReadError(f"slice numbers occur more than once: {shown}; expected one image a number: put masks and other series elsewhere")
+    if twice := sum(count > 1 for count in counts.values()):
+        # Which numbers is not said: they are parts of file names, and may be dates.
+        raise ReadError(f"{twice} slice numbers occur more than once; expected one image a number: put masks and other series elsewhere")
     return sorted(numbered)
 
 

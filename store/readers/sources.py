@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 from ..errors import ReadError
@@ -16,7 +16,15 @@ from ..scan import Source
 MAX_VOXELS = 2**31
 """Voxels of one scan beyond which a header is taken for damaged: 2,048 slices of 1024 x 1024."""
 
-_PRIVATE = re.compile(r"['\"<`/\\].*", re.DOTALL)
+# What is repeated of a library's message: words from here, up to the first other. The rest may be a name, a path or a value.
+_PLAIN_WORDS = """
+    a an and at bad be before block broken buffer bytes can't cannot check checksum chunk code compressed compression content corrupt
+    corrupted crc data dataset decode decoder decoding decompress decompressed decompressing decompression does end end-of-stream ended
+    eof error expected failed field file filter for found from gzipped has header identify image in incomplete incorrect info invalid is
+    length limit magic marker missing more no not object of open out outside pixel pixels png processed range reached read recognized
+    remaining required segment signature size stored stream synchronously than the to too truncated type unable unexpected unknown unpack
+    unpacking unrecognized unsupported valid value was when while with wrong zlib
+"""
 
 
 def source_of(path: Path) -> Source:
@@ -48,7 +56,7 @@ def check_shape(shape: Sequence[int]) -> None:
 def decoding(what: str) -> Iterator[None]:
     """Turn whatever a decoder raises on a damaged or hostile file into one ReadError that can be stored.
 
-    Libraries put paths, names and values into their messages: these are cut at the first quote, bracket or slash.
+    Libraries put paths, names and values into their messages: these are cut at the first word that is none of a list.
     """
     try:
         yield
@@ -63,5 +71,8 @@ def decoding(what: str) -> Iterator[None]:
 def _told(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)  # its own text may name the file
-    message = _PRIVATE.sub("", str(error).partition("\n")[0]).strip(" :;,(")
-    return f"{type(error).__name__}: {message[:120]}" if message else type(error).__name__
+    plain = set(_PLAIN_WORDS.split())
+    words = takewhile(lambda word: word.strip("(,.:;)").lower() in plain, str(error).split())
+    message = " ".join(words).strip(" :;,(.)")
+    message += ")" * (message.count("(") - message.count(")"))
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

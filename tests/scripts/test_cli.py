@@ -208,3 +208,16 @@ def test_full_disk_is_one_line_and_the_bank_stays(full: Bank, scans: Path, tmp_p
 def test_json_of_ingest_counts(bank: Bank, scans: Path) -> None:
     counts: dict[str, Any] = json.loads(run("ingest", bank.path, scans, "--json").stdout)["scans"]
     assert (counts["volumes"], counts["slices"], counts["known"], counts["failed"]) == (2, 8, 0, 0)
+
+
+def test_text_is_scrubbed_kept_or_left_out(full: Bank, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text('patient_id,report\np0,"Seen by Dr. Miller on 2019-03-04. No bleed."\n')
+    table = ("ingest", full.path, "--reports", tmp_path / "r.csv")
+    shown = ("sql", full.path, "SELECT text FROM snippets", "--format", "csv")
+    fails(2, "--keep-text keeps reports as they are and --no-text keeps none; give one of them", *table, "--keep-text", "--no-text")
+    assert "0 new report snippets of 1 reports" in run(*table, "--no-text").stdout
+    assert run(*shown).stdout.split() == ["text"]
+    assert "1 new report snippets of 1 reports" in run(*table).stdout
+    assert "Seen by Dr. [NAME] on [DATE]. No bleed." in run(*shown).stdout
+    assert run(*table, "--keep-text").exit_code == 0
+    assert "Seen by Dr. Miller on 2019-03-04. No bleed." in run(*shown).stdout

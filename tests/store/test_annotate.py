@@ -12,6 +12,7 @@ from dicom_files import write_enhanced, write_series
 from scanbank.store import Bank
 from scanbank.store.annotate import AnnotateOptions, AnnotateReport, annotate
 from scanbank.store.csv_table import TableOptions, read_table
+from scanbank.store.errors import UsageError
 from scanbank.store.ingest import ingest
 
 
@@ -303,3 +304,27 @@ def test_every_shared_table_is_read_whole(bank: Bank, shared_data: Path) -> None
         path = shared_data / name / "labels.csv"
         report = annotate(bank, path, read_table(path, TableOptions(), want="labels"), AnnotateOptions())
         assert (report.matched, report.labels, report.unmatched) == (findings, findings, ())
+
+
+def test_no_text_counts_reports_and_keeps_none(chest: Bank, tmp_path: Path) -> None:
+    none = AnnotateOptions(no_text=True)
+    text = "accession,nodule,report\nA1,1,Findings: A nodule. Impression: Nodule.\nA2,0,Clear lungs.\n"
+    report = table(chest, tmp_path / "r.csv", text, "reports", none)
+    assert (report.matched, report.labels, report.reports, report.snippets) == (2, 2, 2, 0)
+    assert rows(chest, "SELECT * FROM history_snippets") == []
+    assert len(rows(chest, "SELECT * FROM labels WHERE value = 1")) == 2  # two series of one study
+    report = table(chest, tmp_path / "r.csv", text, "reports")
+    assert (report.labels, report.reports, report.snippets) == (0, 2, 3)
+    assert len(rows(chest, "SELECT * FROM snippets")) == 3
+    assert table(chest, tmp_path / "r.csv", text, "reports", none).reports == 2  # asked for later, it takes back what is shown
+    assert rows(chest, "SELECT * FROM snippets") == []
+    with pytest.raises(UsageError, match="give one of them"):
+        table(chest, tmp_path / "r.csv", text, "reports", AnnotateOptions(no_text=True, keep_text=True))
+
+
+def test_numbers_that_may_be_dates_are_not_stored(bank: Bank, tmp_path: Path) -> None:
+    write_images(tmp_path, "a/20190304.png", "b/9999.png", "b/10000.png")
+    ingest(bank, [tmp_path], images="stack")
+    write_series(tmp_path / "dicom", n=2, number_from=99_999)
+    ingest(bank, [tmp_path / "dicom"])
+    assert [r["number"] for r in rows(bank, "SELECT number FROM slices ORDER BY number NULLS LAST")] == [9999, 99_999, None, None, None]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from zarr.buffer.cpu import Buffer
+from zarr.buffer.cpu import Buffer, buffer_prototype
 from zarr.storage import MemoryStore
 
 from scanbank.store.chunks import ChecksumError, read_rows, read_slice
@@ -42,6 +42,7 @@ def made(kind: str) -> tuple[zarr.Array, np.ndarray]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.integers(-30, 30) | st.none(), st.integers(-30, 30) | st.none())
+@settings(deadline=None)
 def test_a_slice(kind: str, start: int | None, stop: int | None) -> None:
     array, values = made_once(kind)
     found = read_slice(array, slice(start, stop))
@@ -51,6 +52,7 @@ def test_a_slice(kind: str, start: int | None, stop: int | None) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.lists(st.integers(0, ROWS - 1), max_size=40))
+@settings(deadline=None)
 def test_rows_in_any_order(kind: str, rows: list[int]) -> None:
     array, values = made_once(kind)
     chosen = np.array(rows, np.int64)
@@ -74,7 +76,9 @@ def test_damage_is_noticed(kind: str, harm: str) -> None:
     key = f"{array.path}/c/" + "/".join("0" * array.ndim)
 
     async def spoil() -> None:
-        data = bytearray((await store.get(key, zarr.buffer.cpu.buffer_prototype)).to_bytes())
+        stored = await store.get(key, buffer_prototype)
+        assert stored is not None
+        data = bytearray(stored.to_bytes())
         if harm == "the end":
             del data[-8:]
         else:

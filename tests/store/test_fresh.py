@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanbank.store import Bank
+from scanbank.store.fresh import is_fresh_whole
 from scanbank.store.renumber import renumber
 
 VOLUMES = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(lambda numbers: ("volumes", [{"volume": f"v{n}"} for n in numbers]))
@@ -31,6 +34,10 @@ def put(bank: Bank, *appends: tuple[str, list[dict[str, Any]]]) -> None:
         for table, rows in appends:
             commit.append(table, rows)
     bank.refresh()
+
+
+def owners(*keys: str) -> Callable[[str, str], set[Any]]:
+    return lambda _table, _column: set(keys)
 
 
 def fresh(bank: Bank) -> dict[str, bool]:
@@ -102,3 +109,25 @@ def test_results_of_runs(bank: Bank) -> None:
     put(bank, ("runs", [{"run": "a"}]), ("metrics", [metric | {"run": "a", "shots": None, "value": 0.75}]))
     assert not bank.snapshot.is_fresh("metrics")
     assert sorted(bank.sql("SELECT value FROM metrics WHERE shots IS NULL").column(0).to_pylist()) == [0.5, 0.75]
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut short", "flipped"])
+def test_what_cannot_be_read_is_not_known_to_be_fresh(bank: Bank, harm: str) -> None:
+    put(bank, *scan("v0", 0, 2))
+    (path,) = (bank.path / "tables" / "volumes").iterdir()
+    data = bytearray(path.read_bytes())
+    if harm == "missing":
+        path.unlink()
+    else:
+        data[12] ^= 1
+        path.write_bytes(data if harm == "flipped" else data[:50])
+    put(bank, *scan("v1", 50, 2))
+    assert fresh(bank) == {"volumes": False, "slices": False}
+
+
+def test_a_table_in_one_file_is_fresh_if_nothing_is_below_what_is_not_there() -> None:
+    slices = pa.table({"volume": ["a", "a", "b"], "index": [0, 1, 0]})
+    assert is_fresh_whole("slices", slices, owners("a", "b", "c"))
+    assert not is_fresh_whole("slices", slices, owners("a"))
+    assert not is_fresh_whole("slices", pa.concat_tables([slices, slices.slice(1, 1)]), owners("a", "b"))
+    assert is_fresh_whole("patients", pa.table({"patient": ["a", "b"]}), owners())

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarr.storage import MemoryStore
 
@@ -26,6 +26,7 @@ def test_runs_by_hand() -> None:
 
 
 @given(st.lists(RUN, max_size=8), st.lists(st.integers(-5, 90), max_size=20))
+@settings(deadline=None)
 def test_the_first_row_of_each_item(runs: list[tuple[int, int]], asked: list[int]) -> None:
     items = items_of(runs)
     found = RowIndex(runs_of(items)).rows(np.array(asked, np.int64))
@@ -34,6 +35,7 @@ def test_the_first_row_of_each_item(runs: list[tuple[int, int]], asked: list[int
 
 
 @given(st.lists(RUN, max_size=8), st.lists(st.integers(0, 100), max_size=4))
+@settings(deadline=None)
 def test_appended_in_parts_as_at_once(runs: list[tuple[int, int]], cuts: list[int]) -> None:
     items = items_of(runs)
     group = zarr.create_group(MemoryStore())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
@@ -89,7 +89,7 @@ def test_any_flipped_bit_of_a_copy_is_noticed(tmp_path: Path) -> None:
     whole = path.read_bytes()
 
     @given(st.integers(0, len(whole) - 1) | st.integers(0, 200), st.integers(0, 7))
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None)
     def flipped(at: int, bit: int) -> None:
         with path.open("r+b") as file:
             file.seek(at)

@@ -12,9 +12,10 @@ from PIL import Image
 from eval_banks import add_labels, toy_bank
 from scanbank.eval.report import report
 from scanbank.eval.report.charts import Curve, shots_chart
+from scanbank.eval.report.page import without_paths
 from scanbank.eval.sweep import sweep
 from scanbank.store import Bank
-from scanbank.store.errors import UsageError
+from scanbank.store.errors import EncoderError, UsageError
 from search_banks import Brightness, bright_bank
 
 _VOID = {"meta", "br", "img", "hr", "path", "use", "rect", "link", "input"}
@@ -110,3 +111,28 @@ def test_what_cannot_be_searched_is_told_and_what_was_asked_for_is_an_error(bank
     with pytest.raises(UsageError, match="no text side"):
         report(bank, queries=["bleed"], opened_by=lambda _: Brightness("volume"))
     assert "Search" not in words(report(bank, queries=[]))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("looked for a.bin of X in /home/Jane Doe/.cache/hub; other. End", "looked for a.bin of X in …; other. End"),
+        ("encoder 'open_clip:a/b': weights in ~/x/y.bin", "encoder 'open_clip:a/b': weights in …"),
+        ("no bank at '/srv/a b'", "no bank at '…"),
+        (r"in C:\Users\jane\x. Where", "in …. Where"),
+        ("32/64 mm and/or 1/2", "32/64 mm and/or 1/2"),
+    ],
+)
+def test_a_page_names_no_path(text: str, shown: str) -> None:
+    assert without_paths(text) == shown
+
+
+def test_the_reason_why_nothing_is_searched_names_no_path(bank: Bank, tmp_path: Path) -> None:
+    toy_bank(bank)
+
+    def gone(uri: str) -> Brightness:
+        raise EncoderError(f"encoder {uri!r} has no weights; looked for a.bin in {tmp_path}/hub. Get them")
+
+    page = report(bank, opened_by=gone)
+    assert "a.bin in …. Get them" in words(page)
+    assert str(tmp_path) not in page

@@ -9,6 +9,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.charset import convert_encodings
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from dicom_files import default_positions, save, stored_values, write_enhanced, write_series
@@ -198,3 +199,20 @@ def test_damaged_files_are_rejected_or_refused_and_nothing_else(tmp_path: Path, 
                 messages.append(str(error))
     assert "rejected" in outcomes
     assert not any(str(tmp_path) in message for message in messages)
+
+
+def test_pydicom_logs_nothing_of_a_file_that_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (path,) = write_series(tmp_path, n=1)
+    path.write_bytes(path.read_bytes().replace(b"patient", b"pati\xe9nt").replace(b"ORIGINAL", b"ORIGIN\xc4L"))
+    data = pydicom.dcmread(path)
+    data.SpecificCharacterSet = "NO SUCH SET"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pydicom.dcmwrite(path, data)
+    assert "NO SUCH SET" in caplog.text
+    caplog.clear()
+    assert header_of(path).patient_id == "patiént"
+    assert caplog.text == ""
+    with pytest.warns(UserWarning, match="NO SUCH SET"):
+        convert_encodings(["NO SUCH SET"])
+    assert "NO SUCH SET" in caplog.text  # others are not silenced

@@ -174,7 +174,7 @@ def test_stacks_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="differ in size"):
         images.load([Source(p) for p in paths + other], None)
     assert "2 of 5 images have no number" in why_no_stack(folder, paths + stack(folder, ["a.png", "b.png"]))
-    assert "more than once: 2;" in why_no_stack(folder, [*paths, *stack(folder, ["002_mask.png"])])
+    assert "1 slice numbers occur more than once;" in why_no_stack(folder, [*paths, *stack(folder, ["002_mask.png"])])
     deep = stack(folder, ["5.png"], GREY.astype(np.uint16))
     assert "8 and 16 bits" in why_no_stack(folder, paths + deep)
     with pytest.raises(ReadError, match="8 and 16 bits"):
