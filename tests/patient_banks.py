@@ -120,6 +120,16 @@ def found(bank: Bank) -> list[tuple[int, float]]:
     return [(hit.ordinal, hit.score) for hit in hits]
 
 
+def vectors_of(bank: Bank, ordinals: NDArray[np.int64], *, others: bool = False) -> dict[tuple[str, int], bytes]:
+    """(set, ordinal) to the bytes of a vector, of kind depth of all its steps."""
+    held: dict[tuple[str, int], bytes] = {}
+    for one in bank.feature_sets:
+        for item, vector in zip(one.items().tolist(), one.vectors(), strict=True):
+            if (item in set(ordinals.tolist())) != others:
+                held[one.name, item] = vector.tobytes()
+    return held
+
+
 def searched(folder: Path, needles: dict[str, bytes]) -> dict[str, list[str]]:
     """Which needles are where in a folder, also in what is compressed: the pages of Parquet and the frames of Icechunk."""
     hits: dict[str, list[str]] = {}

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +11,7 @@ from numpy.typing import NDArray
 
 from dicom_files import write_series
 from eval_banks import SLICE, VOLUME, add_labels, add_vectors, add_volumes, toy_bank
-from patient_banks import FORGOTTEN, Scatter, found, patients_bank, searched
+from patient_banks import FORGOTTEN, Scatter, found, patients_bank, searched, vectors_of
 from scanbank.embed import open_encoder
 from scanbank.embed.buffer import FeatureBuffer
 from scanbank.embed.pipeline import embed
@@ -24,7 +20,6 @@ from scanbank.embed.texts import embed_texts
 from scanbank.eval.sweep import sweep
 from scanbank.store import Bank
 from scanbank.store.annotate import AnnotateOptions, annotate
-from scanbank.store.compact import compact
 from scanbank.store.csv_table import TableOptions, read_table
 from scanbank.store.errors import KeyMissingError, SnapshotGoneError, UsageError
 from scanbank.store.feature_rows import FeatureRows
@@ -59,16 +54,6 @@ def ordinals_of(bank: Bank, patient: str) -> NDArray[np.int64]:
         SELECT ordinal FROM history_slices WHERE volume IN ({volumes}) UNION
         SELECT ordinal FROM history_snippets WHERE patient = '{patient}' ORDER BY 1"""
     return bank.sql(query).column("ordinal").to_numpy()
-
-
-def vectors_of(bank: Bank, ordinals: NDArray[np.int64], *, others: bool = False) -> dict[tuple[str, int], bytes]:
-    """(set, ordinal) to the bytes of a vector, of kind depth of all its steps."""
-    held: dict[tuple[str, int], bytes] = {}
-    for one in bank.feature_sets:
-        for item, vector in zip(one.items().tolist(), one.vectors(), strict=True):
-            if (item in set(ordinals.tolist())) != others:
-                held[one.name, item] = vector.tobytes()
-    return held
 
 
 def tables_without(bank: Bank, ids: set[str]) -> dict[str, list[str]]:
@@ -185,9 +170,9 @@ def test_a_group_of_one_goes_with_its_patient(grouped: Bank) -> None:
 
 def test_a_study_that_two_patients_share_stays_with_the_other(bank: Bank) -> None:
     ordinals = add_volumes(bank, ["ann", "bob"], studies=["shared", "shared"])
-    with bank.commit("studies") as commit:
-        commit.append("studies", [{"study": "shared", "patient": "bob"}])
-        commit.append("studies", [{"study": "shared", "patient": "ann", "accession": "acc"}])
+    for patient in ("bob", "ann"):
+        with bank.commit("studies") as commit:
+            commit.append("studies", [{"study": "shared", "patient": patient, "accession": "acc"}])
     add_labels(bank, "bleed", {"shared": "1"}, level="study")
     add_vectors(bank, VOLUME, ordinals, np.eye(8)[:2])
     report = forget(bank, (), ["ann"])
@@ -322,69 +307,3 @@ def _downloaded(bank: Bank, folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bank.place.read(entry.name))
     return folder
-
-
-_KILLED = """
-import os, signal, sys
-from scanbank.store import Bank
-from scanbank.store.forget import forget
-bank, left = Bank.open(sys.argv[1]), int(sys.argv[2])
-done = 0
-def count(event, args):
-    global done
-    wrote = event in ("os.rename", "os.remove") or (event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR))
-    if wrote and str(args[0]).startswith(sys.argv[1]):
-        done += 1
-        if done == left:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(count)
-forget(bank, (), ["p1"])
-print(done)
-"""
-
-
-def killed(folder: Path, at: int) -> str:
-    """Forget p1 in a process that dies before the `at`-th time it opens a file for writing, renames or removes one."""
-    done = subprocess.run([sys.executable, "-c", _KILLED, str(folder), str(at)], capture_output=True, text=True, check=False)
-    assert done.returncode == (0 if done.stdout else -9), done.stderr
-    return done.stdout
-
-
-def copies(bank: Bank, folder: Path, many: int) -> Iterator[tuple[int, Path]]:
-    """Copies of a bank, and at which of all writes to kill."""
-    whole = folder / "whole"
-    shutil.copytree(bank.path, whole)
-    total = int(killed(whole, 0))
-    assert total > 20
-    for at in sorted({round(1 + (total - 1) * i / (many - 1)) for i in range(many)}):
-        shutil.copytree(bank.path, folder / str(at))
-        yield at, folder / str(at)
-
-
-@pytest.mark.parametrize("many", [6, pytest.param(1000, marks=pytest.mark.slow)])
-def test_a_kill_at_any_write_leaves_a_bank_before_or_after_and_the_same_again_finishes(bank: Bank, tmp_path: Path, many: int) -> None:
-    toy_bank(bank, 5)
-    bank.tag("held")
-    ordinals = np.array([4, 5, 6, 7])
-    vectors, others = vectors_of(bank, ordinals), vectors_of(bank, ordinals, others=True)
-    assert (len(vectors), len(others)) == (4, 16)
-    before = 0
-    for at, folder in copies(bank, tmp_path, many):
-        assert killed(folder, at) == ""
-        opened = Bank.open(folder)
-        there = len(rows(opened, "FROM volumes WHERE patient = 'p1'"))
-        before += there
-        assert len(rows(opened, "FROM labels")) == 4 + there
-        assert vectors_of(opened, ordinals) == (vectors if there else {})
-        unfinished = opened.place.entries("forgetting")
-        if there or (unfinished and at % 3):
-            report = forget(opened, (), ["p1"])
-            assert report.resumed != bool(there)
-        else:
-            compact(opened)
-        assert searched(folder, {str(key): vector for key, vector in vectors.items()} | {"slice": b"v1s0", "quoted": b'"p1"'}) == {}
-        assert vectors_of(opened, ordinals, others=True) == others
-        assert (opened.tags, opened.place.entries("forgetting")) == ({}, [])
-        with pytest.raises(UsageError):
-            forget(opened, (), ["p1"])
-    assert before
