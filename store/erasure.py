@@ -104,7 +104,8 @@ def _pending(place: Place) -> dict[Pending, datetime]:
     for entry in place.entries(FOLDER):
         if entry.name.endswith(".json"):
             about: Mapping[str, Any] = json.loads(place.read(entry.name))
-            found[Pending(**{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()})] = entry.modified
+            values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
+            found[Pending(**values)] = entry.modified
     return found
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
+from .columns import is_in, replaced, rows_where
 from .commit import Commit
 from .features import SETS, distinct_names
 from .fresh import FRESH
@@ -17,7 +17,7 @@ from .history import History
 from .patient import Belongings, names_ids
 from .rewrite import blank_ends, drop_rows
 from .schema import TABLES
-from .snapshot import TABLES_GROUP, Snapshot
+from .snapshot import TABLES_GROUP, Snapshot, TableFile
 
 if TYPE_CHECKING:
     from .features import FeatureSet
@@ -32,14 +32,14 @@ def without(table: str, data: pa.Table, who: Belongings) -> tuple[pa.Table, int]
     changed = 0
     if table == "volumes":
         # whose file the patient's was written over: it stays hidden, and says no more by whom
-        over = pc.and_(pc.is_in(data["replaced_by"], _array(who.volumes)), pc.invert(pc.is_in(data["volume"], _array(who.volumes))))
-        data, changed = _set(data, "replaced_by", over, data["volume"]), _count(over)
+        over = is_in(data["replaced_by"], who.volumes) & ~is_in(data["volume"], who.volumes)
+        data, changed = replaced(data, "replaced_by", over, data["volume"]), int(over.sum())
     if table == "studies":
-        heirs = pa.chunked_array([pa.array([who.heirs.get(study) for study in data["study"].to_pylist()], pa.string())])
-        shared = pc.and_(pc.is_in(data["patient"], _array(who.names)), pc.is_valid(heirs))
-        data, changed = _set(data, "patient", shared, heirs), _count(shared)
+        heirs = [who.heirs.get(study) for study in data["study"].to_pylist()]
+        shared = is_in(data["patient"], who.names) & np.array([heir is not None for heir in heirs], bool)
+        data, changed = replaced(data, "patient", shared, pa.chunked_array([pa.array(heirs, pa.string())])), int(shared.sum())
     gone = _gone(table, data, who)
-    return data.filter(pa.array(~gone)), changed + int(gone.sum())
+    return rows_where(data, ~gone), changed + int(gone.sum())
 
 
 def rewrite_tables(commit: Commit, snapshot: Snapshot, history: History, who: Belongings) -> dict[str, int]:
@@ -101,35 +101,18 @@ _NUMBERED = ("volumes", "slices", "snippets", "prompts")
 
 def _gone(table: str, data: pa.Table, who: Belongings) -> NDArray[np.bool_]:
     gone = np.zeros(data.num_rows, bool)
-    ids = _array(who.ids)
     for column in data.schema:
         if not pa.types.is_string(column.type):
             continue
         if column.name in _MORE_THAN_AN_ID.get(table, ()):
             gone |= np.array([names_ids(text, who.ids) for text in data[column.name].to_pylist()], bool)
         else:
-            gone |= _mask(pc.is_in(data[column.name], ids))
+            gone |= is_in(data[column.name], who.ids)
     if table in _OWNED:
-        gone |= _mask(pc.is_in(data[_OWNED[table]], _array(who.draws if table == "draws" else who.runs)))
+        gone |= is_in(data[_OWNED[table]], who.draws if table == "draws" else who.runs)
     return gone
 
 
-def _set(data: pa.Table, column: str, where: Any, value: Any) -> pa.Table:
-    return data.set_column(data.column_names.index(column), column, pc.if_else(where, value, data[column]))
-
-
-def _array(ids: frozenset[str]) -> pa.Array:
-    return pa.array(sorted(ids), pa.string())
-
-
-def _mask(found: Any) -> NDArray[np.bool_]:
-    return found.to_numpy(zero_copy_only=False).astype(bool) if isinstance(found, pa.Array) else np.asarray(found.to_numpy(), bool)
-
-
-def _count(found: Any) -> int:
-    return int(_mask(found).sum())
-
-
-def _entry(file: Any) -> dict[str, Any]:
+def _entry(file: TableFile) -> dict[str, Any]:
     entry = {"name": file.name, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
     return entry | ({FRESH: True} if file.fresh else {})

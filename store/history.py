@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from .columns import is_in, rows_where
 from .errors import BankDamagedError
 from .repository import kept_snapshots, session_at, told
 from .schema import TABLES
@@ -61,5 +61,5 @@ class History:
         """As `table`, as dictionaries; only those whose `item` is one of some."""
         found = self.table(table, columns)
         if item is not None:
-            found = found.filter(pc.is_in(found["item"], pa.array(sorted(item), pa.string())))
+            found = rows_where(found, is_in(found["item"], item))
         return found.to_pylist()

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from .columns import is_in, rows_where
 from .errors import KeyMissingError, UsageError
 from .history import History
 from .local_map import LocalMap, map_file
@@ -157,20 +156,20 @@ def _studies(
 def _slices(history: History, volumes: set[str]) -> tuple[set[str], NDArray[np.int64]]:
     """Slices that only these volumes hold, and all their ordinals."""
     table = history.table("slices", ("slice", "ordinal", "volume"))
-    mine = pc.is_in(table["volume"], pa.array(sorted(volumes), pa.string()))
-    own, rest = table.filter(mine), table.filter(pc.invert(mine))
-    names = own["slice"].unique()
-    shared = set(rest["slice"].filter(pc.is_in(rest["slice"], names)).to_pylist())
-    return set(names.to_pylist()) - shared, own["ordinal"].to_numpy().astype(np.int64)
+    mine = is_in(table["volume"], volumes)
+    own, rest = rows_where(table, mine), rows_where(table, ~mine)
+    names = set(own["slice"].to_pylist())
+    shared = set(rows_where(rest, is_in(rest["slice"], names))["slice"].to_pylist())
+    return names - shared, own["ordinal"].to_numpy().astype(np.int64)
 
 
 def _runs(history: History, ids: frozenset[str]) -> frozenset[str]:
     """Runs that name an id in their settings, and those that have predictions of no one else."""
     named = {row["run"] for row in history.rows("runs", ("run", "settings")) if names_ids(row["settings"], ids)}
     predictions = history.table("predictions", ("run", "item"))
-    mine = pc.is_in(predictions["item"], pa.array(sorted(ids), pa.string()))
-    touched = set(predictions["run"].filter(mine).unique().to_pylist())
-    return frozenset(named | (touched - set(predictions["run"].filter(pc.invert(mine)).unique().to_pylist())))
+    mine = is_in(predictions["item"], ids)
+    touched, others = (set(rows_where(predictions, one)["run"].unique().to_pylist()) for one in (mine, ~mine))
+    return frozenset(named | (touched - others))
 
 
 def _paths(bank: Bank, history: History, volumes: set[str]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -72,7 +72,7 @@ def patients_bank(folder: Path) -> Bank:
     (scans / f"p{FORGOTTEN}" / "a" / "bad.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"nonsense")
     (scans / f"p{FORGOTTEN}" / "a" / "bad.nii").write_bytes(b"nonsense")
     ingest(bank, [scans])
-    annotations(bank, folder)
+    annotated(bank, folder)
     for _ in range(2):
         embed(bank, Scatter(), accept_changed=True)
         # the second time, as other voxels: the vectors of the first stay under ordinals that no scan has any more
@@ -88,7 +88,7 @@ def patients_bank(folder: Path) -> Bank:
     return bank
 
 
-def annotations(bank: Bank, folder: Path) -> None:
+def annotated(bank: Bank, folder: Path) -> None:
     """Labels of patients, studies, series and slices, a split, and reports; p5's report is corrected, so that there are two."""
     lines = [f"p{i},{i % 2}" for i in range(PATIENTS)]
     _table(bank, folder / "patients.csv", ["patient_id,bleed", *lines])
@@ -109,8 +109,9 @@ def _table(bank: Bank, path: Path, lines: list[str], *, reports: bool = False) -
 
 def _write(folder: Path, patient: int, name: str, voxels: NDArray[np.int16]) -> None:
     study = "1" if name == "a" else "2"
-    uids = {"study_uid": f"1.{patient}.{study}", "series_uid": f"1.{patient}.{study}.1"}
-    write_series(folder, voxels=voxels, patient_id=f"p{patient}", seed=patient, AccessionNumber=f"A{patient}{name}", **uids)
+    uid, accession = f"1.{patient}.{study}", f"A{patient}{name}"
+    names = {"patient_id": f"p{patient}", "study_uid": uid, "series_uid": f"{uid}.1"}
+    write_series(folder, voxels=voxels, seed=patient, AccessionNumber=accession, **cast("Any", names))
 
 
 def found(bank: Bank) -> list[tuple[int, float]]:
