@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..store.erasure import tokens
 from ..store.feature_rows import FeatureRows, joined
 from ..store.features import CHUNK_ROWS
 from ..store.specs import FeatureKey
@@ -34,6 +35,7 @@ class FeatureBuffer:
         self._table_rows: dict[str, list[dict[str, Any]]] = {}
         self._message = message
         self._last = time.monotonic()
+        self._forgot = tokens(bank.snapshot.root)
 
     def add(self, key: FeatureKey, items: NDArray[np.int64], vectors: FeatureRows) -> None:
         self._items[key.digest].append(items)
@@ -69,14 +71,26 @@ class FeatureBuffer:
         after: dict[str, int] = {}
         for commit in self._bank.commits(self._message, rows=sum(counts.values())):
             with commit:
+                there, volumes = self._there(commit)
                 for key in self._keys:
                     if key.digest in taken:
-                        after[key.digest] = self._append(commit, key, *taken[key.digest])
+                        items, vectors = taken[key.digest]
+                        kept = slice(None) if there is None else there.mask(items)
+                        after[key.digest] = self._append(commit, key, items[kept], vectors[kept])
                 for table, rows in self._table_rows.items():
-                    commit.append(table, rows)
+                    commit.append(table, rows if volumes is None else [row for row in rows if _volume(row) in volumes])
         self._rows |= after
         self._table_rows = {}
         self._last = time.monotonic()
+
+    def _there(self, commit: Commit) -> tuple[Present | None, set[str] | None]:
+        """Where a patient was forgotten since this began: the ordinals and volumes that are left. Nothing of others may be written."""
+        if tokens(commit.root) == self._forgot:
+            return None, None
+        self._bank.refresh()
+        views = ("volumes", "slices", "snippets")
+        ordinals = [self._bank.sql(f"SELECT ordinal FROM {view}").column("ordinal").to_numpy() for view in views]
+        return Present(np.concatenate(ordinals)), set(self._bank.sql("SELECT volume FROM volumes").column("volume").to_pylist())
 
     def _append(self, commit: Commit, key: FeatureKey, items: NDArray[np.int64], vectors: FeatureRows) -> int:
         """Rows that the set has then."""
@@ -93,3 +107,8 @@ class FeatureBuffer:
         items, vectors = np.concatenate(self._items[key.digest]), joined(self._vectors[key.digest])
         self._items[key.digest], self._vectors[key.digest] = [items[count:]], [vectors[count:]]
         return items[:count], vectors[:count]
+
+
+def _volume(row: Mapping[str, Any]) -> str:
+    """The volume that a row of `contents` or `failures` is of."""
+    return row.get("volume") or row["source"].partition(":")[0]

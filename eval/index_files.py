@@ -82,6 +82,7 @@ def volume_index(bank: Bank, features: FeatureSet) -> VolumeIndex:
         index = _build(bank, features)
         # An index is never the truth, so failing to keep it is no failure.
         with suppress(OSError, ScanbankError):
+            bank.snapshot.check_kept()  # of what was forgotten meanwhile none is
             _write(path, about, index)
             if bank.at is None:
                 _sweep(path.parent, features.digest[:16], stem)

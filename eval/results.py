@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..store.commit import Commit
 from ..store.digests import canonical_json, spec_digest
+from ..store.erasure import tokens
 from ..store.errors import UsageError
 from .metrics import Measured, auroc, average_precision, f1_at, interval, youden_threshold
 from .pooling import UnitFeatures
@@ -120,11 +121,14 @@ def keep(bank: Bank, result: Result, also: Callable[[Commit], None]) -> None:
     While `also` runs, `bank` shows what the commit builds on.
 
     Raises:
-        UsageError: another process gave patients other sides meanwhile.
+        UsageError: another process gave patients other sides meanwhile, or forgot one.
     """
+    forgot = tokens(bank.snapshot.root)
     for commit in bank.commits(f"{result.command}: {result.study.units.finding}", run=result.run):
         with commit:
             bank.refresh()  # if anything changes between this look and the commit, there is no commit
+            if tokens(commit.root) != forgot:
+                raise UsageError("a patient was forgotten meanwhile, whom these results may rest on; run this again")
             _keep_split(bank, commit, result)
             also(commit)
             settings = canonical_json(dict(result.settings))

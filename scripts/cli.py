@@ -18,6 +18,7 @@ from . import (
     cli_embed,
     cli_eval,
     cli_exchange,
+    cli_forget,
     cli_ingest,
     cli_phantom,
     cli_report,
@@ -89,6 +90,7 @@ app.command("log")(cli_versions.log)
 app.command("tag")(cli_versions.tag)
 app.command("alias")(cli_versions.alias)
 app.command("compact")(cli_versions.compact)
+app.command("forget")(cli_forget.forget)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from .commit import LOCK_SECONDS, Commit
+from .erasure import finish
 from .errors import UsageError
 from .features import SETS
 from .merge import merge_tables
@@ -65,6 +66,7 @@ def compact(bank: Bank, *, keep: int = KEEP, grace: timedelta = GRACE, progress:
     if keep < 1:
         raise UsageError(f"keep {keep}: expected 1 or more snapshots of the history")
     progress = progress or Silent()
+    finish(bank)
     before = _bytes(bank)
     merged = superseded = dropped = 0
     for commit in bank.commits("compact"):

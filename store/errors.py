@@ -71,6 +71,13 @@ class BankDamagedError(ScanbankError, OSError):
     """A file of a bank is missing or does not hold what was committed."""
 
 
+class SnapshotGoneError(ScanbankError, FileNotFoundError):
+    """What a reader has open was forgotten or compacted away meanwhile; the newest snapshot is sound."""
+
+    def __init__(self, name: str, snapshot: str) -> None:
+        super().__init__(f"snapshot {snapshot} of {name} was forgotten or compacted meanwhile; open the bank again")
+
+
 class KeyMissingError(ScanbankError, FileNotFoundError):
     """The key of a bank, kept outside it, is not where it was looked for."""
 

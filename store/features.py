@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +49,8 @@ class FeatureSet:
     cache: VectorCache | None = field(default=None, repr=False, compare=False)
     version: str = field(default="", compare=False)
     """Of its rows: a copy that is kept of one version is not taken for another."""
+    check_kept: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    """Raises SnapshotGoneError where the snapshot was expired meanwhile."""
 
     @property
     def name(self) -> str:
@@ -153,9 +155,13 @@ class FeatureSet:
         return self._arrays[name]
 
     def _read(self, name: str, rows: slice | NDArray[np.int64] = slice(None)) -> Any:
-        with _told(str(self.group.attrs["name"]), name):
-            array = self._array(name)
-            return read_slice(array, rows) if isinstance(rows, slice) else read_rows(array, rows)
+        try:
+            with _told(str(self.group.attrs["name"]), name):
+                array = self._array(name)
+                return read_slice(array, rows) if isinstance(rows, slice) else read_rows(array, rows)
+        except BankDamagedError:
+            self.check_kept()
+            raise
 
     def _beside(self, name: str) -> Any:
         if self.key.kind != "depth":
@@ -169,12 +175,14 @@ def distinct_names(sets: Sequence[FeatureSet]) -> dict[str, str]:
     return {one.digest: one.name if shared[one.name] == 1 else f"{one.name}@{one.digest[:8]}" for one in sets}
 
 
-def read_set(group: zarr.Group, cache: VectorCache | None = None, snapshot: str = "") -> FeatureSet:
+def read_set(
+    group: zarr.Group, cache: VectorCache | None = None, snapshot: str = "", check_kept: Callable[[], None] = lambda: None
+) -> FeatureSet:
     """A group of arrays as a feature set. `snapshot` is the version of a set of an older bank, which has none of its own."""
     spec = cast("dict[str, Any]", group.attrs["key"])
     key = FeatureKey(spec["kind"], EncoderSpec.from_dict(spec["encoder"]), ViewSpec.from_dict(spec["view"]), spec["layer"])
     version = str(group.attrs.get(STAMP, snapshot))
-    return FeatureSet(key, str(group.attrs["digest"]), bool(group.attrs["declared"]), group, cache, version)
+    return FeatureSet(key, str(group.attrs["digest"]), bool(group.attrs["declared"]), group, cache, version, check_kept)
 
 
 def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[np.int64], *, declared: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,3 +204,29 @@ class LocalMap:
         with self._told() as db:
             row = db.execute("SELECT path FROM paths WHERE digest = ?", (digest,)).fetchone()
         return Path(row[0]) if row else None
+
+    def beside(self, volumes: Collection[str]) -> list[tuple[str, str]]:
+        """(digest, path) of files that were rejected, in folders that hold scans of these volumes and of no others."""
+        with self._told() as db:
+            folders: dict[bool, set[str]] = {True: set(), False: set()}
+            paths: set[str] = set()
+            for volume, path in db.execute("SELECT DISTINCT volume, path FROM places"):
+                folders[volume in volumes].add(os.path.dirname(path))  # noqa: PTH120 - of maybe a million
+                if volume in volumes:
+                    paths.add(path)
+            own = folders[True] - folders[False]
+            rejected: list[tuple[str, str]] = db.execute("SELECT digest, path FROM paths").fetchall()
+        return [(digest, path) for digest, path in rejected if path in paths or path in own or os.path.dirname(path) in own]  # noqa: PTH120
+
+    def forget(self, volumes: Collection[str], digests: Collection[str]) -> None:
+        """Forget where volumes are, and paths by their digests. Nothing of them is left in the file."""
+        with self._told() as db:
+            db.execute("PRAGMA secure_delete = ON")
+            for table in ("volumes", "files", "places"):
+                db.executemany(f"DELETE FROM {table} WHERE volume = ?", ((volume,) for volume in volumes))
+            db.executemany("DELETE FROM paths WHERE digest = ?", ((digest,) for digest in digests))
+        try:
+            with self._lock:
+                self._db.execute("VACUUM")
+        except sqlite3.Error as error:
+            raise BankAccessError(f"the local map {self.path} failed: {error}") from error

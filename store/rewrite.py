@@ -30,9 +30,21 @@ def drop_rows(group: zarr.Group, keep: NDArray[np.bool_]) -> None:
             low, high = int(chosen[0]), int(chosen[-1]) + 1
             array[start : start + len(chosen)] = np.asarray(array[low:high])[chosen - low]
         array.resize((len(source), *array.shape[1:]))
+    blank_ends(group)
     del group[RUNS]
     add_runs(group, CODECS)
     stamp(group)
+
+
+def blank_ends(group: zarr.Group) -> None:
+    """Let nothing be left of rows that were taken out: a chunk is stored whole, so what was behind the last row would stay in it."""
+    for array in _row_arrays(group):
+        rows, chunk = array.shape[0], array.chunks[0]
+        end = -(-rows // chunk) * chunk
+        if end > rows:
+            array.resize((end, *array.shape[1:]))
+            array[rows:end] = array.fill_value
+            array.resize((rows, *array.shape[1:]))
 
 
 def fit_chunks(group: zarr.Group) -> bool:

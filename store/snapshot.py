@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import zarr
 
-from .errors import BankAccessError, BankDamagedError, UnknownNameError
+from .errors import BankAccessError, BankDamagedError, SnapshotGoneError, UnknownNameError
 from .features import SETS, FeatureSet, read_set
 from .places import Place
 from .places.base import FEATURES
@@ -100,14 +100,14 @@ class Snapshot:
             self._check(table, file)
 
     def _check_sizes(self, table: str, files: list[TableFile]) -> None:
-        with _reading(table, files):
+        with self._reading(table, files):
             sizes = self.place.sizes(f"tables/{table}", [file.name for file in files])
         for file, size in zip(files, sizes, strict=True):
             if size != file.bytes:
                 raise _damaged(table, file.name, f"is damaged: it has {size:,} bytes, expected {file.bytes:,}")
 
     def _check(self, table: str, file: TableFile) -> None:
-        with _reading(table, [file]):
+        with self._reading(table, [file]):
             data = self.place.read(_path(table, file))
         if len(data) != file.bytes or hashlib.sha256(data).hexdigest() != file.sha256:
             raise _damaged(table, file.name, "is damaged: its bytes are not those that were committed")
@@ -128,13 +128,28 @@ class Snapshot:
         group = self.root.get(SETS)
         if not isinstance(group, zarr.Group):
             return []
-        members = (read_set(member, self.vector_cache, self.id) for _, member in group.groups())
+        members = (read_set(member, self.vector_cache, self.id, self.check_kept) for _, member in group.groups())
         return sorted(members, key=lambda s: (s.name, s.digest))
 
     @cached_property
     def vector_cache(self) -> VectorCache:
         """Copies of whole sets, kept only as long as this snapshot is."""
         return VectorCache(self._cache, alive=self._is_kept)
+
+    @contextmanager
+    def _reading(self, table: str, files: list[TableFile]) -> Iterator[None]:
+        """What a file system says of files, in words."""
+        try:
+            with _reading(table, files):
+                yield
+        except BankDamagedError:
+            self.check_kept()
+            raise
+
+    def check_kept(self) -> None:
+        """Raises SnapshotGoneError where this snapshot was expired since it was opened: then what it lists may be gone, too."""
+        if not self._is_kept():
+            raise SnapshotGoneError(self.place.name, self.id)
 
     def _is_kept(self) -> bool:
         try:
