@@ -93,6 +93,10 @@ def test_options_that_docs_name_exist(page: Path) -> None:
             "log",
             "import",
             "export",
+            "tag",
+            "alias",
+            "compact",
+            "forget",
         )
     )
     known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow", "--page"}

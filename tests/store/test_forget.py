@@ -17,6 +17,7 @@ from scanbank.embed.buffer import FeatureBuffer
 from scanbank.embed.pipeline import embed
 from scanbank.embed.plan import present
 from scanbank.embed.texts import embed_texts
+from scanbank.eval.feature_choice import FeatureChoice
 from scanbank.eval.sweep import sweep
 from scanbank.store import Bank
 from scanbank.store.annotate import AnnotateOptions, annotate
@@ -271,6 +272,31 @@ def test_a_writer_that_began_before_brings_nothing_back(bank: Bank) -> None:
     assert bank.features(VOLUME.name).items().tolist() == [ordinals[1]]
     assert [row["volume"] for row in rows(bank, "FROM contents")] == ["v1"]
     assert [row["source"] for row in rows(bank, "FROM history_failures")] == ["v1:12345678"]
+
+
+class Meanwhile:
+    """A listener to a long job, during whose first step a patient is forgotten by another process."""
+
+    def __init__(self, bank: Bank, patient: str) -> None:
+        self._bank, self._patient = bank, patient
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        del stage, total
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del steps, note
+        if self._patient:
+            forget(Bank.open(self._bank.path), (), [self._patient])
+            self._patient = ""
+
+
+def test_results_that_rest_on_the_forgotten_are_not_kept(bank: Bank) -> None:
+    toy_bank(bank, 24)
+    choice = FeatureChoice((VOLUME.name,))
+    with pytest.raises(UsageError, match="a patient was forgotten meanwhile"):
+        sweep(bank, "bleed", ["knn"], [1], choice=choice, progress=Meanwhile(bank, "p3"))
+    assert "v3" not in {row["item"] for table in ("draws", "predictions", "splits") for row in rows(bank, f"FROM history_{table}")}
+    assert sweep(bank, "bleed", ["knn"], [1], choice=choice).fits
 
 
 def test_on_an_object_store_nothing_is_left_in_any_object(s3_url: str, tmp_path: Path) -> None:
