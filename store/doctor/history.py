@@ -1,0 +1,66 @@
+"""Forgetting the history where it cannot be read whole any more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import final
+
+import icechunk
+
+from ..checksums import FOLDER as CHECKSUMS
+from ..checksums import read_checksums, snapshot_files, write_checksums
+from ..places import Place
+from ..places.base import FEATURES
+from ..repository import BRANCH, kept_snapshots, open_repository, told
+from ..retention import MARKER
+from .case import snapshot_file
+from .cures import Cure, Stage
+from .first import first_snapshot
+from .quarantine import Quarantine
+
+
+@final
+@dataclass(frozen=True)
+class ForgetHistory(Cure):
+    """Of a snapshot, not the newest, of which something is lost. All of them are done at once, by `forget_history`."""
+
+    snapshot: str
+    stage: Stage = Stage.HISTORY
+
+
+def forget_history(place: Place, quarantine: Quarantine, lost: Collection[str]) -> str:
+    """Keep the newest snapshot and those of tags, but for tags of the snapshots `lost`. The writer's lock is held."""
+    why = "of a snapshot of which something is lost"
+    repository = open_repository(place, ahead=False)
+    with told("forgetting what cannot be read of the history"):
+        untagged = _untag(repository, quarantine, lost)
+        # Icechunk walks through the history to cut it, so each step must be readable: an empty snapshot stands in.
+        for name in lost:
+            quarantine.keep(snapshot_file(name), why)
+            place.write(snapshot_file(name), first_snapshot())
+        repository = open_repository(place, ahead=False)
+        place.write(MARKER, json.dumps({"since": "repair"}).encode())
+        head = repository.lookup_branch(BRANCH)
+        forgotten = repository.expire_snapshots(repository.lookup_snapshot(head).written_at)
+        for name, info in kept_snapshots(open_repository(place, ahead=False)).items():
+            one = read_checksums(place, name)
+            if one.parent != (info.parent_id or ""):
+                place.sync([snapshot_file(name)])
+                write_checksums(place, name, info.parent_id or "", one.sequence, snapshot_files(repository, name, info.parent_id))
+        place.delete(MARKER)
+        for name in lost:
+            place.delete(snapshot_file(name))
+            quarantine.take(f"{CHECKSUMS}/{name}.json", why)
+            quarantine.take(f"{FEATURES}/transactions/{name}", why)
+    tags = f", with the tags {', '.join(untagged)}" if untagged else ""
+    return f"{len(forgotten | set(lost))} older snapshots forgotten{tags}"
+
+
+def _untag(repository: icechunk.Repository, quarantine: Quarantine, lost: Collection[str]) -> list[str]:
+    names = [tag for tag in sorted(repository.list_tags()) if repository.lookup_tag(tag) in lost]
+    for tag in names:
+        quarantine.keep(f"{FEATURES}/refs/tag.{tag}/ref.json", "a tag of a snapshot of which something is lost")
+        repository.delete_tag(tag)
+    return names
