@@ -15,9 +15,8 @@ from ..places import Place
 from ..places.base import FEATURES
 from ..repository import BRANCH, kept_snapshots, open_repository, told
 from ..retention import MARKER
-from .case import snapshot_file
+from .case import FIRST, snapshot_file
 from .cures import Cure, Stage
-from .first import first_snapshot
 from .quarantine import Quarantine
 
 
@@ -37,9 +36,10 @@ def forget_history(place: Place, quarantine: Quarantine, lost: Collection[str]) 
     with told("forgetting what cannot be read of the history"):
         untagged = _untag(repository, quarantine, lost)
         # Icechunk walks through the history to cut it, so each step must be readable: an empty snapshot stands in.
+        empty = place.read(snapshot_file(FIRST))
         for name in lost:
             quarantine.keep(snapshot_file(name), why)
-            place.write(snapshot_file(name), first_snapshot())
+            place.write(snapshot_file(name), empty)
         repository = open_repository(place, ahead=False)
         place.write(MARKER, json.dumps({"since": "repair"}).encode())
         head = repository.lookup_branch(BRANCH)
