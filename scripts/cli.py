@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from . import cli_bank, cli_demo, cli_embed, cli_eval, cli_ingest, cli_phantom, cli_report, cli_search, cli_versions
+from . import cli_bank, cli_demo, cli_doctor, cli_embed, cli_eval, cli_ingest, cli_phantom, cli_report, cli_search, cli_versions
 from .output import answering, complain
 
 
@@ -76,6 +76,7 @@ app.command("log")(cli_versions.log)
 app.command("tag")(cli_versions.tag)
 app.command("alias")(cli_versions.alias)
 app.command("compact")(cli_versions.compact)
+app.command("doctor")(cli_doctor.doctor)
 
 
 @contextmanager

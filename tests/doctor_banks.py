@@ -15,6 +15,7 @@ from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.compact import compact
 from scanbank.store.doctor import Finding, diagnose
 from scanbank.store.feature_rows import FeatureRows
+from scanbank.store.places import place_of
 from scanbank.store.repository import kept_snapshots
 from scanbank.store.schema import TABLES
 
@@ -98,12 +99,15 @@ def snapshot_contents(bank: Bank) -> dict[str, Any]:
     return found
 
 
-def wrong(path: Path) -> list[Finding]:
-    """What the doctor finds that is no note."""
-    return [finding for finding in diagnose(Bank.create(path).place if not path.exists() else _place(path)) if finding.severity != "note"]
+def findings(path: Path) -> list[Finding]:
+    return diagnose(place_of(path))
 
 
-def _place(path: Path) -> Any:
-    from scanbank.store.places import place_of
+def said(path: Path) -> list[tuple[str, str, str]]:
+    """Severity, what and problem of all findings."""
+    return [(finding.severity, finding.what, finding.problem) for finding in findings(path)]
 
-    return place_of(path)
+
+def files(path: Path) -> list[Path]:
+    """Every file of a bank that has bytes."""
+    return sorted(file for file in path.rglob("*") if file.is_file() and file.stat().st_size)

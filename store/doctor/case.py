@@ -26,9 +26,13 @@ from ..repository import BRANCH, open_repository
 from ..retention import MARKER
 from ..schema import TABLES
 from ..snapshot import TABLES_GROUP, Snapshot, TableFile
+from .cures import PutBack
+from .one_byte import mended
 from .quarantine import FOLDER as QUARANTINE
 from .reading import fetch_all
 
+_TRIED = 20
+"""Files in which a changed byte is looked for: where more are damaged, it is no single byte."""
 HEAD_REF = f"{FEATURES}/refs/branch.{BRANCH}/ref.json"
 _TAG = f"{FEATURES}/refs/tag."
 
@@ -54,7 +58,9 @@ class Case:
         self.head = self._ref(BRANCH, HEAD_REF)
         self.entries: dict[str, Entry] = {e.name: e for e in place.entries() if not e.name.startswith(f"{QUARANTINE}/")}
         self._states: dict[str, str] = {}
+        self._tried = 0
         self._listed: dict[str, list[tuple[str, TableFile]]] = {}
+        self._manifests: dict[str, dict[str, tuple[str, ...]]] = {}
         self._opened: dict[str, Snapshot | None] = {}
 
     @cached_property
@@ -124,6 +130,17 @@ class Case:
             return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror or error})"
         return "" if found == expected else "is not what was written"
 
+    def byte_put_back(self, name: str, size: int, sha256: str) -> PutBack | None:
+        """For a file that is not what was written, if one byte of it is all that has changed. Looked for in a few files only."""
+        if name not in self.entries or self.entries[name].bytes != size or self._tried >= _TRIED:
+            return None
+        self._tried += 1
+        try:
+            data = mended(self.place.read(name), sha256)
+        except OSError:
+            return None
+        return PutBack(name, data, "one byte had changed, and the digest proves which") if data else None
+
     @cached_property
     def repository(self) -> icechunk.Repository | None:
         try:
@@ -171,6 +188,18 @@ class Case:
         """Files of the manifests that a snapshot needs; none where it cannot be read."""
         info = self.info(snapshot)
         return [f"{FEATURES}/manifests/{one.id}" for one in info.manifests] if info else []
+
+    def array_manifests(self, snapshot: str) -> dict[str, tuple[str, ...]]:
+        """Files of the manifests by path of the array whose chunks they list, of a snapshot that can be read."""
+        if snapshot not in self._manifests:
+            about: Any = (
+                json.loads(self.repository.inspect_snapshot(snapshot)) if self.repository and self.info(snapshot) else {"nodes": []}
+            )
+            self._manifests[snapshot] = {
+                node["path"].strip("/"): tuple(f"{FEATURES}/manifests/{ref['id']}" for ref in node.get("manifest_refs") or ())
+                for node in about["nodes"]
+            }
+        return self._manifests[snapshot]
 
     def opened(self, snapshot: str) -> Snapshot | None:
         if snapshot not in self._opened:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import cast
 
 import numpy as np
 import zarr
 
 from ..compact import LIVE
+from ..errors import BankAccessError, BankDamagedError
 from ..features import SETS
 from ..snapshot import Snapshot
 from ..sql import Queries
@@ -50,10 +52,11 @@ def check_items(case: Case) -> Iterator[Finding]:
         return
     case.progress.start("looking at what rows say of one another")
     queries = Queries(head)
-    yield from _ordinals(queries, int(cast("int", head.root.attrs["next_ordinal"])))
-    yield from _dangling(queries)
-    yield from _unknown(queries)
-    yield from _orphans(head, queries)
+    with suppress(BankDamagedError, BankAccessError):
+        yield from _ordinals(queries, int(cast("int", head.root.attrs["next_ordinal"])))
+        yield from _dangling(queries)
+        yield from _unknown(queries)
+        yield from _orphans(head, queries)
 
 
 def _ordinals(queries: Queries, end: int) -> Iterator[Finding]:

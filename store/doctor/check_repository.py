@@ -15,7 +15,7 @@ from .check_refs import ref_bytes
 from .cures import Cure, Follows, ListAgain, PutBack, Stage
 from .findings import Finding
 from .first import RenewFirst
-from .history import ForgetHistory
+from .history import not_whole
 
 _COPY = "restore it from a copy of the bank"
 
@@ -64,7 +64,10 @@ def _own_file(case: Case, snapshot: str) -> Iterator[Finding]:
     problem = case.state(name)
     if not problem:
         if case.repository is not None and case.info(snapshot) is None:
-            yield Finding("error", name, "cannot be read by Icechunk", _COPY, _without(case, snapshot))
+            yield _without(case, snapshot, f"{name} cannot be read by Icechunk")
+        return
+    if put_back := _put_back(case, snapshot, name):
+        yield put_back
         return
     if snapshot == FIRST:
         yield Finding("error", name, f"(the empty snapshot before the first commit) {problem}", "--repair makes it again", RenewFirst())
@@ -80,8 +83,7 @@ def _own_file(case: Case, snapshot: str) -> Iterator[Finding]:
         cure = PutBack(case.head.file, ref_bytes(sound), f"back to snapshot {sound}: {lost} commits are lost", Stage.BRANCH)
         yield Finding("error", name, f"(the newest commit) {problem}", how, cure)
     else:
-        how = f"{_COPY}; --repair forgets the history, and tags whose snapshots cannot be read"
-        yield Finding("error", name, f"(an older commit) {problem}", how, _without(case, snapshot))
+        yield _without(case, snapshot, f"{name} {problem}")
 
 
 def is_whole(case: Case, snapshot: str) -> bool:
@@ -89,8 +91,21 @@ def is_whole(case: Case, snapshot: str) -> bool:
     return case.info(snapshot) is not None and not any(map(case.state, case.manifests(snapshot)))
 
 
-def _without(case: Case, snapshot: str) -> Cure | None:
-    return ForgetHistory(snapshot) if snapshot not in (case.head.snapshot, FIRST) else None
+def _without(case: Case, snapshot: str, why: str) -> Finding:
+    if snapshot in (case.head.snapshot, FIRST):
+        return Finding("error", f"snapshot {snapshot}", f"cannot be read: {why}", _COPY)
+    return not_whole(case, [snapshot], why)
+
+
+def _put_back(case: Case, snapshot: str, name: str) -> Finding | None:
+    """Where one byte is all that has changed."""
+    listed = case.lists[snapshot].files.get(name) if snapshot in case.lists else None
+    cure = case.byte_put_back(name, int(listed["bytes"]), str(listed["sha256"])) if listed else None
+    return (
+        Finding("error", name, "is damaged: one byte of it has changed", "--repair puts it back: the digest proves it", cure)
+        if cure
+        else None
+    )
 
 
 def _rewritten(case: Case, snapshot: str) -> Cure | None:
@@ -107,6 +122,8 @@ def _rewritten(case: Case, snapshot: str) -> Cure | None:
 
 
 def _other_file(case: Case, snapshot: str, name: str, problem: str) -> Finding:
+    if put_back := _put_back(case, snapshot, name):
+        return put_back
     if name.startswith(f"{FEATURES}/transactions/"):
         one = case.lists[snapshot]
         cure = ListAgain(snapshot, one.parent, one.sequence, (name,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import defaultdict
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from ..schema import TABLES
 from ..snapshot import TableFile
 from .case import FIRST, Case
 from .findings import Finding
-from .history import ForgetHistory
+from .history import not_whole
 from .tables import Delist, remade
 
 _COPY = "restore it from a copy of the bank"
@@ -25,7 +26,7 @@ def check_tables(case: Case) -> Iterator[Finding]:
     snapshots = [name for name in case.kept if name != FIRST]
     case.progress.start("reading tables", len(snapshots))
     seen: dict[tuple[str, TableFile], str] = {}
-    older: dict[str, str] = {}
+    older: dict[str, list[str]] = defaultdict(list)
     for name in snapshots:
         case.progress.advance()
         for table, file in case.table_files(name):
@@ -35,10 +36,9 @@ def check_tables(case: Case) -> Iterator[Finding]:
             if problem and name == case.head.snapshot:
                 yield _of_head(case, table, file, problem)
             elif problem:
-                older.setdefault(name, f"{_path(table, file)} {problem}")
-    for name, why in older.items():
-        how = f"{_COPY}; --repair forgets the history, and tags whose snapshots are not whole"
-        yield Finding("error", f"snapshot {name}", f"(older) is not whole: {why}", how, ForgetHistory(name))
+                older[f"{_path(table, file)} {problem}"].append(name)
+    for why, names in older.items():
+        yield not_whole(case, names, why)
 
 
 def _problem(case: Case, table: str, file: TableFile) -> str:
@@ -61,6 +61,8 @@ def _problem(case: Case, table: str, file: TableFile) -> str:
 
 def _of_head(case: Case, table: str, file: TableFile, problem: str) -> Finding:
     name = _path(table, file)
+    if put_back := case.byte_put_back(name, file.bytes, file.sha256):
+        return Finding("error", name, f"{problem}: one byte of it has changed", "--repair puts it back: the digest proves it", put_back)
     try:
         cure = remade(case, table, file)
     except (ScanbankError, pa.ArrowException, OSError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -15,18 +15,32 @@ from ..places import Place
 from ..places.base import FEATURES
 from ..repository import BRANCH, kept_snapshots, open_repository, told
 from ..retention import MARKER
-from .case import FIRST, snapshot_file
+from .case import FIRST, Case, snapshot_file
 from .cures import Cure, Stage
+from .findings import Finding
 from .quarantine import Quarantine
+
+_NAMED = 3
+"""Snapshots that a finding lists by name."""
 
 
 @final
 @dataclass(frozen=True)
 class ForgetHistory(Cure):
-    """Of a snapshot, not the newest, of which something is lost. All of them are done at once, by `forget_history`."""
+    """Of snapshots, not the newest, of which something is lost. All such cures are one, by `forget_history`."""
 
-    snapshot: str
+    snapshots: tuple[str, ...]
     stage: Stage = Stage.HISTORY
+
+
+def not_whole(case: Case, names: Sequence[str], why: str) -> Finding:
+    """Of older snapshots, and what becomes of their tags."""
+    tags = [repr(tag.name) for tag in case.tags if tag.snapshot in names]
+    what = f"snapshot{'s' if len(names) > 1 else ''} {', '.join(names[:_NAMED])}"
+    what += f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    lost = f", and with it the tag{'s' if len(tags) > 1 else ''} {', '.join(tags)}" if tags else ""
+    how = f"restore a copy of the bank; --repair forgets the history before the newest commit{lost}"
+    return Finding("error", what, f"cannot be read whole: {why}", how, ForgetHistory(tuple(names)))
 
 
 def forget_history(place: Place, quarantine: Quarantine, lost: Collection[str]) -> str:

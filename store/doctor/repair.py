@@ -62,7 +62,7 @@ def _operate(surgery: Surgery, stage: Stage, cures: list[Cure]) -> Iterable[str]
         return _commit(surgery, [cure for cure in cures if isinstance(cure, HeadCure)])
     with surgery.place.writer(_DOING, LOCK_SECONDS):
         if stage is Stage.HISTORY:
-            lost = {cure.snapshot for cure in cures if isinstance(cure, ForgetHistory)}
+            lost = {name for cure in cures if isinstance(cure, ForgetHistory) for name in cure.snapshots}
             return [forget_history(surgery.place, surgery.quarantine, lost)]
         return [cure.apply(surgery) for cure in cures if isinstance(cure, Direct)]
 
@@ -71,5 +71,5 @@ def _commit(surgery: Surgery, cures: list[HeadCure]) -> list[str]:
     repository = open_repository(surgery.place, ahead=False)
     with Commit(surgery.place, repository, _DOING) as commit:
         session = session_at(repository, None)
-        snapshot = Snapshot(surgery.place, session, Path())
+        snapshot = Snapshot(surgery.place, session, surgery.place.cache("doctor"))
         return [cure.change(commit, snapshot, surgery.quarantine) for cure in cures]

@@ -88,7 +88,7 @@ def _rows(digest: str, name: str, arrays: dict[str, zarr.Array], items: NDArray[
                 keys += chunk_keys(array, block.start, block.stop)
                 drop[rows] = True
             elif one == "vector":
-                bad = ~np.isfinite(block.values).reshape(len(block.values), -1).all(axis=1)
+                bad = np.logical_not(np.isfinite(block.values).reshape(len(block.values), -1).all(axis=1))
                 infinite += int(bad.sum())
                 drop[rows] |= bad[: rows.stop - rows.start]
             if one == "vector":
