@@ -192,9 +192,9 @@ class Case:
     def array_manifests(self, snapshot: str) -> dict[str, tuple[str, ...]]:
         """Files of the manifests by path of the array whose chunks they list, of a snapshot that can be read."""
         if snapshot not in self._manifests:
-            about: Any = (
-                json.loads(self.repository.inspect_snapshot(snapshot)) if self.repository and self.info(snapshot) else {"nodes": []}
-            )
+            about: Any = {"nodes": []}
+            if self.repository is not None and self.info(snapshot) is not None:
+                about = json.loads(self.repository.inspect_snapshot(snapshot))
             self._manifests[snapshot] = {
                 node["path"].strip("/"): tuple(f"{FEATURES}/manifests/{ref['id']}" for ref in node.get("manifest_refs") or ())
                 for node in about["nodes"]

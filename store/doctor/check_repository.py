@@ -101,11 +101,9 @@ def _put_back(case: Case, snapshot: str, name: str) -> Finding | None:
     """Where one byte is all that has changed."""
     listed = case.lists[snapshot].files.get(name) if snapshot in case.lists else None
     cure = case.byte_put_back(name, int(listed["bytes"]), str(listed["sha256"])) if listed else None
-    return (
-        Finding("error", name, "is damaged: one byte of it has changed", "--repair puts it back: the digest proves it", cure)
-        if cure
-        else None
-    )
+    if cure is None:
+        return None
+    return Finding("error", name, "is damaged: one byte of it has changed", "--repair puts it back: the digest proves it", cure)
 
 
 def _rewritten(case: Case, snapshot: str) -> Cure | None:

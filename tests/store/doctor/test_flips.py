@@ -15,8 +15,8 @@ from scanbank.store import Bank
 from scanbank.store.doctor import is_sound, repair
 from scanbank.store.places import place_of
 
-FLIPS = 75
-REPAIRS = 25
+FLIPS = 40
+REPAIRS = 8
 
 
 @pytest.fixture(params=[False, True], ids=["as it grew", "compacted"])
@@ -55,7 +55,7 @@ def test_a_flipped_byte_is_reported_or_does_not_matter(path: Path) -> None:
 
 @pytest.mark.slow
 def test_many_flipped_bytes(path: Path) -> None:
-    print(check_flips(path, 1500))
+    assert check_flips(path, 1500)["reported"] > 750
 
 
 @pytest.mark.parametrize("harm", ["cut", "emptied", "longer", "deleted"])
@@ -63,7 +63,7 @@ def test_a_file_that_is_cut_or_gone_is_reported_or_does_not_matter(path: Path, h
     """Tags are left out of what is deleted: that is how a tag goes, and nothing else says that it was there."""
     whole, rng = contents(path), random.Random(harm)
     there = [file for file in files(path) if harm != "deleted" or "tag." not in str(file)]
-    for file in rng.sample(there, 10):
+    for file in rng.sample(there, 5):
         was = file.read_bytes()
         if harm == "deleted":
             file.unlink()
