@@ -32,6 +32,7 @@ def s3_endpoint() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.stdin.close()
+        server.stdout.close()
         server.wait(30)
 
 
