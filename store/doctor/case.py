@@ -180,10 +180,6 @@ class Case:
             names |= dict.fromkeys(self.history(tag.snapshot))
         return list(names)
 
-    def is_first(self, snapshot: str) -> bool:
-        """Whether it is Icechunk's own, before there is a bank."""
-        return snapshot == FIRST
-
     def manifests(self, snapshot: str) -> list[str]:
         """Files of the manifests that a snapshot needs; none where it cannot be read."""
         info = self.info(snapshot)
@@ -202,6 +198,7 @@ class Case:
         return self._manifests[snapshot]
 
     def opened(self, snapshot: str) -> Snapshot | None:
+        """A snapshot whose own file is sound, to read. Vectors are read from its arrays: copies of sets might hide what is damaged."""
         if snapshot not in self._opened:
             self._opened[snapshot] = self._open(snapshot)
         return self._opened[snapshot]
@@ -214,7 +211,6 @@ class Case:
         return self._listed[snapshot]
 
     def _open(self, snapshot: str) -> Snapshot | None:
-        """A snapshot whose own file is sound, to read. Vectors are read from its arrays: copies of sets might hide what is damaged."""
         if self.info(snapshot) is None or self.repository is None:
             return None
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,10 +13,12 @@ import numpy as np
 import pytest
 import zarr
 
-from doctor_banks import DEPTH, contents, files, findings, full_bank, said
+from doctor_banks import DEPTH, contents, files, findings, full_bank, said, snapshot_contents
 from eval_banks import SLICE, VOLUME, add_labels, add_volumes
 from scanbank.store import Bank
+from scanbank.store.compact import compact
 from scanbank.store.doctor import Finding, is_sound, repair
+from scanbank.store.doctor.case import FIRST
 from scanbank.store.errors import NotABankError
 from scanbank.store.key import default_key_file
 
@@ -264,6 +267,19 @@ def test_a_key_that_others_may_read(full: Bank) -> None:
     assert key.stat().st_mode & 0o777 == 0o600
     key.unlink()
     assert [one.severity for one in findings(full.path)] == ["note"]
+
+
+def test_the_first_snapshot_is_made_again_and_compaction_goes_on(full: Bank) -> None:
+    whole = contents(full.path)
+    (full.path / "features" / "snapshots" / FIRST).write_bytes(b"")
+    assert only(findings(full.path)).what == f"features/snapshots/{FIRST}"
+    mend(full)
+    assert contents(full.path) == whole
+    opened = Bank.open(full.path)
+    compact(opened, keep=20, grace=timedelta(0))
+    compact(opened, keep=1, grace=timedelta(0))
+    assert is_sound(findings(full.path))
+    assert snapshot_contents(Bank.open(full.path, at="late")) == whole["head"]
 
 
 def test_a_compaction_that_was_stopped(full: Bank) -> None:
