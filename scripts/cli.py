@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from . import (
     cli_bank,
     cli_demo,
+    cli_doctor,
     cli_embed,
     cli_eval,
     cli_exchange,
@@ -91,6 +92,7 @@ app.command("tag")(cli_versions.tag)
 app.command("alias")(cli_versions.alias)
 app.command("compact")(cli_versions.compact)
 app.command("forget")(cli_forget.forget)
+app.command("doctor")(cli_doctor.doctor)
 
 
 @contextmanager

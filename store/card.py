@@ -28,7 +28,7 @@ def check_free(place: Place) -> None:
 
 def write_card(place: Place, card: Mapping[str, Any]) -> None:
     """With a digest of itself: a card that says something else opens nothing."""
-    place.write(CARD, (json.dumps(dict(card) | {"sha256": _own(card)}, indent=2) + "\n").encode())
+    place.write(CARD, (json.dumps(dict(card) | {"sha256": card_digest(card)}, indent=2) + "\n").encode())
 
 
 def read_card(place: Place) -> dict[str, Any]:
@@ -57,14 +57,17 @@ def read_card(place: Place) -> dict[str, Any]:
             raise BankAccessError(f"{where} cannot be read: {error}") from error
         raise BankFormatError(f"{where} is damaged ({type(error).__name__}); restore it from a copy") from error
     version = card.get("format") if isinstance(card, dict) else None
-    if not isinstance(version, int) or not {"bank", "key"} <= set(card):
+    if not isinstance(version, int) or version < 1 or not {"bank", "key"} <= set(card):
         raise BankFormatError(f"{where} is damaged: it names no format, bank and key; restore it from a copy")
     if version > FORMAT:
         raise BankFormatError(f"{place.name} is of bank format {version}; this scanbank reads up to format {FORMAT}: upgrade scanbank")
-    if version > 1 and card.pop("sha256", None) != _own(card):
+    digest = card.pop("sha256", None)
+    if (version > 1 or digest is not None) and digest != card_digest(card):
         raise BankFormatError(f"{where} is damaged: it is not what was written; restore it from a copy")
     return card
 
 
-def _own(card: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(dict(card)).encode()).hexdigest()
+def card_digest(card: Mapping[str, Any]) -> str:
+    """The digest of what a card says, which it says itself under `sha256`."""
+    said = {name: value for name, value in card.items() if name != "sha256"}
+    return hashlib.sha256(canonical_json(said).encode()).hexdigest()

@@ -21,7 +21,7 @@ from zarr.codecs import BytesCodec, Crc32cCodec
 
 _AT_ONCE = 4
 """Chunks that are fetched at a time: as many again are on their way while one is checked and copied."""
-_CRC_BYTES = 4
+CRC_BYTES = 4
 
 _Piece = tuple[int, Any, Any]
 """A chunk's number, which of its rows, and where they go: both slices, or both indices."""
@@ -122,7 +122,7 @@ async def _worker(array: zarr.Array, out: NDArray[Any], waiting: Iterable[_Piece
 
 def _checked(array: zarr.Array, stored: NDArray[np.uint8]) -> NDArray[Any]:
     """The rows of a chunk."""
-    data, crc = stored[:-_CRC_BYTES], stored[-_CRC_BYTES:]
+    data, crc = stored[:-CRC_BYTES], stored[-CRC_BYTES:]
     if data.nbytes != int(np.prod(array.chunks)) * array.dtype.itemsize:
         raise ChecksumError(f"a chunk has {stored.nbytes} bytes")
     if google_crc32c.value(cast("Any", data)) != int.from_bytes(crc.tobytes(), "little"):

@@ -127,9 +127,7 @@ class Commit:
     def write_rows(self, table: str, data: pa.Table) -> dict[str, Any]:
         """Write rows with their `seq` into a file of a table, and return what its list says of it. Listing it is the caller's."""
         with told(f"writing table {table!r}"):
-            sink = pa.BufferOutputStream()
-            pq.write_table(data, sink, compression="zstd", write_page_checksum=True)
-            content = sink.getvalue().to_pybytes()
+            content = parquet_bytes(data)
             file = f"{self._sequence:010d}-{secrets.token_hex(4)}.parquet"
             self._written.append(f"tables/{table}/{file}")
             self._place.write(self._written[-1], content)
@@ -184,3 +182,10 @@ class Commit:
             return
         self._place.sync([f"{FEATURES}/refs/branch.{BRANCH}/ref.json"])
         self.snapshot_id = snapshot
+
+
+def parquet_bytes(data: pa.Table) -> bytes:
+    """Rows as a table's file holds them. The same rows give the same bytes, as long as pyarrow is the same."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(data, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue().to_pybytes()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KEEP = 10
 """Snapshots of the history that stay, besides those with tags."""
 GRACE = timedelta(hours=1)
-_LIVE = """SELECT ordinal FROM latest_volumes UNION ALL SELECT ordinal FROM latest_slices
+LIVE = """SELECT ordinal FROM latest_volumes UNION ALL SELECT ordinal FROM latest_slices
     UNION ALL SELECT ordinal FROM latest_snippets WHERE ordinal IS NOT NULL UNION ALL SELECT ordinal FROM latest_prompts"""
 
 
@@ -104,7 +104,7 @@ def collect(bank: Bank, before: datetime) -> int:
 
 def _rewrite_sets(bank: Bank, commit: Commit, progress: Progress) -> int:
     """Take vectors without an item out of every set; say how many."""
-    live = np.unique(bank.sql(_LIVE).column("ordinal").to_numpy())
+    live = np.unique(bank.sql(LIVE).column("ordinal").to_numpy())
     sets = list(cast("zarr.Group", commit.root[SETS]).groups())
     progress.start("looking through feature sets", len(sets))
     dropped = 0

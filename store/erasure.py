@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import zarr
@@ -30,6 +30,7 @@ FOLDER = "forgetting"
 FORGOT = "forgot"
 """The attribute of a bank's root with the tokens of what was forgotten, oldest first: whoever read the bank before can tell."""
 _TOKENS = 1000
+_HOUR = timedelta(hours=1)
 _HOLDING = ("quarantine", "artifacts")
 """Folders of files that no snapshot lists and that may hold anything of a patient."""
 
@@ -86,6 +87,11 @@ def finish(bank: Bank) -> Finished | None:
         done = set(tokens(bank.snapshot.root))
         found = _pending(bank.place)
         begun = {pending: since for pending, since in found.items() if pending.token in done}
+        # With the lock held nobody is between the note and the commit; on an object store somebody may be.
+        late = datetime.now(UTC) if bank.place.folder else datetime.now(UTC) - _HOUR
+        for pending, since in found.items():
+            if pending not in begun and since < late:
+                drop_pending(bank.place, pending.token)
         if not begun:
             return None
         removed = _remove(bank, list(begun), min(begun.values()))
@@ -103,10 +109,21 @@ def _pending(place: Place) -> dict[Pending, datetime]:
     found: dict[Pending, datetime] = {}
     for entry in place.entries(FOLDER):
         if entry.name.endswith(".json"):
-            about: Mapping[str, Any] = json.loads(place.read(entry.name))
-            values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in about.items()}
-            found[Pending(**values)] = entry.modified
+            found[_read(entry.name, place.read(entry.name))] = entry.modified
     return found
+
+
+def _read(name: str, data: bytes) -> Pending:
+    token = name.rpartition("/")[2].removesuffix(".json")
+    try:
+        about: Mapping[str, Any] = json.loads(data)
+        pending = Pending(about["token"], *(tuple(map(str, about[part])) for part in ("clean", "volumes", "paths", "ids")))
+        if pending.token == token:
+            return pending
+    except (ValueError, TypeError, KeyError):
+        pass
+    # It cannot be read, but that it is there says that something is to go: no older snapshot is known to be clean then.
+    return Pending(token, (), (), (), ())
 
 
 def _remove(bank: Bank, begun: Collection[Pending], since: datetime) -> Finished:

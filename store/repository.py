@@ -28,17 +28,21 @@ def create_repository(place: Place) -> icechunk.Repository:
         return icechunk.Repository.create(place.storage())
 
 
-def open_repository(place: Place) -> icechunk.Repository:
+def open_repository(place: Place, *, ahead: bool = True) -> icechunk.Repository:
+    """`ahead`: whether manifests may be read before they are asked for. Damaged ones are complained of on stderr then."""
     with told(f"opening the bank {place.name}"):
-        return icechunk.Repository.open(place.storage(), config=_config(place))
+        return icechunk.Repository.open(place.storage(), config=_config(place, ahead))
 
 
-def _config(place: Place) -> icechunk.RepositoryConfig | None:
+def _config(place: Place, ahead: bool) -> icechunk.RepositoryConfig:
     """From a disk, Icechunk fetches a chunk in pieces side by side: two are fastest; what comes as one is read in small, slow steps."""
-    if place.folder is None:
-        return None
-    pieces = icechunk.StorageConcurrencySettings(max_concurrent_requests_for_object=2, ideal_concurrent_request_size=4096)
-    return icechunk.RepositoryConfig(storage=icechunk.StorageSettings(concurrency=pieces))
+    config = icechunk.RepositoryConfig()
+    if place.folder is not None:
+        pieces = icechunk.StorageConcurrencySettings(max_concurrent_requests_for_object=2, ideal_concurrent_request_size=4096)
+        config.storage = icechunk.StorageSettings(concurrency=pieces)
+    if not ahead:
+        config.manifest = icechunk.ManifestConfig(preload=icechunk.ManifestPreloadConfig(max_total_refs=0))
+    return config
 
 
 def session_at(repository: icechunk.Repository, at: str | None) -> icechunk.Session:
