@@ -47,6 +47,7 @@ def diagnose(place: Place, *, key_file: Path | None = None, progress: Progress |
     Raises:
         NotABankError: there is nothing like a bank.
     """
+    found: list[Finding] = []
     for _ in range(_TRIES):
         case = Case(place, progress or Silent(), datetime.now(UTC), key_file)
         if CARD not in case.entries and not any(name.startswith((f"{FEATURES}/", "tables/")) for name in case.entries):

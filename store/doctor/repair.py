@@ -69,7 +69,9 @@ def _operate(surgery: Surgery, stage: Stage, cures: list[Cure]) -> Iterable[str]
 
 def _commit(surgery: Surgery, cures: list[HeadCure]) -> list[str]:
     repository = open_repository(surgery.place, ahead=False)
+    done: list[str] = []
     with Commit(surgery.place, repository, _DOING) as commit:
         session = session_at(repository, None)
         snapshot = Snapshot(surgery.place, session, surgery.place.cache("doctor"))
-        return [cure.change(commit, snapshot, surgery.quarantine) for cure in cures]
+        done += [cure.change(commit, snapshot, surgery.quarantine) for cure in cures]
+    return done

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 import pyarrow as pa
 
 from ..commit import Commit, parquet_bytes
@@ -33,8 +34,8 @@ class SetRowsAside(HeadCure):
         going = Queries(snapshot).run(f"SELECT * FROM latest_{self.table} WHERE {self.condition}")
         key = list(TABLES[self.table].key)
         keys = set(zip(*(going[name].to_pylist() for name in key), strict=True))
-        goes = pa.array([one in keys for one in zip(*(rows[name].to_pylist() for name in key), strict=True)], pa.bool_())
+        goes = np.array([one in keys for one in zip(*(rows[name].to_pylist() for name in key), strict=True)], bool)
         why = f"rows of table {self.table!r} that spoke of what was not there"
-        quarantine.add(f"rows/{self.table}.parquet", parquet_bytes(rows.filter(goes)), why)
-        relist(commit, self.table, rows.filter(pa.compute.invert(goes)))
+        quarantine.add(f"rows/{self.table}.parquet", parquet_bytes(rows.filter(pa.array(goes))), why)
+        relist(commit, self.table, rows.filter(pa.array(~goes)))
         return f"{len(keys):,} rows of table {self.table!r} set aside"

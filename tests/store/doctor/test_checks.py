@@ -83,7 +83,7 @@ def test_a_card_without_one_byte_right_is_put_back(full: Bank) -> None:
 def test_a_card_of_a_newer_format(full: Bank) -> None:
     from scanbank.store.card import write_card
 
-    write_card(full.place, full.card | {"format": 99})
+    write_card(full.place, {**full.card, "format": 99})
     found = only([one for one in findings(full.path) if one.what == "bank.json"])
     assert "is of bank format 99" in found.problem
     assert found.remedy == "upgrade scanbank"
