@@ -48,7 +48,10 @@ def relist(commit: Commit, snapshot: Snapshot, table: str, data: pa.Table) -> No
     """Make `data`, rows with their `seq`, all that a table holds."""
 
     def keys(owner: str, column: str) -> set[Any]:
-        return set(snapshot.table(owner).to_table(columns=[column])[column].to_pylist())
+        try:
+            return set(snapshot.table(owner).to_table(columns=[column])[column].to_pylist())
+        except (OSError, pa.ArrowException):  # a damaged table is for whoever reads it to tell of
+            return set()
 
     fresh = {FRESH: True} if is_fresh_whole(table, data, keys) else {}
     parts = [data.slice(at, FILE_ROWS) for at in range(0, data.num_rows, FILE_ROWS)]

@@ -37,5 +37,5 @@ class SetRowsAside(HeadCure):
         goes = np.array([one in keys for one in zip(*(rows[name].to_pylist() for name in key), strict=True)], bool)
         why = f"rows of table {self.table!r} that spoke of what was not there"
         quarantine.add(f"rows/{self.table}.parquet", parquet_bytes(rows.filter(pa.array(goes))), why)
-        relist(commit, self.table, rows.filter(pa.array(~goes)))
+        relist(commit, snapshot, self.table, rows.filter(pa.array(~goes)))
         return f"{len(keys):,} rows of table {self.table!r} set aside"
