@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from fault_fixtures import fault_cases, fault_server  # noqa: F401 - fixtures
 from scanbank.store import Bank
 
 settings.register_profile("scanbank", deadline=None)  # how long an example takes is the machine's business

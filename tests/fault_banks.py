@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import cycle, islice
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from bank_states import Content, check, content, opened
+from bank_states import Content, check, content, leftovers, opened
 from dicom_files import write_series
 from eval_banks import toy_bank
 from faults import Commands, Outcome
 from scanbank.embed import open_encoder
 from scanbank.embed.pipeline import embed
 from scanbank.store import Bank
+from scanbank.store.compact import collect
 from scanbank.store.ingest import ingest
+from scanbank.store.retention import expire
 
 OLD = Path(__file__).with_name("data") / "bank-format-1.zip"
-CASES = {"ingest": 4, "embed": 3, "sweep": 2, "compact": 2, "alias": 2, "tag": 1, "migrate": 3}
-"""Commands, and the states of a bank from before to after."""
+WORDS = {
+    "ingest": "ingest BANK SCANS/scan0 SCANS/scan1 SCANS/long.nii SCANS/broken.nii --labels SCANS/labels.csv --workers 1",
+    "embed": "embed BANK --encoder intensity --workers 1",
+    "sweep": "sweep BANK --finding bleed --heads cosine --shots 1,2 --repeats 2",
+    "compact": "compact BANK --keep 2 --grace 0",
+    "alias": "alias BANK best intensity/ctclip/slice",
+    "tag": "tag BANK paper",
+    "migrate": "alias BANK best intensity/brain/slice",
+}
+STATES = {"ingest": 4, "embed": 3, "sweep": 2, "compact": 2, "alias": 2, "tag": 1, "migrate": 3}
+"""Of a bank before and after each of a command's commits."""
 SLICES = 1030
 """Of the long scan: an embed commits once it has a chunk, and again at its end."""
 
@@ -70,6 +84,26 @@ class Case:
         self.states += [content(Bank.open(self.bank, at=entry.snapshot)) for entry in bank.log() if entry.snapshot not in before]
         return outcome
 
+    def look(self, where: str) -> Content:
+        """Check the bank as an interrupted command left it: as it was, or with whole commits."""
+        now = check(self.open())
+        assert {name: now[name] for name in ("tables", "vectors")} in self.states, where
+        return now
+
+    def finish(self, commands: Commands, where: str) -> None:
+        """The same command again does what is missing, and nothing is left over that `compact` does not sweep."""
+        again = commands.run(self.words, self.folder)
+        taken = self.name == "tag" and "is taken" in again.stderr
+        assert again.code == self.code or taken, f"{where}: {again.stderr}"
+        assert check(self.open()) == self.end, where
+        bank = self.open()
+        with bank.place.writer("sweep", 60.0):  # what `compact --grace 0` does at its end
+            expire(bank.place, bank.repository, keep=100)
+            collect(bank, datetime.now(UTC))
+        assert leftovers(bank) == [], where
+        bank.refresh()
+        assert content(bank)["vectors"] == self.end["vectors"], where
+
 
 @contextmanager
 def homes(folder: Path) -> Iterator[None]:
@@ -87,7 +121,7 @@ def homes(folder: Path) -> Iterator[None]:
 
 
 def write_scans(folder: Path) -> list[Path]:
-    """Two patients' series, a long volume, and a file that cannot be read."""
+    """Two patients' series and a long volume, whose paths are given; beside them labels and a file that cannot be read."""
     for i in range(2):
         write_series(folder / f"scan{i}", n=3, patient_id=f"p{i}", series_uid=f"1.{i}", seed=i, AccessionNumber=f"A{i}")
     voxels = np.random.default_rng(0).integers(-1000, 1000, (8, 8, SLICES)).astype(np.int16)
@@ -97,42 +131,43 @@ def write_scans(folder: Path) -> list[Path]:
     return [folder / "scan0", folder / "scan1", folder / "long.nii"]
 
 
-def make_cases(root: Path, commands: Commands) -> dict[str, Case]:
-    """Every command that writes, each on a bank of its own."""
-    scans = root / "scans"
-    scans.mkdir()
-    paths = write_scans(scans)
-    makers: dict[str, tuple[list[str], Callable[[Bank], object]]] = {
-        "ingest": (["ingest", "BANK", *map(str, paths), str(scans / "broken.nii"), "--labels", str(scans / "labels.csv"), "--workers", "1"], lambda _: None),
-        "embed": (["embed", "BANK", "--encoder", "intensity", "--workers", "1"], lambda bank: ingest(bank, paths)),
-        "sweep": (["sweep", "BANK", "--finding", "bleed", "--heads", "cosine", "--shots", "1,2", "--repeats", "2"], lambda bank: toy_bank(bank, 24)),
-        "compact": (["compact", "BANK", "--keep", "2", "--grace", "0"], _worn),
-        "alias": (["alias", "BANK", "best", "intensity/ctclip/slice"], _embedded(paths[:2])),
-        "tag": (["tag", "BANK", "paper"], _embedded(paths[:2])),
-        "migrate": (["alias", "BANK", "best", "intensity/brain/slice"], lambda _: None),
-    }  # fmt: skip
-    cases: dict[str, Case] = {}
-    for name, (words, make) in makers.items():
-        base, folder = root / "bases" / name, root / "work" / name
+class Cases(dict[str, Case]):
+    """Every command that writes, each on a bank of its own, made when it is first asked for."""
+
+    def __init__(self, root: Path, commands: Commands) -> None:
+        super().__init__()
+        self._root, self._commands = root, commands
+        self._scans = root / "scans"
+        self._paths = write_scans(self._scans)
+
+    def __missing__(self, name: str) -> Case:
+        base, folder = self._root / "bases" / name, self._root / "work" / name
         with homes(base):
-            if name == "migrate":
-                _unpack_old(base)
-            else:
-                make(Bank.create(base / "bank"))
-        case = Case(
-            name, [str(folder / "bank") if word == "BANK" else word for word in words], base, folder, code=int(name == "ingest")
-        )  # one file is broken
-        case.learn(commands)
-        cases[name] = case
-    return cases
+            self._make(name, base)
+        words = [word.replace("BANK", str(folder / "bank")).replace("SCANS", str(self._scans)) for word in WORDS[name].split()]
+        self[name] = Case(name, words, base, folder, code=int(name == "ingest"))  # where one file is broken
+        self[name].learn(self._commands)
+        return self[name]
+
+    def _make(self, name: str, base: Path) -> None:
+        if name == "migrate":
+            _unpack_old(base)
+            return
+        bank = Bank.create(base / "bank")
+        if name in ("embed", "alias", "tag"):
+            ingest(bank, self._paths[: None if name == "embed" else 2])
+        if name in ("alias", "tag"):
+            embed(bank, open_encoder("intensity"))
+        if name == "sweep":
+            toy_bank(bank, 24)
+        if name == "compact":
+            _worn(bank)
 
 
-def _embedded(paths: list[Path]) -> Callable[[Bank], None]:
-    def make(bank: Bank) -> None:
-        ingest(bank, paths)
-        embed(bank, open_encoder("intensity"))
-
-    return make
+def call_sample(cases: Cases, names: Sequence[str], count: int) -> list[tuple[Case, int]]:
+    """Calls of these commands in turn, anywhere in them, the same at every run."""
+    rng = random.Random(0)
+    return [(cases[name], rng.randint(1, cases[name].calls)) for name in islice(cycle(names), count)]
 
 
 def _worn(bank: Bank) -> None:

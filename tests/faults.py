@@ -120,9 +120,9 @@ def _serve() -> None:
     for name in HEADS:
         head_named(name)
     os.environ.pop("LD_PRELOAD", None)
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201 - to the client, over a pipe
     for line in sys.stdin:
-        print(json.dumps(_one(json.loads(line))), flush=True)
+        print(json.dumps(_one(json.loads(line))), flush=True)  # noqa: T201
 
 
 def _one(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,12 +132,17 @@ def _one(asked: Mapping[str, Any]) -> dict[str, Any]:
     if child == 0:
         _command(asked, tell)
     os.close(tell)
+    ended = status = 0
     if asked["kill_after_s"]:
-        time.sleep(asked["kill_after_s"])
-        os.kill(child, signal.SIGKILL)  # of a child that ended there is something to kill until it is waited for
+        while not ended and time.perf_counter() - started < asked["kill_after_s"]:
+            time.sleep(0.001)
+            ended, status = os.waitpid(child, os.WNOHANG)
+        if not ended:
+            os.kill(child, signal.SIGKILL)
     with os.fdopen(told) as pipe:
         report = json.loads(pipe.read() or '{"calls": -1, "modules": []}')
-    _, status = os.waitpid(child, 0)
+    if not ended:
+        _, status = os.waitpid(child, 0)
     seconds = time.perf_counter() - started
     for name in report["modules"]:
         with suppress(ImportError):  # the next command of this kind starts sooner

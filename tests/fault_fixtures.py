@@ -1,0 +1,21 @@
+"""The server that runs commands with faults, and the commands, for each module that uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from fault_banks import Cases
+from faults import Commands, commands
+
+
+@pytest.fixture(scope="module")
+def fault_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    with commands(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fault_cases(tmp_path_factory: pytest.TempPathFactory, fault_server: Commands) -> Cases:
+    return Cases(tmp_path_factory.mktemp("faults"), fault_server)
