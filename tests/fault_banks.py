@@ -9,7 +9,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
@@ -63,6 +63,10 @@ class Case:
     @property
     def bank(self) -> Path:
         return self.folder / "bank"
+
+    def at(self, folder: Path) -> Case:
+        """The same command, tried in another folder."""
+        return replace(self, folder=folder, words=[word.replace(str(self.folder), str(folder)) for word in self.words])
 
     def reset(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,120 +1,165 @@
-"""A kill or an error at every call that changes files: the bank is as before or after a commit, and the same command finishes the work."""
+"""A full disk, a read-only one, permission that goes: one line says so, the bank is as it was or with whole commits, and all is well after."""
 
 from __future__ import annotations
 
 import errno
 import os
-import random
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import shutil
+from pathlib import Path
 
 import pytest
 
-from bank_states import check, content, leftovers
-from fault_banks import CASES, Case, make_cases
-from faults import NAME, OTHER, SPACE, Commands, Fault, commands, why_not
-from scanbank.store.compact import collect
-from scanbank.store.retention import expire
-
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "faults can be made")
+from fault_banks import WORDS, Case, Cases, call_sample
+from faults import NAME, OTHER, SPACE, Commands, Fault, Outcome, why_not
+from mounts import read_only, small_disk
 
 ERRORS = {"ENOSPC": SPACE, "EACCES": NAME, "EROFS": SPACE | NAME | OTHER, "EIO": 0}
-"""Calls that fail from the chosen one on: a disk stays full, a folder stays read-only. An EIO comes once."""
-KILLS, FAILURES = 20, 12
+"""Calls that fail from the chosen one on: a disk stays full, a folder stays closed. An EIO comes once."""
 STRIDE = int(os.environ.get("FAULT_STRIDE", "1"))
-"""The slow tests try every call, or every so manieth."""
+"""The slow test tries every call, or every so manieth."""
+DISK, PAGE = 2_000_000, 4096
+READING = (
+    "status BANK",
+    "status BANK --failures",
+    "status BANK --at kept",
+    "log BANK",
+    "tag BANK",
+    "alias BANK",
+    "sql BANK SELECT(1)",
+    "sql BANK FROM(latest_labels) --at kept",
+    "report BANK -o OUT/page.html --no-pictures",
+    "report BANK -o OUT/page.html --no-pictures --at kept",
+)
+WRITING = (
+    "compact BANK",
+    "tag BANK new",
+    "tag BANK kept --delete",
+    "alias BANK best toy/brain/volume",
+    "sweep BANK --finding bleed --heads cosine --shots 1 --repeats 1",
+    "ingest BANK SCANS/scan0",
+)
+countable = pytest.mark.skipif(bool(why_not()), reason=why_not() or "calls can be counted")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    with commands(tmp_path_factory.mktemp("server")) as running:
-        yield running
+@countable
+def test_a_sample_of_errors(fault_cases: Cases, fault_server: Commands) -> None:
+    ended = 0
+    for (case, number), error in zip(call_sample(fault_cases, list(WORDS), 14), list(ERRORS) * 14, strict=False):
+        ended += failed(case, fault_server, number, error)
+    assert ended >= 7
 
 
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory, server: Commands) -> dict[str, Case]:
-    return make_cases(tmp_path_factory.mktemp("faults"), server)
-
-
-def test_every_kind_of_writer_is_counted(cases: dict[str, Case]) -> None:
-    """Python's, SQLite's and Icechunk's calls are seen, else nothing below would be tested."""
-    assert {name: case.calls > 10 for name, case in cases.items()} == dict.fromkeys(CASES, True)
-    assert {name: len(case.states) for name, case in cases.items()} == CASES
-
-
-def test_a_sample_of_kills(cases: dict[str, Case], server: Commands) -> None:
-    for name, number in _sample(cases, KILLS):
-        killed(cases[name], server, number)
-
-
-def test_a_sample_of_errors(cases: dict[str, Case], server: Commands) -> None:
-    for (name, number), error in zip(_sample(cases, FAILURES), list(ERRORS) * FAILURES, strict=False):
-        failed(cases[name], server, number, error)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_a_kill_at_every_call(cases: dict[str, Case], server: Commands, name: str) -> None:
-    numbers = range(1, cases[name].calls + 1, STRIDE)
-    kills = sum(killed(cases[name], server, number) for number in numbers)
-    print(f"\n{name}: {kills} kills", flush=True)  # noqa: T201
-    assert kills >= 0.9 * len(numbers)  # threads of Icechunk make a few calls more or less
-
-
+@countable
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("name", CASES)
-def test_an_error_at_every_call(cases: dict[str, Case], server: Commands, name: str, error: str) -> None:
-    numbers = range(1, cases[name].calls + 1, STRIDE)
-    ended = sum(failed(cases[name], server, number, error) for number in numbers)
+@pytest.mark.parametrize("name", WORDS)
+def test_an_error_at_every_call(fault_cases: Cases, fault_server: Commands, name: str, error: str) -> None:
+    numbers = range(1, fault_cases[name].calls + 1, STRIDE)
+    ended = sum(failed(fault_cases[name], fault_server, number, error) for number in numbers)
     print(f"\n{name} {error}: {len(numbers)} faults, {ended} ended the command", flush=True)  # noqa: T201
     assert ended >= 1
 
 
-def _sample(cases: dict[str, Case], count: int) -> list[tuple[str, int]]:
-    """Calls of all commands in turn, the same at every run."""
-    rng = random.Random(0)
-    names = list(cases)
-    return [(name, rng.randint(1, cases[name].calls)) for name in (names * count)[:count]]
+@pytest.mark.parametrize("name", ["ingest", "embed", "sweep", "compact"])
+def test_a_full_disk(fault_cases: Cases, fault_server: Commands, tmp_path: Path, name: str) -> None:
+    with small_disk(tmp_path / "disk", DISK):
+        for left in (0, 5 * PAGE):
+            assert full(fault_cases[name].at(tmp_path / "disk" / "work"), fault_server, left)
 
 
-def killed(case: Case, server: Commands, number: int) -> bool:
-    """Kill the command at a call; says whether it came that far."""
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORDS)
+def test_a_disk_that_fills_anywhere(fault_cases: Cases, fault_server: Commands, tmp_path: Path, name: str) -> None:
+    with small_disk(tmp_path / "disk", DISK):
+        case, tries = fault_cases[name].at(tmp_path / "disk" / "work"), 0
+        while full(case, fault_server, tries * PAGE):
+            tries += 1
+    print(f"\n{name}: {tries} full disks", flush=True)  # noqa: T201
+    assert tries
+
+
+@pytest.mark.parametrize(("name", "limit"), [("embed", 20_000), ("ingest", 3_000), ("compact", 5_000), ("sweep", 5_000)])
+def test_files_that_may_not_grow(fault_cases: Cases, fault_server: Commands, name: str, limit: int) -> None:
+    case = fault_cases[name]
     case.reset()
-    outcome = server.run(case.words, case.folder, Fault(number))
-    assert outcome.code in (-9, case.code), outcome.stderr
-    _goes_on(case, server, f"{case.name} killed at call {number}")
-    return outcome.code == -9
+    outcome = fault_server.run(case.words, case.folder, limit_bytes=limit)
+    assert told(case, outcome, name)
+    assert "File too large" in outcome.stderr or "disk I/O error" in outcome.stderr  # as SQLite calls it
+    case.look(name)
+    case.finish(fault_server, name)
+
+
+def test_a_read_only_bank_answers_everything(fault_cases: Cases, fault_server: Commands, tmp_path: Path) -> None:
+    case = fault_cases["sweep"].at(tmp_path / "work")
+    case.reset()
+    case.open().tag("kept")
+    before = _files(case.bank)
+    with read_only(case.bank):
+        for words in READING:
+            outcome = _run(case, fault_server, words, tmp_path)
+            assert outcome.code == 0, f"{words}: {outcome.stderr}"
+            assert outcome.stdout
+        case.look("read-only")
+        for words in WRITING:
+            outcome = _run(case, fault_server, words, tmp_path)
+            assert told(case, outcome, words)
+            assert outcome.code == 1
+            assert "read-only file system" in outcome.stderr, words
+    assert _files(case.bank) == before
+    case.open().untag("kept")
+    case.finish(fault_server, "writable again")
+
+
+def _run(case: Case, server: Commands, words: str, folder: Path) -> Outcome:
+    named = words.replace("BANK", str(case.bank)).replace("OUT", str(folder)).replace("SCANS", str(case.base.parents[1] / "scans"))
+    return server.run([word.replace("(", " ").replace(")", "") for word in named.split()], case.folder)
+
+
+def _files(bank: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(bank.rglob("*")) if path.is_file()}
 
 
 def failed(case: Case, server: Commands, number: int, error: str) -> bool:
     """Let calls of the command fail; says whether that ended it."""
     case.reset()
-    outcome = server.run(case.words, case.folder, Fault(number, getattr(errno, error), ERRORS[error]))
     where = f"{case.name} with {error} at call {number}"
-    assert "Traceback" not in outcome.stderr, f"{where}: {outcome.stderr}"
-    lines = [line for line in outcome.stderr.splitlines() if line.startswith("error: ")]
-    ended = outcome.code != case.code or bool(lines)
-    if ended:
-        assert outcome.code in (1, 2), f"{where}: {outcome.stderr}"
-        assert len(lines) == 1, f"{where}: {outcome.stderr}"
-    else:
-        assert check(case.open()) == case.end, where
-    _goes_on(case, server, where)
+    outcome = server.run(case.words, case.folder, Fault(number, getattr(errno, error), ERRORS[error]))
+    ended = told(case, outcome, where)
+    now = case.look(where)
+    assert ended or now == case.end, where
+    case.finish(server, where)
     return ended
 
 
-def _goes_on(case: Case, server: Commands, where: str) -> None:
-    now = check(case.open())
-    assert {name: now[name] for name in ("tables", "vectors")} in case.states, where
-    again = server.run(case.words, case.folder)
-    taken = case.name == "tag" and "is taken" in again.stderr
-    assert again.code == case.code or taken, f"{where}: {again.stderr}"
-    assert check(case.open()) == case.end, where
-    bank = case.open()
-    with bank.place.writer("sweep", 60.0):  # what `compact --grace 0` does at its end
-        expire(bank.place, bank.repository, keep=100)
-        collect(bank, datetime.now(UTC))
-    assert leftovers(bank) == [], where
-    bank.refresh()
-    assert content(bank)["vectors"] == case.end["vectors"], where
+def full(case: Case, server: Commands, left: int) -> bool:
+    """Run the command with so many bytes left on its disk; says whether that ended it."""
+    case.reset()
+    filler = case.folder.with_name("filler")
+    try:
+        with filler.open("wb", buffering=0) as file:
+            file.write(b"\0" * max(0, shutil.disk_usage(case.folder).free - left))
+        where = f"{case.name} with {left} bytes left"
+        outcome = server.run(case.words, case.folder)
+        ended = told(case, outcome, where)
+        if ended:
+            assert "no space left" in outcome.stderr.lower() or "disk is full" in outcome.stderr, outcome.stderr
+        now = case.look(where)
+        assert ended or now == case.end, where
+    finally:
+        filler.unlink()
+    case.finish(server, where)
+    return ended
+
+
+def told(case: Case, outcome: Outcome, where: str) -> bool:
+    """Whether the command ended with an error. If so, in one line; if not, as it ends undisturbed."""
+    lines = [line for line in outcome.stderr.splitlines() if line.startswith("error: ")]
+    assert "Traceback" not in outcome.stderr, f"{where}: {outcome.stderr}"
+    assert "panicked" not in outcome.stderr, f"{where}: {outcome.stderr}"
+    if not lines:
+        assert outcome.code == case.code, f"{where}: {outcome.stderr}"
+        return False
+    assert len(lines) == 1, f"{where}: {outcome.stderr}"
+    assert outcome.stderr.splitlines()[-1] == lines[0]
+    assert outcome.code in (1, 2), f"{where}: {outcome.stderr}"
+    return True
