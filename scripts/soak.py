@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .output import complain, say
 
-COLUMNS = ("who", "started", "killed", "rounds", "snapshot gone", "tag gone", "errors")
+COLUMNS = ("who", "started", "killed", "rounds", "waited", "snapshot gone", "tag gone", "errors")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of who is killed when (default %(default)s)")
-    parser.add_argument("--every", type=float, default=1.5, help="seconds between kills, on average (default %(default)s)")
+    parser.add_argument("--every", type=float, default=2.5, help="seconds between kills, on average (default %(default)s)")
     parser.add_argument("--report", type=Path, help="write the table to this Markdown file too")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="scanbank-soak-") as folder:
@@ -45,7 +45,7 @@ def soak(folder: Path, seconds: float, seed: int, every_s: float) -> tuple[list[
     """The report's lines, and whether all was well."""
     from ..store import Bank
     from ..store.compact import compact
-    from .soak_workers import KEYS, READERS, WRITERS, Worker, embed_missing, full_check, run
+    from .soak_workers import KEEP, KEYS, READERS, WRITERS, Worker, embed_missing, full_check, run
 
     bank = Bank.create(folder / "bank")
     counts = folder / "counts"
@@ -61,18 +61,20 @@ def soak(folder: Path, seconds: float, seed: int, every_s: float) -> tuple[list[
 
     processes = {role: start(role) for role in [*WRITERS, *READERS]}
     died: Counter[str] = Counter()
-    while time.time() < until - every_s:
-        time.sleep(rng.uniform(0.0, 2 * every_s))
+    while (pause := rng.uniform(0.0, 2 * every_s)) < until - time.time() - 1:
+        time.sleep(pause)
         role = rng.choice(list(WRITERS))
         processes[role].kill()
         processes[role].join()
         killed[role] += 1
+        processes[role] = start(role)
         for name, process in processes.items():
-            if name == role or not process.is_alive():
-                died[name] += name != role
+            if process.exitcode:
+                died[name] += 1
                 processes[name] = start(name)
     for process in processes.values():
         process.join(120)
+        died[process.name] += bool(process.exitcode)
         if process.is_alive():
             complain(f"{process.name} does not end")
             process.kill()
@@ -86,7 +88,7 @@ def soak(folder: Path, seconds: float, seed: int, every_s: float) -> tuple[list[
     gone = Counter(event["detail"].partition(":")[0] for event in events if event["event"] == "expired")
     bank.refresh()
     before = len(bank.log())
-    compact(bank, keep=6, grace=timedelta())
+    compact(bank, keep=KEEP, grace=timedelta())
     try:
         whole = ", ".join(f"{count:,} {what}" for what, count in full_check(bank).items())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
@@ -94,24 +96,21 @@ def soak(folder: Path, seconds: float, seed: int, every_s: float) -> tuple[list[
         problems.append(whole)
     tally = Counter((event["role"], event["event"]) for event in events)
     rows = [
-        (role, *(tally[role, "start"], killed[role]), *(tally[role, event] for event in ("done", "expired", "tag gone", "error")))
+        (role, *(tally[role, "start"], killed[role]), *(tally[role, event] for event in ("done", "wait", "expired", "tag gone", "error")))
         for role in [*WRITERS, *READERS]
     ]
-    lines = [
-        f"| {' | '.join(COLUMNS)} |",
-        "|---|" + "---:|" * (len(COLUMNS) - 1),
-        *(f"| {' | '.join(map(str, row))} |" for row in rows),
-        "",
-    ]
-    lines.append(
-        f"{seconds / 60:g} minutes, seed {seed}, {os.cpu_count()} CPUs, load at the end {os.getloadavg()[0]:.1f}, {sum(killed.values())} kills."
-    )
+    lines = [_line(COLUMNS), "|---|" + "---:|" * (len(COLUMNS) - 1), *map(_line, rows), ""]
+    load = os.getloadavg()[0]
+    lines.append(f"{seconds / 60:g} minutes, seed {seed}, {os.cpu_count()} CPUs, load at the end {load:.1f}; {sum(killed.values())} kills.")
     lines.append(f"At the end, after {before} snapshots became {len(bank.log())}: {whole}.")
-    lines += [
-        f"What a reader of a forgotten snapshot was told: {', '.join(f'{count} x {name}' for name, count in gone.items()) or 'nothing'}."
-    ]
+    told = ", ".join(f"{count} x {name}" for name, count in gone.items()) or "nothing"
+    lines.append(f"Who had a snapshot open that was forgotten was told: {told}.")
     lines += [f"- {count} x {text}" for text, count in Counter(problems).most_common(20)]
     return lines, not problems
+
+
+def _line(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 if __name__ == "__main__":
