@@ -1,17 +1,24 @@
-"""A full disk, a read-only one, permission that goes: one line says so, the bank is as it was or with whole commits, and all is well after."""
+"""A full disk, a read-only one, permission lost: one line says so, the bank is as it was or with whole commits, all is well after."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bank_states import check
 from fault_banks import WORDS, Case, Cases, call_sample
 from faults import NAME, OTHER, SPACE, Commands, Fault, Outcome, why_not
 from mounts import read_only, small_disk
+from processes import KEY
+from scanbank.store import Bank
 
 ERRORS = {"ENOSPC": SPACE, "EACCES": NAME, "EROFS": SPACE | NAME | OTHER, "EIO": 0}
 """Calls that fail from the chosen one on: a disk stays full, a folder stays closed. An EIO comes once."""
@@ -163,3 +170,26 @@ def told(case: Case, outcome: Outcome, where: str) -> bool:
     assert outcome.stderr.splitlines()[-1] == lines[0]
     assert outcome.code in (1, 2), f"{where}: {outcome.stderr}"
     return True
+
+
+def test_permission_lost_within_a_commit(bank: Bank) -> None:
+    """Each folder that a commit writes into, closed after its first writes: the mode bits do it, so root gives up its exemption first."""
+    with bank.commit("first") as commit:  # so that every folder is there
+        commit.append("labels", [{"item": "first", "level": "volume", "finding": "f", "status": "present", "source": "s"}])
+        commit.append("splits", [{"split": "s", "item": "first", "level": "volume", "side": "test"}])
+        commit.append_features(KEY, np.zeros((1, 4), dtype=np.float32), np.array([1000]))
+    parts = ("chunks", "manifests", "snapshots", "transactions", "refs/branch.main")
+    folders = ["tables/splits", "checksums", *(f"features/{part}" for part in parts)]
+    drop = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if drop and not shutil.which("setpriv"):
+        pytest.skip("root, and no setpriv to give its exemption from permissions up with")
+    script = str(Path(__file__).with_name("losing.py"))
+    environment = dict(os.environ) | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [*drop, sys.executable, script, str(bank.path), *folders], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    for folder, outcome in json.loads(done.stdout).items():
+        assert "permission denied" in outcome["told"], folder
+        assert outcome["same"] == "True", folder
+    check(Bank.open(bank.path))
