@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
-from scanbank.store.compact import compact
-from scanbank.store.errors import ScanbankError, UsageError
-from scanbank.store.repository import kept_snapshots
-from scanbank.store.retention import damaged_files
+from ..store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
+from ..store.compact import compact
+from ..store.errors import ScanbankError, UsageError
+from ..store.repository import kept_snapshots
+from ..store.retention import damaged_files
 
 VIEW = ViewSpec((Window(0, 80),))
 KEYS = (

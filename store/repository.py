@@ -84,6 +84,10 @@ def told(doing: str) -> Iterator[None]:
             error.errno or 0, f"{type(error).__name__}: {error.strerror}"
         )
         raise BankAccessError(f"{doing} failed: {reason}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust, where a folder cannot be used; it is no Exception and cannot be imported
+            raise
+        raise BankAccessError(f"{doing} failed: {str(error).partition(', context')[0]}") from error
 
 
 def _in_words(doing: str, error: icechunk.IcechunkError) -> ScanbankError:

@@ -92,28 +92,12 @@ def leftovers(bank: Bank) -> list[str]:
     for name in kept:
         then = Bank.open(bank.path, at=name)
         tables |= {f"tables/{table}/{file.name}" for table in TABLES for file in then.snapshot.files(table)}
-    known = {f"{CHECKSUMS}/{name}.json" for name in (*kept, first)}
-    snapshots = {f"features/snapshots/{name}" for name in (*kept, first)}
-    found: list[str] = []
-    for entry in bank.place.entries():
-        folder, name = entry.name.partition("/")[0], entry.name
-        listed = (
-            name in tables if folder == "tables" else name in known if folder == CHECKSUMS else name in snapshots
-            if name.startswith("features/snapshots/") else True
-        )  # fmt: skip
-        if (
-            not listed
-            or name.endswith(".tmp")
-            or "#" in name
-            or name == MARKER
-            or (folder == "features" and "/snapshots/" not in name and _unused(bank, name, kept))
-        ):
-            found.append(name)
-    return found
-
-
-def _unused(bank: Bank, name: str, kept: Mapping[str, Any]) -> bool:
-    part, _, own = name.removeprefix("features/").partition("/")
-    if part == "manifests":
-        return own not in {m.id for snapshot in kept for m in bank.repository.lookup_snapshot(snapshot).manifests}
-    return part == "transactions" and own not in kept
+    known = {f"{folder}/{name}" for name in (*kept, first) for folder in ("features/snapshots", "features/transactions")}
+    known |= {f"{CHECKSUMS}/{name}.json" for name in (*kept, first)}
+    known |= {f"features/manifests/{m.id}" for name in kept for m in bank.repository.lookup_snapshot(name).manifests}
+    swept = ("tables/", f"{CHECKSUMS}/", "features/snapshots/", "features/transactions/", "features/manifests/")
+    return [
+        name
+        for name in (entry.name for entry in bank.place.entries())
+        if (name.startswith(swept) and name not in tables | known) or name.endswith(".tmp") or "#" in name or name == MARKER
+    ]

@@ -161,8 +161,21 @@ int symlink(const char *from, const char *to) { REAL(symlink); GATE(below_at(AT_
 int unlink(const char *path) { REAL(unlink); GATE(below_at(AT_FDCWD, path), NAME); return real(path); }
 int unlinkat(int dir, const char *path, int flags) { REAL(unlinkat); GATE(below_at(dir, path), NAME); return real(dir, path, flags); }
 int rmdir(const char *path) { REAL(rmdir); GATE(below_at(AT_FDCWD, path), NAME); return real(path); }
-int mkdir(const char *path, mode_t mode) { REAL(mkdir); GATE(below_at(AT_FDCWD, path), NAME | SPACE); return real(path, mode); }
-int mkdirat(int dir, const char *path, mode_t mode) { REAL(mkdirat); GATE(below_at(dir, path), NAME | SPACE); return real(dir, path, mode); }
+/* A folder that is there is no call that changes anything: the kernel says EEXIST before it says anything else. */
+static int there(int dir, const char *path) {
+    int kept = errno, found = !faccessat(dir, path, F_OK, 0);
+    return errno = kept, found;
+}
+int mkdir(const char *path, mode_t mode) {
+    REAL(mkdir);
+    if (!there(AT_FDCWD, path)) GATE(below_at(AT_FDCWD, path), NAME | SPACE);
+    return real(path, mode);
+}
+int mkdirat(int dir, const char *path, mode_t mode) {
+    REAL(mkdirat);
+    if (!there(dir, path)) GATE(below_at(dir, path), NAME | SPACE);
+    return real(dir, path, mode);
+}
 int chmod(const char *path, mode_t mode) { REAL(chmod); GATE(below_at(AT_FDCWD, path), NAME); return real(path, mode); }
 int utimensat(int dir, const char *path, const struct timespec times[2], int flags) {
     REAL(utimensat);

@@ -8,8 +8,8 @@ import multiprocessing
 import re
 import threading
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ ROW = {"item": "mine", "level": "volume", "finding": "f", "status": "absent", "s
 class Holder:
     """Another process, inside a commit that has written everything and is not finished."""
 
-    def __init__(self, process: BaseProcess, pipe: Connection) -> None:
+    def __init__(self, process: BaseProcess, pipe: Any) -> None:
         self.process, self.pipe = process, pipe
         self.pid: int = pipe.recv()
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import shutil
+
 import icechunk
 import pytest
 
+from scanbank.store import Bank
 from scanbank.store.errors import BankAccessError
 from scanbank.store.repository import told
 
@@ -37,3 +40,11 @@ def test_other_errors_are_told_whole_and_on_one_line() -> None:
         "writing failed: session error: object store error Generic LocalFileSystem error: "
         f"Unable to open file {where}: Input/output error (os error 1)"
     )
+
+
+def test_a_features_folder_that_is_none_is_an_error_of_ours(bank: Bank) -> None:
+    """Icechunk panics there, which is no Exception."""
+    shutil.rmtree(bank.path / "features")
+    (bank.path / "features").write_bytes(b"")
+    with pytest.raises(BankAccessError, match=r"opening the bank .* failed: failed to create object store"):
+        Bank.open(bank.path)
