@@ -70,7 +70,7 @@ def compact(bank: Bank, *, keep: int = KEEP, grace: timedelta = GRACE, progress:
     before = _bytes(bank)
     merged = superseded = dropped = 0
     for commit in bank.commits("compact"):
-        with commit:
+        with told(f"compacting {bank.name}"), commit:
             bank.refresh()
             progress.start("merging tables", 1)
             merged, superseded = merge_tables(commit, bank.snapshot)

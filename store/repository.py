@@ -20,6 +20,7 @@ _DAMAGED = re.compile(
     r"|unknown frame|frame descriptor",
     re.IGNORECASE,
 )
+_REFUSED = ("no space left", "permission denied", "read-only file system")
 _FILE = re.compile(rf"{FEATURES}/[\w./-]+|(?<=_id=)[0-9A-Z]{{20}}")
 
 
@@ -87,15 +88,20 @@ def told(doing: str) -> Iterator[None]:
             error.errno or 0, f"{type(error).__name__}: {error.strerror}"
         )
         raise BankAccessError(f"{doing} failed: {reason}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust, where a folder cannot be used; it is no Exception and cannot be imported
+            raise
+        raise BankAccessError(f"{doing} failed: {str(error).partition(', context')[0]}") from error
 
 
 def _in_words(doing: str, error: icechunk.IcechunkError) -> ScanbankError:
-    text = str(error)
-    if "No space left" in text or "ermission denied" in text:
-        return BankAccessError(f"{doing} failed: {'no space left' if 'No space left' in text else 'permission denied'}")
+    # It comes wrapped to lines of 80 characters, in a frame, with what Icechunk was doing behind it.
+    text = " ".join(filter(None, (re.sub(r"^[\s│├╰─▶×|`>-]*(x )?", "", line).strip() for line in str(error).splitlines())))
+    refused = next((words for words in _REFUSED if words.lower() in text.lower()), None)
+    if refused:
+        return BankAccessError(f"{doing} failed: {refused}")
     if _DAMAGED.search(text):
         named = _FILE.search(text)
         what = f"a file under {FEATURES}/ ({named[0].removeprefix(f'{FEATURES}/')})" if named else f"a file under {FEATURES}/"
         return BankDamagedError(f"{doing} failed: {what} is missing or damaged; restore it from a copy of the bank")
-    lines = (re.sub(r"^[\s│├╰─▶×|`>-]*(x )?", "", line).strip() for line in text.splitlines())
-    return BankAccessError(f"{doing} failed: {next(filter(None, lines), type(error).__name__)}")
+    return BankAccessError(f"{doing} failed: {text.partition(' context: ')[0] or type(error).__name__}")

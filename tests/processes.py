@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from multiprocessing import parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,7 @@ def failing(number: int) -> int:
     return number
 
 
+<<<<<<< HEAD
 def embed_bank(path: str, window: str) -> None:
     from scanbank.embed import open_encoder
     from scanbank.embed.pipeline import embed
@@ -60,3 +62,15 @@ def sweep_bank(path: str, head: str) -> None:
     from scanbank.eval.sweep import sweep
 
     sweep(Bank.open(path), "f", [head], shots=(1,), repeats=2)
+=======
+def hold_lock(path: Path, inside: Connection) -> None:
+    """Enter a commit of labels and vectors, say so, and leave it when told to."""
+    bank = Bank.open(path)
+    with bank.commit("holding it") as commit:
+        first = commit.reserve(2)
+        commit.append("labels", [{"item": "held", "level": "volume", "finding": "f", "status": "present", "source": "table"}])
+        commit.append_features(KEY, np.ones((2, 4), dtype=np.float32), np.arange(first, first + 2))
+        inside.send(os.getpid())
+        inside.recv()
+    inside.send("done")
+>>>>>>> h6

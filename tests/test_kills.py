@@ -1,53 +1,80 @@
-"""Kills at random moments: what is committed stays, what is missing comes, nothing comes twice. Takes minutes: `--slow`."""
+"""Kills at every call that changes files, and at random moments: what is committed stays, what is missing comes, nothing comes twice."""
 
 from __future__ import annotations
 
+import os
 import random
-import subprocess
-import sys
-import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from dicom_files import write_series
-from scanbank.embed import open_encoder
-from scanbank.embed.pipeline import embed
-from scanbank.store import Bank
-from scanbank.store.ingest import ingest
+from fault_banks import STATES, WORDS, Case, Cases, call_sample
+from faults import Commands, Fault, why_not
 
-KILLS = 25
+STRIDE = int(os.environ.get("FAULT_STRIDE", "1"))
+"""The slow test tries every call, or every so manieth."""
+STORMY = ("ingest", "embed", "sweep", "compact", "migrate")
+countable = pytest.mark.skipif(bool(why_not()), reason=why_not() or "calls can be counted")
+
+
+@countable
+def test_every_kind_of_writer_is_counted(fault_cases: Cases) -> None:
+    """Python's, SQLite's and Icechunk's calls are seen, else nothing below would be tested."""
+    assert {name: len(fault_cases[name].states) for name in WORDS} == STATES
+    assert min(fault_cases[name].calls for name in WORDS) > 10
+
+
+@countable
+def test_a_sample_of_kills(fault_cases: Cases, fault_server: Commands) -> None:
+    assert sum(killed(case, fault_server, number) for case, number in call_sample(fault_cases, list(WORDS), 20)) > 15
+
+
+def test_a_short_storm(fault_cases: Cases, fault_server: Commands) -> None:
+    rng = random.Random(0)
+    for name in STORMY:
+        storm(fault_cases[name], fault_server, rng, 2)
+
+
+@countable
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORDS)
+def test_a_kill_at_every_call(fault_cases: Cases, fault_server: Commands, name: str) -> None:
+    numbers = range(1, fault_cases[name].calls + 1, STRIDE)
+    kills = sum(killed(fault_cases[name], fault_server, number) for number in numbers)
+    print(f"\n{name}: {kills} kills", flush=True)  # noqa: T201
+    assert kills >= 0.9 * len(numbers)  # threads of Icechunk make a few calls more or less
 
 
 @pytest.mark.slow
-def test_ingest_and_embed_survive_kills(tmp_path: Path) -> None:
-    for i in range(60):
-        write_series(tmp_path / "scans" / str(i), n=40, shape=(48, 48), patient_id=f"p{i}", series_uid=f"1.{i}", seed=i)
-    bank = Bank.create(tmp_path / "bank", key_file=tmp_path / "key")
-    whole = Bank.create(tmp_path / "whole", key_file=tmp_path / "key")
-    ingest(whole, [tmp_path / "scans"])
-    embed(whole, open_encoder("intensity"))
-    rng = random.Random(0)
-    for words in (
-        ["ingest", str(bank.path), str(tmp_path / "scans"), "--key-file", str(tmp_path / "key")],
-        ["embed", str(bank.path), "--encoder", "intensity"],
-    ):
-        for _ in range(KILLS):
-            child = subprocess.Popen(
-                [sys.executable, "-m", "scanbank.scripts.cli", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            time.sleep(rng.uniform(0.4, 2.0))
-            child.kill()
-            child.wait()
-            opened = Bank.open(bank.path)
-            assert opened.sql("SELECT count(*) AS n FROM volumes v SEMI JOIN slices s USING (volume)").to_pylist()[0]["n"] in (0, 60)
-            for held in opened.feature_sets:
-                assert len(np.unique(held.items())) == held.rows
-        done = subprocess.run([sys.executable, "-m", "scanbank.scripts.cli", *words], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-    bank.refresh()
-    query = 'SELECT v.volume, s."index", s.ordinal FROM slices s JOIN volumes v USING (volume) ORDER BY 1, 2'
-    ours, theirs = (b.sql(query).column("ordinal").to_numpy() for b in (bank, whole))
-    assert len(ours) == len(theirs) == 2400
-    np.testing.assert_array_equal(bank.features("intensity/ctclip/slice").of(ours), whole.features("intensity/ctclip/slice").of(theirs))
+@pytest.mark.parametrize("name", STORMY)
+def test_a_storm_of_kills(fault_cases: Cases, fault_server: Commands, name: str) -> None:
+    kills = storm(fault_cases[name], fault_server, random.Random(1), 60)
+    print(f"\n{name}: {kills} kills at random moments", flush=True)  # noqa: T201
+    assert kills > 20
+
+
+def killed(case: Case, server: Commands, number: int) -> bool:
+    """Kill the command at a call; says whether it came that far."""
+    case.reset()
+    where = f"{case.name} killed at call {number}"
+    outcome = server.run(case.words, case.folder, Fault(number))
+    assert outcome.code in (-9, case.code), f"{where}: {outcome.stderr}"
+    case.look(where)
+    case.finish(server, where)
+    return outcome.code == -9
+
+
+def storm(case: Case, server: Commands, rng: random.Random, tries: int) -> int:
+    """Start the command again and again and kill it after any time; a finished bank gives way to a new one. Says how many were killed."""
+    kills = 0
+    case.reset()
+    for number in range(tries):
+        after = rng.uniform(0.0, 1.1 * case.seconds)
+        where = f"{case.name}, try {number}, killed after {after:.3f} s"
+        outcome = server.run(case.words, case.folder, kill_after_s=after)
+        kills += outcome.code == -9
+        case.look(where)
+        if outcome.code != -9:
+            case.finish(server, where)
+            case.reset()
+    case.finish(server, f"{case.name} after all")
+    return kills
