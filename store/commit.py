@@ -148,7 +148,7 @@ class Commit:
         with told(f"writing vectors of {key.name!r}"):
             append(self._root, key, rows if isinstance(rows, FeatureRows) else FeatureRows(rows), items, declared=declared)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._held:
             try:
                 if kind is None and self._session.has_uncommitted_changes:
@@ -158,7 +158,6 @@ class Commit:
                 for name in self._written:  # what no snapshot lists is garbage; sweeping our own at once is only polite
                     with suppress(OSError):
                         self._place.delete(name)
-        return self.conflicted
 
     def _commit(self) -> None:
         self._root.attrs["sequence"] = self._sequence

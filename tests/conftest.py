@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-<<<<<<< HEAD
-from s3_server import s3_endpoint, s3_url  # noqa: F401 - fixtures
-=======
 from fault_fixtures import fault_cases, fault_server  # noqa: F401 - fixtures
->>>>>>> h6
+from s3_server import s3_endpoint, s3_url  # noqa: F401 - fixtures
 from scanbank.store import Bank
 
 settings.register_profile("scanbank", deadline=None)  # how long an example takes is the machine's business

@@ -48,7 +48,6 @@ def failing(number: int) -> int:
     return number
 
 
-<<<<<<< HEAD
 def embed_bank(path: str, window: str) -> None:
     from scanbank.embed import open_encoder
     from scanbank.embed.pipeline import embed
@@ -62,7 +61,8 @@ def sweep_bank(path: str, head: str) -> None:
     from scanbank.eval.sweep import sweep
 
     sweep(Bank.open(path), "f", [head], shots=(1,), repeats=2)
-=======
+
+
 def hold_lock(path: Path, inside: Connection) -> None:
     """Enter a commit of labels and vectors, say so, and leave it when told to."""
     bank = Bank.open(path)
@@ -73,4 +73,3 @@ def hold_lock(path: Path, inside: Connection) -> None:
         inside.send(os.getpid())
         inside.recv()
     inside.send("done")
->>>>>>> h6

@@ -86,7 +86,7 @@ def test_what_is_planted_in_a_commit_message_or_its_metadata_is_found(bank: Bank
 
 
 def test_what_is_planted_in_attributes_and_vectors_is_found(bank: Bank, needles: Needles) -> None:
-    session = open_repository(bank.path).writable_session(BRANCH)
+    session = open_repository(bank.place).writable_session(BRANCH)
     zarr.open_group(session.store, mode="r+").attrs["note"] = "山田太郎様方"
     session.commit("attributes")
     assert any("山田太郎様方" in line for line in search(bank.path, needles))

@@ -31,8 +31,10 @@ class Place(ABC):
     name: str
     """As a user would type it."""
 
-    folder: Path | None = None
-    """Of a bank on a file system."""
+    @property
+    @abstractmethod
+    def folder(self) -> Path | None:
+        """Of a bank on a file system; None elsewhere."""
 
     @abstractmethod
     def read(self, name: str) -> bytes:

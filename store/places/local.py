@@ -24,9 +24,13 @@ class LocalPlace(Place):
     """A folder, which need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder: Path = folder
+        self._folder = folder
         self.name = str(folder)
         self._known: dict[str, set[str]] = {part: set() for part in _PARTS}
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
 
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()

@@ -45,6 +45,10 @@ class S3Place(Place):
         )
         self._allow_http = http
 
+    @property
+    def folder(self) -> None:
+        return None
+
     def read(self, name: str) -> bytes:
         with self._files.open_input_file(self._path(name)) as file:
             return file.read()
