@@ -80,7 +80,7 @@ def test_options_that_docs_name_exist(page: Path) -> None:
         CliRunner().invoke(app, [command, "--help"]).output
         for command in ("init", "ingest", "embed", "phantom", "sweep", "zeroshot", "search", "report", "demo", "status", "sql", "log")
     )
-    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow", "--page"}
+    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow", "--page", "--minutes"}
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", page.read_text("utf-8"))) <= known
 
 
