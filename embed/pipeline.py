@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.errors import EncoderError, MapMissingError, ReadError, ScanbankError, SourceChangedError, UsageError, ViewError
+from ..store.errors import (
+    BankAccessError,
+    EncoderError,
+    MapMissingError,
+    ReadError,
+    ScanbankError,
+    SourceChangedError,
+    UsageError,
+    ViewError,
+)
 from ..store.feature_rows import FeatureRows
 from ..store.progress import Progress, Silent
 from ..store.readers import import_loaders, load_volume
@@ -156,6 +165,8 @@ class _Run:
     def _decode(self, work: Work) -> Volume | ScanbankError:
         try:
             return decode(self.bank, work, self.reusable.content_of(work.volume))
+        except BankAccessError:  # of the local map: no scan's fault
+            raise
         except ScanbankError as error:
             return error
         except MemoryError:

@@ -78,7 +78,7 @@ def compact(bank: Bank, *, keep: int = KEEP, grace: timedelta = GRACE, progress:
             dropped = _rewrite_sets(bank, commit, progress)
     bank.refresh()
     progress.start("removing what nothing needs")
-    with bank.place.writer("compact", LOCK_SECONDS):
+    with told(f"compacting {bank.name}"), bank.place.writer("compact", LOCK_SECONDS):
         expired = expire(bank.place, bank.repository, keep)
         removed = collect(bank, datetime.now(UTC) - grace)
     bank.refresh()
