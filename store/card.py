@@ -10,6 +10,7 @@ from typing import Any
 from .digests import canonical_json
 from .errors import BankAccessError, BankExistsError, BankFormatError, NotABankError
 from .places import Place
+from .places.base import FEATURES
 
 FORMAT = 2
 """The version of the bank's layout that this code writes."""
@@ -23,6 +24,9 @@ def check_free(place: Place) -> None:
     if CARD in found or (folder and (folder / CARD).exists()):
         raise BankExistsError(f"{place.name} is a bank already; ingest into it, or choose another path")
     if found or (folder and folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        if any(name.startswith(FEATURES) for name in found) or (folder and (folder / FEATURES).is_dir()):
+            why = f"holds {FEATURES}/ but no {CARD}: making a bank was interrupted, or it lost its card"
+            raise BankExistsError(f"{place.name} {why}; delete it if it is nothing to keep, or choose another path")
         raise BankExistsError(f"{place.name} exists and is not an empty folder; choose another path")
 
 

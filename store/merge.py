@@ -65,6 +65,7 @@ def latest_rows(table: str, data: pa.Table) -> pa.Table:
     key = ", ".join(f'"{name}"' for name in TABLES[table].key)
     placed = data.append_column(_PLACE, pa.array(range(data.num_rows), pa.int64()))
     with duckdb.connect(":memory:", config={"temp_directory": ""}) as con:
+        con.execute("SET enable_progress_bar = false")
         con.register("written", placed)
         order = f"PARTITION BY {key} ORDER BY {SEQ} DESC, {_PLACE} DESC"
         query = f"SELECT * FROM written QUALIFY row_number() OVER ({order}) = 1 ORDER BY {_PLACE}"

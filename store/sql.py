@@ -50,6 +50,7 @@ def connect(snapshot: Snapshot) -> tuple[duckdb.DuckDBPyConnection, Views]:
     con = duckdb.connect(":memory:", config=_CONFIG)
     for macro in MACROS:
         con.execute(macro)
+    con.execute("SET enable_progress_bar = false")  # it would stand in the midst of answers
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
     return con, Views(con, snapshot, {"feature_sets": lambda: feature_set_table(snapshot)})

@@ -25,7 +25,9 @@ from scanbank.embed import open_encoder
 from scanbank.embed.pipeline import embed
 from scanbank.store import Bank
 from scanbank.store.compact import collect
+from scanbank.store.doctor import diagnose
 from scanbank.store.ingest import ingest
+from scanbank.store.places import place_of
 from scanbank.store.retention import expire
 
 OLD = Path(__file__).with_name("data") / "bank-format-1.zip"
@@ -91,6 +93,8 @@ class Case:
     def look(self, where: str) -> Content:
         """Check the bank as an interrupted command left it: as it was, or with whole commits."""
         now = check(self.open())
+        wrong = [finding for finding in diagnose(place_of(self.bank)) if finding.severity != "note"]
+        assert wrong == [], f"{where}: {wrong}"
         assert {name: now[name] for name in ("tables", "vectors")} in self.states, where
         return now
 

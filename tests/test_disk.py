@@ -51,7 +51,7 @@ countable = pytest.mark.skipif(bool(why_not()), reason=why_not() or "calls can b
 @countable
 def test_a_sample_of_errors(fault_cases: Cases, fault_server: Commands) -> None:
     ended = 0
-    for (case, number), error in zip(call_sample(fault_cases, list(WORDS), 14), list(ERRORS) * 14, strict=False):
+    for (case, number), error in zip(call_sample(fault_cases, list(WORDS), 7), list(ERRORS) * 7, strict=False):
         ended += failed(case, fault_server, number, error)
     assert ended >= 7
 

@@ -31,7 +31,7 @@ def test_a_sample_of_kills(fault_cases: Cases, fault_server: Commands) -> None:
 def test_a_short_storm(fault_cases: Cases, fault_server: Commands) -> None:
     rng = random.Random(0)
     for name in STORMY:
-        storm(fault_cases[name], fault_server, rng, 2)
+        storm(fault_cases[name], fault_server, rng, 1)
 
 
 @countable

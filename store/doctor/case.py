@@ -224,7 +224,8 @@ class Case:
     @cached_property
     def bad_chunks(self) -> dict[str, str]:
         """Chunk files that are not what was written, and what is wrong with them."""
-        names = [name for name in self.entries if name.startswith(f"{FEATURES}/chunks/")]
+        # With a # in its name a file is only on its way: Icechunk writes aside, too.
+        names = [name for name in self.entries if name.startswith(f"{FEATURES}/chunks/") and "#" not in name]
         self.progress.start("reading chunks", len(names))
         found: dict[str, str] = {}
         for name in names:

@@ -49,7 +49,7 @@ def _is_aside(name: str) -> bool:
 def _listable(case: Case) -> set[str]:
     """Files that count only if they are listed. What chunks count, only Icechunk can tell; `compact` asks it."""
     starts = (f"{CHECKSUMS}/", "tables/", *(f"{FEATURES}/{part}/" for part in ("snapshots", "manifests", "transactions")))
-    return {name for name in case.entries if name.startswith(starts)}
+    return {name for name in case.entries if name.startswith(starts) and not _is_aside(name)}
 
 
 def _needed(case: Case) -> set[str] | None:

@@ -183,7 +183,7 @@ def test_each_mistake_gets_one_line_and_loses_nothing(full: Bank, scans: Path, t
         fails(2, words, "ingest", full.path, scans, "--labels", tmp_path / "l.csv")
     card = full.path / "bank.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"format": 7}))
-    fails(2, "format 7; this scanbank reads up to format 1", "status", full.path)
+    fails(2, "format 7; this scanbank reads up to format 2", "status", full.path)
     card.write_text(json.dumps(json.loads(card.read_text()) | {"format": 1}))
     full.refresh()
     assert full.snapshot.id == before

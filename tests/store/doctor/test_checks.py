@@ -303,3 +303,17 @@ def test_whatever_the_bytes_there_is_an_answer(full: Bank) -> None:
         file.write_bytes(b"\xff" * 50)
     assert not is_sound(findings(full.path))
     assert not is_sound(repair(full.place).after)
+
+
+def test_an_unfinished_erasure_is_told_of_and_finished_by_a_compaction(full: Bank) -> None:
+    full.place.write("forgetting/0123456789abcdef.json", b"not even JSON")
+    found = [finding for finding in findings(full.path) if finding.severity != "note"]
+    assert "is being forgotten" in str(only(found))
+    compact(full)
+    assert is_sound(findings(full.path))
+
+
+def test_what_the_repository_had_on_its_way_is_no_damage(full: Bank) -> None:
+    for part in ("chunks", "manifests", "snapshots", "refs/branch.main"):
+        full.place.write(f"features/{part}/ZFC23HJ64Z635B1WG55G#1", b"half")
+    assert is_sound(findings(full.path))
