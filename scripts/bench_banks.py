@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,29 @@ def with_volumes(path: Path, volumes: int, slices: int, dim: int) -> Bank:
 
 
 def with_runs(path: Path, runs: int, metrics: int) -> Bank:
-    """A bank of runs with `metrics` metrics each, in one file for each table, as after `compact`."""
+    """A bank of runs with `metrics` metrics each, a commit for each run as `sweep` makes it."""
     bank = Bank.create(path)
-    with bank.commit("runs") as commit:
-        times = [_START + timedelta(minutes=n) for n in range(runs)]
-        commit.append(
-            "runs", ({"run": f"r{n}", "command": "sweep", "settings": "{}", "started": t, "finished": t} for n, t in enumerate(times))
-        )
-        commit.append("metrics", _metrics(runs, metrics))
+    for n in range(runs):
+        at = _START + timedelta(minutes=n)
+        with bank.commit("run") as commit:
+            commit.append("runs", [{"run": f"r{n}", "command": "sweep", "settings": "{}", "started": at, "finished": at}])
+            commit.append("metrics", _metrics(n, metrics))
+    bank.refresh()
+    return bank
+
+
+def embedded(path: Path, volumes: int, slices: int, dim: int, commits: int) -> Bank:
+    """A bank of volumes with a vector for each slice, written in `commits` commits that end anywhere in a chunk."""
+    bank = Bank.create(path)
+    with bank.commit("ingest") as commit:
+        first = commit.reserve(volumes * (slices + 1))
+        for table, rows in _scans(0, volumes, slices, first):
+            commit.append(table, rows)
+    rows = volumes * slices
+    borders = np.linspace(0, rows, commits + 1).astype(int).tolist()
+    for start, stop in pairwise(borders):
+        with bank.commit("embed") as commit:
+            commit.append_features(key_of(dim), vectors(stop - start, dim, start), first + ordinals(start, stop, slices))
     bank.refresh()
     return bank
 
@@ -108,23 +124,22 @@ def _scans(start: int, stop: int, slices: int, first: int) -> Iterator[tuple[str
     )
 
 
-def _metrics(runs: int, metrics: int) -> Iterator[dict[str, Any]]:
+def _metrics(run: int, metrics: int) -> Iterator[dict[str, Any]]:
     shots = (1, 2, 4, 8, None)
-    for run in range(runs):
-        values = np.random.default_rng(run).random(metrics)
-        for n in range(metrics):
-            yield {
-                "run": f"r{run}",
-                "finding": f"finding {n % 5}",
-                "features": f"encoder{run % 4}/brain/volume",
-                "encoder": f"encoder{run % 4}",
-                "window": "brain",
-                "head": f"head{n // 25}",
-                "shots": shots[n // 5 % 5],
-                "repeat": 0,
-                "metric": "auroc",
-                "value": float(values[n]),
-            }
+    values = np.random.default_rng(run).random(metrics)
+    for n in range(metrics):
+        yield {
+            "run": f"r{run}",
+            "finding": f"finding {n % 5}",
+            "features": f"encoder{run % 4}/brain/volume",
+            "encoder": f"encoder{run % 4}",
+            "window": "brain",
+            "head": f"head{n // 25}",
+            "shots": shots[n // 5 % 5],
+            "repeat": 0,
+            "metric": "auroc",
+            "value": float(values[n]),
+        }
 
 
 def _id(kind: str, number: int) -> str:

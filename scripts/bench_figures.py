@@ -36,6 +36,8 @@ class Sizes:
     """And slices of each, of the bank that is opened."""
     sweeps: tuple[int, int] = (1000, 50)
     """Runs, and metrics of each."""
+    commits: int = 60
+    """In which the vectors of a set come that is then compacted."""
     repeats: int = 5
     seed: int = 0
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from scanbank.store import Bank
+from scanbank.store.compact import compact
 
 from . import bench_banks as banks
 from .bench_figures import Figure, Sizes, bounded, rate, rounds
@@ -42,7 +44,7 @@ _OVER_ALL = """SELECT m.head, m.shots, m.finding, m.metric, count(*) AS runs, av
 def store(folder: Path, sizes: Sizes) -> list[Figure]:
     """All figures of the bank, each with banks of its own."""
     figures: list[Figure] = []
-    for job in (whole_set, one_volume, append, opening, query):
+    for job in (whole_set, one_volume, append, opening, query, compacted):
         own = folder / job.__name__
         own.mkdir()
         figures += job(own, sizes)
@@ -156,7 +158,9 @@ def opening(folder: Path, sizes: Sizes) -> list[Figure]:
 def query(folder: Path, sizes: Sizes) -> list[Figure]:
     """A query over the metrics of all runs, on a bank just opened, against the same on the Parquet files with DuckDB alone."""
     runs, metrics = sizes.sweeps
-    path = banks.with_runs(folder / "bank", runs, metrics).path
+    bank = banks.with_runs(folder / "bank", runs, metrics)
+    compact(bank, keep=1, grace=timedelta(0))
+    path = bank.path
     import duckdb
 
     def ours() -> float:
@@ -173,8 +177,24 @@ def query(folder: Path, sizes: Sizes) -> list[Figure]:
         return _timed(ask)
 
     found = rounds({"ours": ours, "plain": plain}, sizes.repeats)
-    name = f"query over {runs:,} runs of {metrics} metrics, the first asked"
+    name = f"query over {runs:,} runs of {metrics} metrics after compact, the first asked"
     return [bounded(name, found["ours"], "ms", 500, found["plain"], "DuckDB on the files, every row")]
+
+
+def compacted(folder: Path, sizes: Sizes) -> list[Figure]:
+    """What a bank of many small commits takes on disk before and after `compact`, against its vectors and ordinals alone."""
+    volumes = max(1, sizes.vectors // sizes.run)
+    bank = banks.embedded(folder / "bank", volumes, sizes.run, sizes.dim, sizes.commits)
+    raw = volumes * sizes.run * (sizes.dim * 2 + 8)
+    before = sum(entry.bytes for entry in bank.place.entries("features"))
+    compact(bank, keep=1, grace=timedelta(0))
+    after, whole = (sum(entry.bytes for entry in bank.place.entries(part)) for part in ("features", ""))
+    name, peer = f"bytes of {volumes * sizes.run:,} x {sizes.dim} float16 in {sizes.commits} commits", "vectors + ordinals"
+    return [
+        Figure(f"{name}, before compact", before / 1e6, "MB", raw / 1e6, peer, before / raw),
+        Figure(f"{name}, after compact", after / 1e6, "MB", raw / 1e6, peer, after / raw, wanted="ratio <= 1.05", met=after <= 1.05 * raw),
+        Figure("the same, with the catalog's tables and all else", whole / 1e6, "MB", raw / 1e6, peer, whole / raw),
+    ]
 
 
 class _Peers:

@@ -32,6 +32,7 @@ TINY = Sizes(
     appended_to=(10, 40),
     volumes=(5, 4),
     sweeps=(3, 4),
+    commits=3,
     repeats=1,
 )
 
