@@ -299,6 +299,7 @@ def test_results_that_rest_on_the_forgotten_are_not_kept(bank: Bank) -> None:
     assert sweep(bank, "bleed", ["knn"], [1], choice=choice).fits
 
 
+@pytest.mark.slow
 def test_on_an_object_store_nothing_is_left_in_any_object(s3_url: str, tmp_path: Path) -> None:
     bank = Bank.create(s3_url)
     bank.tag("clean")

@@ -89,7 +89,7 @@ def check(whole: Bank, folder: Path, *, by_compact: bool) -> bool:
     return bool(there)
 
 
-@pytest.mark.parametrize("many", [5, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("many", [3, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_kill_at_any_write_leaves_a_bank_before_or_after_and_the_same_again_finishes(whole: Bank, tmp_path: Path, many: int) -> None:
     shutil.copytree(whole.path, tmp_path / "counted")
     total = int(ended(started(tmp_path / "counted", 0)))
@@ -103,7 +103,7 @@ def test_a_kill_at_any_write_leaves_a_bank_before_or_after_and_the_same_again_fi
     assert not there[-1]
 
 
-@pytest.mark.parametrize("many", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("many", [2, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_kill_at_any_time_does_so_too(whole: Bank, tmp_path: Path, many: int) -> None:
     rng = random.Random(0)
     for i in range(many):

@@ -15,8 +15,8 @@ from scanbank.store import Bank
 from scanbank.store.doctor import is_sound, repair
 from scanbank.store.places import place_of
 
-FLIPS = 20
-REPAIRS = 3
+FLIPS = 12
+REPAIRS = 2
 
 
 @pytest.fixture(params=[False, True], ids=["as it grew", "compacted"])
