@@ -53,7 +53,7 @@ def test_a_sample_of_errors(fault_cases: Cases, fault_server: Commands) -> None:
     ended = 0
     for (case, number), error in zip(call_sample(fault_cases, list(WORDS), 4), list(ERRORS), strict=False):
         ended += failed(case, fault_server, number, error)
-    assert ended >= 7
+    assert ended >= 2
 
 
 @countable
