@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -153,6 +153,13 @@ class FeatureSet:
         if name not in self._arrays:
             self._arrays[name] = _array(self.group, name)
         return self._arrays[name]
+
+    def prepare(self) -> FeatureSet:
+        """Open the arrays that looking items up needs, so that the first look-up takes as long as any other."""
+        with suppress(KeyError):  # an older bank has no runs
+            for name in ("vector", RUNS):
+                self._array(name)
+        return self
 
     def _read(self, name: str, rows: slice | NDArray[np.int64] = slice(None)) -> Any:
         try:

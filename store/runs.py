@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .chunks import read_slice
 
 RUNS = "runs"
-CHUNK_RUNS = 1024
+CHUNK_RUNS = 4096
 
 
 def runs_of(items: NDArray[np.int64], first_row: int = 0) -> NDArray[np.int64]:

@@ -177,7 +177,7 @@ class Snapshot:
         if len(found) != 1:
             hint = "Several sets have that name; give the digest instead: " + ", ".join(s.digest[:12] for s in found) if found else ""
             raise UnknownNameError("feature set", name, [*(s.name for s in self.feature_sets), *self.aliases], hint)
-        return found[0]
+        return found[0].prepare()
 
 
 def _path(table: str, file: TableFile) -> str:
