@@ -6,8 +6,6 @@ markers of the page.
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +16,8 @@ from scanbank.eval.units import evaluation_units
 from scanbank.store import Bank
 from scanbank.store.windows import AS_IS, parse_windows
 
-from .pages import write_between
 from .real_data import scanbank
-from .real_study import SHOTS, TASKS, Task, few_shot, slice_table
+from .real_study import TASKS, Task, few_shot_table, slice_table, write_study
 
 BEGIN, END = "<!-- figures: written by scripts/imported_study.py -->", "<!-- end of figures -->"
 INTRODUCTION = """## Real vectors
@@ -61,26 +58,11 @@ def section(task: Task, data: Path, home: Path) -> str:
     """One collection, as Markdown."""
     bank = bank_of(task, data, home)
     units = evaluation_units(bank, task.finding, "volume")
-    present, patients = int(units.y.sum()), len(set(units.patients.tolist()))
-    lines = [f"### {task.title}", "", f"{task.finding}: {present} present, {len(units) - present} absent, {patients} patients.", ""]
-    lines += [f"| head | features | {' | '.join('all' if k is None else f'{k} shot' + 's' * (k > 1) for k in SHOTS)} |"]
-    lines += ["|---|---|" + "---|" * len(SHOTS)]
-    lines += [f"| {head} | `{features}` | {' | '.join(cells)} |" for (head, features), cells in few_shot(bank, task).items()]
-    return "\n".join([*lines, ""])
+    return "\n".join([*few_shot_table(bank, task, units), ""])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--page", type=Path, help="Write the figures between the markers of this page.")
-    given = parser.parse_args(arguments)
-    parts = []
-    with tempfile.TemporaryDirectory() as home:
-        for task in IMPORTED:
-            parts.append(section(task, given.data.resolve(), Path(home)))
-            print(parts[-1], flush=True)
-    if given.page:
-        write_between(given.page, BEGIN, END, "\n".join([INTRODUCTION, *parts]))
+    write_study(__doc__ or "", IMPORTED, section, (BEGIN, END), INTRODUCTION, arguments)
 
 
 if __name__ == "__main__":

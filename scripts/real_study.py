@@ -10,7 +10,7 @@ import argparse
 import csv
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import numpy as np
 from scanbank.embed import open_encoder
 from scanbank.embed.pipeline import embed
 from scanbank.eval.sweep import sweep
-from scanbank.eval.units import evaluation_units
+from scanbank.eval.units import Units, evaluation_units
 from scanbank.eval.zeroshot import zeroshot
 from scanbank.store import Bank, parse_window
 from scanbank.store.errors import UsageError
@@ -137,26 +137,43 @@ def section(task: Task, data: Path, home: Path) -> str:
     """One collection, as Markdown."""
     bank = bank_of(task, data, home)
     units = evaluation_units(bank, task.finding, "volume")
+    return "\n".join([*few_shot_table(bank, task, units), "", zero_shot(bank, task), ""])
+
+
+def few_shot_table(bank: Bank, task: Task, units: Units) -> list[str]:
+    """A heading, who is evaluated, and the few-shot figures, as lines of Markdown."""
     present, patients = int(units.y.sum()), len(set(units.patients.tolist()))
     lines = [f"### {task.title}", "", f"{task.finding}: {present} present, {len(units) - present} absent, {patients} patients.", ""]
     lines += [f"| head | features | {' | '.join('all' if k is None else f'{k} shot' + 's' * (k > 1) for k in SHOTS)} |"]
     lines += ["|---|---|" + "---|" * len(SHOTS)]
     lines += [f"| {head} | `{features}` | {' | '.join(cells)} |" for (head, features), cells in few_shot(bank, task).items()]
-    return "\n".join([*lines, "", zero_shot(bank, task), ""])
+    return lines
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def write_study(
+    about: str,
+    tasks: Sequence[Task],
+    section: Callable[[Task, Path, Path], str],
+    markers: tuple[str, str],
+    introduction: str,
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """The command: print a section for each task, and write them between the markers of a page."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("data", type=Path)
     parser.add_argument("--page", type=Path, help="Write the figures between the markers of this page.")
     given = parser.parse_args(arguments)
     parts = []
     with tempfile.TemporaryDirectory() as home:
-        for task in TASKS:
+        for task in tasks:
             parts.append(section(task, given.data.resolve(), Path(home)))
             print(parts[-1], flush=True)
     if given.page:
-        write_between(given.page, BEGIN, END, "\n".join([INTRODUCTION, *parts]))
+        write_between(given.page, *markers, "\n".join([introduction, *parts]))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    write_study(__doc__ or "", TASKS, section, (BEGIN, END), INTRODUCTION, arguments)
 
 
 if __name__ == "__main__":
