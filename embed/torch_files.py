@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..store.errors import ExchangeError
+from ..store.exchange.embeddings import reading
 
 _NAMES = ("vector", "embedding", "embeddings", "feature", "features")
 _MAX_VALUES = 2**20
@@ -26,17 +27,12 @@ def read_vector(path: Path) -> NDArray[Any]:
 
     import torch
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of TorchScript archives, which are then refused
+    with reading(path, "a .pt file"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of TorchScript archives, which are then refused
+        try:
             value: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ExchangeError(f"{path} holds more than tensors, such as code, and is not read; save the tensor alone") from error
-    except MemoryError as error:
-        raise ExchangeError(f"{path} needs more memory than there is") from error
-    except Exception as error:
-        told = " ".join(str(error).split())[:160] or type(error).__name__
-        raise ExchangeError(f"{path} cannot be read as a .pt file: {told}") from error
+        except pickle.UnpicklingError as error:
+            raise ExchangeError(f"{path} holds more than tensors, such as code, and is not read; save the tensor alone") from error
     if isinstance(value, dict):
         tensors = {name: one for name, one in value.items() if isinstance(one, torch.Tensor)}
         named = [tensors[name] for name in _NAMES if name in tensors]
