@@ -29,8 +29,8 @@ from .windowing import apply_windows, check_windows, require_finite, value_windo
 INTERPOLATIONS = ("linear", "nearest", "cubic")
 
 
-def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
-    """Say whether a scan can give a view, from its header alone or decoded.
+def check_view(view: ViewSpec, scan: Volume | ScanHeader, *, windows: bool = True) -> None:
+    """Say whether a scan can give a view, from its header alone or decoded. Without `windows`, whether it can give the view's geometry.
 
     Raises:
         ViewError: the view is malformed or of another version, or the scan lacks the HU or the spacing that it needs.
@@ -61,7 +61,8 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
             raise ViewError(f"view has {name} {counts}; expected counts of at least 1")
     if view.shape is not None and view.size is not None:
         raise ViewError("view has a shape and a size; both say how large planes become: give one of them")
-    check_windows(view, scan)
+    if windows:
+        check_windows(view, scan)
 
 
 def wanted_slices(view: ViewSpec, volume: Volume) -> NDArray[np.int64]:
@@ -71,7 +72,7 @@ def wanted_slices(view: ViewSpec, volume: Volume) -> NDArray[np.int64]:
         ViewError: the view's slice policy needs to know where the slices lie, and the scan does not tell.
     """
     try:
-        return chosen_slices(view.slices, volume.voxels.shape[volume.slice_axis], volume.positions_mm)
+        return chosen_slices(view.slices, volume.voxels.shape[volume.slice_axis], volume.z_mm)
     except UsageError as error:
         raise ViewError(str(error)) from error
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from scanbank.embed.pipeline import decode
+from scanbank.embed.decoding import decode
 from scanbank.embed.plan import Work
 from scanbank.store import Bank
 from scanbank.store.ingest import ingest
