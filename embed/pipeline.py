@@ -46,7 +46,7 @@ def embed(
         accept_changed: Take files that changed since ingest as they are now; vectors of what they held before are left behind.
         workers: Scans that are decoded at a time; memory holds that many and a few more.
         batch: Planes or volumes given to the encoder at once; by default what suits the device.
-        shard: (i, n): every n-th volume from the i-th on, for n processes beside each other.
+        shard: (i, n): part i, from 0, of n parts of the volumes, for n processes beside each other.
         progress: Told of stages and steps.
 
     Raises:
