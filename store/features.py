@@ -66,6 +66,11 @@ class FeatureSet:
         return self._array("vector").shape[-1]
 
     @property
+    def vector_shape(self) -> tuple[int, ...]:
+        """Of one row: (D,), of kind `depth` (Z', D), of `tokens` (T, D)."""
+        return self._array("vector").shape[1:]
+
+    @property
     def dtype(self) -> str:
         return str(self._array("vector").dtype)
 
@@ -127,6 +132,10 @@ class FeatureSet:
             UsageError: an item has no vector here.
         """
         return self.rows_of(ordinals).vector
+
+    def holds(self, ordinals: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(M,): which of these items have a vector here."""
+        return self._index.rows(np.asarray(ordinals, dtype=np.int64)) >= 0
 
     def rows_of(self, ordinals: NDArray[np.int64]) -> FeatureRows:
         """As `of`, with the places of vectors along depth.
