@@ -63,8 +63,9 @@ class PositionGenerator(nn.Module):
         self.dsconv = nn.Conv3d(dim, dim, 3, groups=dim)
 
     def forward(self, x: Tensor, shape: tuple[int, int, int, int]) -> Tensor:
-        """(R, N, D), its memory read as (*shape, D) and written back so: for the temporal transformer, whose tokens lie as (B, H, W, T), that
-        mixes places; published so, trained so.
+        """(R, N, D), its memory read as (*shape, D) and written back so.
+
+        For the temporal transformer, whose tokens lie as (B, H, W, T), that mixes places; published so, trained so.
         """
         grid = functional.pad(x.reshape(*shape, -1).movedim(-1, 1), (1, 1, 1, 1, 2, 0))
         return self.dsconv(grid).movedim(1, -1).reshape(x.shape)
@@ -89,9 +90,7 @@ class Attention(nn.Module):
         q = self._heads(self.to_q(self.norm(x)))
         k, v = (self._heads(part) for part in self.to_kv(x).chunk(2, dim=-1))
         if nulls := self.null_kv.shape[1] // 2:
-            k, v = (
-                torch.cat((self.null_kv[:, first::2].expand(len(x), -1, -1, -1), own), dim=-2) for first, own in ((0, k), (1, v))
-            )
+            k, v = (torch.cat((self.null_kv[:, first::2].expand(len(x), -1, -1, -1), own), dim=-2) for first, own in ((0, k), (1, v)))
             bias = None if bias is None else functional.pad(bias, (nulls, 0))
         q, k = functional.normalize(q, dim=-1) * self.q_scale, functional.normalize(k, dim=-1) * self.k_scale
         mask = None if bias is None else bias[None].to(q.dtype)
@@ -144,7 +143,10 @@ class Transformer(nn.Module):
         self._row_values = 2 * inner, heads
 
     def forward(self, x: Tensor, shape: tuple[int, int, int, int], bias: Tensor | None = None, rows: int | None = None) -> Tensor:
-        """The same shape; `shape` is that of the convolution's grid, `rows` how many are worked off at once (what memory allows when None)."""
+        """(R, N, D) to the same.
+
+        `shape` is that of the convolution's grid, `rows` how many of R are worked off at once; what memory allows when None.
+        """
         inner, heads = self._row_values
         rows = rows or max(1, CHUNK_VALUES // (x.shape[1] * (inner + heads * x.shape[1])))
         for block in self.layers:

@@ -43,8 +43,8 @@ class BertConfig:
         _require_positive("bert", {f.name: getattr(self, f.name) for f in fields(self)})
         if self.hidden_size % self.num_attention_heads:
             raise UsageError(
-                f"CT-CLIP configuration: bert has hidden_size {self.hidden_size}, which its {self.num_attention_heads} heads do not divide; "
-                "give bert.num_attention_heads in a config.json"
+                f"CT-CLIP configuration: bert has hidden_size {self.hidden_size}, which its {self.num_attention_heads} heads do not divide"
+                "; give bert.num_attention_heads in a config.json"
             )
 
 
