@@ -11,19 +11,31 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants, try_to_load_from_cache
 from safetensors.torch import load_file
 
 from ...store.errors import EncoderError
 from ..weights import LOAD_ERRORS
 
+DATASET, FOLDER = "ibrahimhamamci/CT-RATE", "models/CT-CLIP-Related"
+PUBLISHED_FILES = ("CT-CLIP_v2", "CT_VocabFine_v2", "CT_LiPro_v2")
 GET = (
-    "published are CT-CLIP_v2.pt, CT_VocabFine_v2.pt and CT_LiPro_v2.pt, in models/CT-CLIP-Related of the Hugging Face dataset "
-    "ibrahimhamamci/CT-RATE: accept its terms there, then hf download --repo-type dataset ibrahimhamamci/CT-RATE "
-    "models/CT-CLIP-Related/CT-CLIP_v2.pt"
+    f"published are {', '.join(PUBLISHED_FILES)} (.pt), in {FOLDER} of the Hugging Face dataset {DATASET}: "
+    f"accept its terms there, then hf download --repo-type dataset {DATASET} {FOLDER}/CT-CLIP_v2.pt, which ctclip:CT-CLIP_v2 finds"
 )
 _DAMAGE = (*LOAD_ERRORS, TypeError, AttributeError, IndexError, AssertionError, OverflowError, struct.error, zipfile.BadZipFile)
 """What reading a damaged file raises beside what it should."""
 _ZIP, _LFS = b"PK\x03\x04", b"version https://git-lfs"
+
+
+def locate(source: str) -> Path:
+    """The path that `source` is; of a published file's name alone, where the Hugging Face cache holds it."""
+    path, stem = Path(source).expanduser(), source.removesuffix(".pt")
+    if not path.exists() and stem in PUBLISHED_FILES:
+        found = try_to_load_from_cache(DATASET, f"{FOLDER}/{stem}.pt", cache_dir=constants.HF_HUB_CACHE, repo_type="dataset")
+        if isinstance(found, str):
+            return Path(found)
+    return path
 
 
 def read_state(path: Path) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ def preprocess(
     Args:
         raw: (x, y, z) stored values; HU = slope * value + intercept.
         spacing_mm: (x, y, z).
-        slope: RescaleSlope; 1 where the values are HU already, as in the second release of CT-RATE's volumes (its table still lists others).
+        slope: RescaleSlope; 1 where values are HU already, as in the second release of CT-RATE's volumes (its tables still list others).
         intercept: RescaleIntercept; 0 where they are HU already.
         shape: (D, H, W) in voxels of 1.5 x 0.75 x 0.75 mm: the centre is taken, what is lacking is -1.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...store.errors import EncoderError, UsageError
 from ...store.specs import EncoderSpec, ViewSpec
-from ..ctclip.checkpoint import GET, read_state
+from ..ctclip.checkpoint import GET, locate, read_state
 from ..ctclip.config import PUBLISHED, CTCLIPConfig, read_layout
 from ..ctclip.model import CTCLIP, said_beside
 from ..ctclip.preprocess import INPUT_RANGE, SPACING_MM, WINDOW
@@ -34,7 +34,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     """
     source, config = _parts(name)
     on = pick_device(device)
-    path = Path(source).expanduser()
+    path = locate(source)
     if random_weights is None:
         if source == SIZES and not path.is_file():
             raise EncoderError(
