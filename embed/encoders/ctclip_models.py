@@ -106,9 +106,9 @@ def view_of(config: CTCLIPConfig) -> ViewSpec:
 
 
 def _parts(name: str) -> tuple[str, Path | None]:
-    """CHECKPOINT and CONFIG.json; a comma within a path stays."""
+    """CHECKPOINT and CONFIG.json; a comma within the path of a file stays."""
     source, comma, config = name.rpartition(",")
-    if comma and source and config.endswith(".json"):
+    if comma and source and config.endswith(".json") and not Path(name).expanduser().is_file():
         return source, Path(config).expanduser()
     return name, None
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
-from small_ctclip import BERT, CONFIG, published_state, small, volumes
 from torch import nn
 
 from scanbank.embed.ctclip import CTCLIP
 from scanbank.embed.ctclip.checkpoint import locate
 from scanbank.embed.weights import weights_digest
 from scanbank.store.errors import EncoderError, UsageError
+from small_ctclip import BERT, CONFIG, published_state, small, volumes
 
 SAID = {"bert": {"num_attention_heads": 12}, "frames": 9}
 GET = r"models/CT-CLIP-Related of the Hugging Face dataset ibrahimhamamci/CT-RATE"
@@ -199,12 +199,18 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path, kind, message):
     ("change", "message"),
     [
         (lambda s: s.pop("to_text_latent.weight"), "lacks 'to_text_latent.weight'"),
-        (lambda s: s.pop("text_transformer.encoder.layer.1.output.dense.bias"), "lacks 'text_transformer.encoder.layer.1.output.dense.bias'"),
+        (
+            lambda s: s.pop("text_transformer.encoder.layer.1.output.dense.bias"),
+            "lacks 'text_transformer.encoder.layer.1.output.dense.bias'",
+        ),
         (lambda s: s.update({"to_text_latent.weight": torch.zeros(5, 24)}), r"of shape \(5, 24\); expected \(16, 24\)"),
         (lambda s: s.update({"temperature": torch.tensor(1)}), "'temperature' of type torch.int64"),
         (lambda s: s.update({"visual_transformer.vq.project_in.weight": torch.zeros(1)}), "has not: 'visual_transformer.vq.project_in"),
         (lambda s: s.update({"to_visual_latent.weight": torch.zeros(16, 321)}), "321 values; expected a multiple of dim 20"),
-        (lambda s: s.update({"visual_transformer.to_patch_emb.2.weight": torch.zeros(0, 4)}), r"shape \(0, 4\); expected 2 axes with values"),
+        (
+            lambda s: s.update({"visual_transformer.to_patch_emb.2.weight": torch.zeros(0, 4)}),
+            r"shape \(0, 4\); expected 2 axes with values",
+        ),
         (lambda s: s.update({"classifier.weight": torch.zeros(2, 5), "classifier.bias": torch.zeros(2)}), r"classifier .* \(classes, 16\)"),
         (lambda s: s.update({"classifier.bias": torch.zeros(2)}), "classifier whose weight is none"),
     ],

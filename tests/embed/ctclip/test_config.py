@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_ctclip import BERT, CONFIG, CONFIGS, OBLONG, WIDE, published_state, small
 
 from scanbank.embed.ctclip import PUBLISHED, CTCLIPConfig
 from scanbank.embed.ctclip.config import read_layout
 from scanbank.store.errors import EncoderError, UsageError
+from small_ctclip import BERT, CONFIG, CONFIGS, OBLONG, WIDE, published_state, small
 
 
 def open_ones(config: CTCLIPConfig) -> dict:
