@@ -43,7 +43,7 @@ class ContinuousPositionBias(nn.Module):
 
     def forward(self, height: int, width: int) -> Tensor:
         """(heads, N, N) for the N = height * width patches of a plane, row after row."""
-        device = self.net[-1].weight.device
+        device = next(self.parameters()).device
         rows, columns = (torch.arange(1 - n, n, device=device) for n in (height, width))
         # one row for each offset that occurs, not for each pair of patches: 2,209 instead of 331,776 at the published size
         offsets = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).flatten(0, 1)
@@ -150,7 +150,7 @@ class Transformer(nn.Module):
         inner, heads = self._row_values
         rows = rows or max(1, CHUNK_VALUES // (x.shape[1] * (inner + heads * x.shape[1])))
         for block in self.layers:
-            generate, attend, feed = (block[name] for name in ("0", "1", "3"))
+            generate, attend, feed = block.children()
             x = generate(x, shape) + x
             parts = []
             for part in x.split(rows):

@@ -58,8 +58,7 @@ class Layer(nn.Module):
         self.output = Output(config.intermediate_size, config)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        own = self.attention["self"]
-        q, k, v = (own[name](x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for name in ("query", "key", "value"))
+        q, k, v = (project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for project in self.attention["self"].children())
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask.to(q.dtype))
         x = self.attention["output"](mixed.transpose(1, 2).flatten(2), x)
         return self.output(functional.gelu(self.intermediate["dense"](x)), x)
@@ -80,6 +79,6 @@ class Bert(nn.Module):
         x = self.embeddings(ids)
         # a great number and not infinity: a row without a piece stays finite
         hidden = torch.zeros(mask.shape, device=x.device).masked_fill(mask == 0, torch.finfo(torch.float32).min)[:, None, None]
-        for layer in self.encoder["layer"]:
+        for layer in self.encoder["layer"].children():
             x = layer(x, hidden)
         return x

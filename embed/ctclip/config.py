@@ -139,7 +139,9 @@ class Said:
     """The parts of a configuration that someone gave, checked for type; what shapes no vector of ours (dropout, notes, ...) is left out."""
 
     def __init__(self, layout: Mapping[str, Any]) -> None:
-        self.ctvit = {name: _size(name, value) for name, value in _part(layout, "ctvit").items() if name in (*_CTVIT, "null_kv")}
+        self.ctvit: dict[str, Any] = {
+            name: _size(name, value) for name, value in _part(layout, "ctvit").items() if name in (*_CTVIT, "null_kv")
+        }
         bert = _part(layout, "bert")
         if (act := bert.get("hidden_act", "gelu")) != "gelu":
             raise UsageError(f"CT-CLIP configuration: bert.hidden_act is {act!r}; only 'gelu' is known")
@@ -147,7 +149,7 @@ class Said:
         self.bert: dict[str, Any] = {name: _count(f"bert.{name}", value) for name, value in bert.items() if name in known}
         if "layer_norm_eps" in bert:
             self.bert["layer_norm_eps"] = _number("bert.layer_norm_eps", bert["layer_norm_eps"])
-        self.top = {name: _count(name, layout[name]) for name in _TOP if name in layout}
+        self.top: dict[str, Any] = {name: _count(name, layout[name]) for name in _TOP if name in layout}
 
     def __bool__(self) -> bool:
         return bool(self.ctvit or self.bert or self.top)

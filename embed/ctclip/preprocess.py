@@ -48,6 +48,6 @@ def preprocess(
     # clipped before it is interpolated, where a view clips last: the edges of what lies outside the window differ
     values = np.clip(raw.astype(np.float64) * slope + intercept, WINDOW.lo, WINDOW.hi).astype(np.float32).transpose(2, 0, 1)
     x, y, z = (float(step) for step in spacing_mm)
-    places = np.arange(len(values)) * z
+    places = np.arange(len(values), dtype=np.float64) * z
     volume = Volume(values, np.diag([y, x, z, 1.0]), (z, x, y), 0, places, places, has_hu=True)
     return volume_voxels(volume, ViewSpec(windows=(WINDOW,), spacing_mm=SPACING_MM, shape=shape), INPUT_RANGE)[0]

@@ -39,6 +39,7 @@ class TestPositionGenerator:
     def test_a_voxel_by_hand(self):
         generator = PositionGenerator(2)
         x = torch.randn(1, 3, 3, 3, 2)
+        assert generator.dsconv.bias is not None
         expected = generator.dsconv.bias + torch.einsum("zyxc,czyx->c", x[0], generator.dsconv.weight[:, 0])
         torch.testing.assert_close(generator(x.view(1, 27, 2), (1, 3, 3, 3)).view(3, 3, 3, 2)[2, 1, 1], expected)
 
