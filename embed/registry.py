@@ -22,6 +22,7 @@ class _Scheme:
 
 # Imported by name only when asked for: `intensity` must not load torch, nor timm open_clip.
 _SCHEMES: dict[str, _Scheme] = {
+    "ctclip": _Scheme("ctclip_models", "ctclip:CHECKPOINT[,CONFIG.json]", "ctclip:CT-CLIP_v2.pt"),
     "intensity": _Scheme("intensity", "intensity", "intensity"),
     "open_clip": _Scheme("open_clip_models", "open_clip:MODEL/TAG", "open_clip:ViT-B-32/laion2b_s34b_b79k"),
     "timm": _Scheme("timm_models", "timm:NAME", "timm:resnet18"),

@@ -51,7 +51,7 @@ def snapshot(hub_cache: Path, repo: str) -> Path:
 
 class TestNames:
     def test_forms(self):
-        assert encoder_schemes() == ("intensity", "open_clip:MODEL/TAG", "timm:NAME", "tiny")
+        assert encoder_schemes() == ("ctclip:CHECKPOINT[,CONFIG.json]", "intensity", "open_clip:MODEL/TAG", "timm:NAME", "tiny")
 
     @pytest.mark.parametrize(
         ("uri", "message"),
@@ -62,7 +62,7 @@ class TestNames:
             ("timm:resnet18.a1_in2k", "did you mean 'a1_in1k'"),
             ("open_clip:ViT-B32/openai", "did you mean 'ViT-B-32'"),
             ("open_clip:ViT-B-32/opnai", "did you mean 'openai'"),
-            ("zzz:y", "choose one of: intensity, open_clip, timm"),
+            ("zzz:y", "choose one of: ctclip, intensity, open_clip, timm"),
         ],
     )
     def test_unknown_ones_suggest_the_nearest(self, uri, message):
