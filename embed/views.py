@@ -3,7 +3,9 @@
 Conventions:
 - Planes of axial scans are shown as they lie in the LPS frame: rows run front to back, columns from the patient's right to the left.
   Planes of coronal and sagittal scans have their rows turned, so that the head is up.
-- `spacing_mm` resamples along the canonical axes, by the true positions of the slices; the shear of a tilted gantry stays.
+- `spacing_mm` resamples along the scan's own axes, each the one nearest to the patient's, by the true positions of the slices; a stack
+  that leans, as a tilted gantry's does, is put upright, in a box around the whole of it. Without it the grid stays the scan's own.
+- A plane's height (z_mm) is that of the source plane that lies in it, at the source's centre line, so that equal heights are equal planes.
 - `shape` crops to, or pads around, the centre: of an odd surplus or lack, the greater half is at the end.
 - `size` fits each plane into the given pixels with its aspect in mm kept, centred.
 - Padding holds the lower end of the window.
@@ -21,7 +23,8 @@ from numpy.typing import NDArray
 from ..store.errors import ViewError
 from ..store.scan import ScanHeader, Volume
 from ..store.specs import VIEW_CODE_VERSION, ViewSpec
-from .grid import Span, centre_span, resampled_axes, source_z
+from .grid import Span, centre_span, resampled_axes, source_z, spacing_unknown
+from .shear import shear_of
 from .windowing import BELOW_ALL, apply_windows, check_windows, require_finite, value_windows
 
 _SUPPORTED = {"slices": "source", "interpolation": "linear", "orientation": "LPS", "code": VIEW_CODE_VERSION}
@@ -39,7 +42,7 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
     if view.spacing_mm is not None:
         if not all(math.isfinite(step) and step > 0 for step in view.spacing_mm):
             raise ViewError(f"view has spacing {view.spacing_mm} mm; expected three lengths over 0")
-        if None in scan.spacing_mm:
+        if spacing_unknown(scan):
             raise ViewError(
                 f"view resamples to a spacing in mm; the scan's spacing is unknown in part {scan.spacing_mm}: "
                 "leave the spacing out (`embed --fit`)"
@@ -158,10 +161,11 @@ def _fitted(planes: NDArray[np.number], volume: Volume, size: tuple[int, int] | 
 
 def _gridded(volume: Volume, view: ViewSpec) -> tuple[NDArray[np.number], NDArray[np.float64]]:
     """The voxels (Z, Y, X) on the view's grid, before windows, and z_mm (Z,)."""
-    z_mm, spacing, axes = source_z(volume), volume.spacing_mm, None
+    z_mm, spacing, axes, shear = source_z(volume), volume.spacing_mm, None, None
     counts: Sequence[int] = volume.voxels.shape
     if view.spacing_mm is not None:
-        axes = resampled_axes(volume, view.spacing_mm)
+        shear = shear_of(volume)
+        axes = resampled_axes(volume, view.spacing_mm, shear)
         z_mm, spacing = axes[0].carried(z_mm), tuple(axis.step_mm for axis in axes)
         counts = [len(axis.centres_mm) for axis in axes]
     spans = [centre_span(count, wanted) for count, wanted in zip(counts, view.shape or (None, None, None), strict=True)]
@@ -171,7 +175,8 @@ def _gridded(volume: Volume, view: ViewSpec) -> tuple[NDArray[np.number], NDArra
 
         values = _canvas(spans)
         # what the crop leaves out is never made
-        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), out=values[tuple(span.filled for span in spans)])
+        inner = values[tuple(span.filled for span in spans)]
+        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), inner, shear)
     elif any(span.padded for span in spans):
         values = _canvas(spans)
         values[tuple(span.filled for span in spans)] = volume.voxels[depth, height, width]
