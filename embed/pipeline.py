@@ -33,6 +33,7 @@ from ..store.specs import FeatureKey, Kind, ViewSpec
 from .buffer import FeatureBuffer
 from .depths import depth_rows
 from .encoder import Encoder
+from .hu_check import HuVerdict, examine
 from .plan import Work, missing, present
 from .reuse import Reusable
 from .views import check_view, slice_batches, volume_batches
@@ -58,6 +59,10 @@ class EmbedReport:
     reasons: dict[str, int] = field(default_factory=dict[str, int])
     sets: dict[str, int] = field(default_factory=dict[str, int])
     """Feature set to the vectors that it got."""
+    suspicious: int = 0
+    """Volumes that got vectors though their voxels may be no HU."""
+    suspicion: str = ""
+    """What was seen in the first of them."""
     interrupted: bool = False
 
 
@@ -86,6 +91,7 @@ def embed(
     *,
     depth: bool = True,
     accept_changed: bool = False,
+    accept_hu: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> EmbedReport:
@@ -100,6 +106,7 @@ def embed(
         views: One feature set each.
         depth: Keep the vectors along depth too, where the encoder gives them.
         accept_changed: Take files that changed since ingest as they are now; vectors of what they held before are left behind.
+        accept_hu: Take voxels for HU also where air and soft tissue lie elsewhere than HU have them.
         workers: Threads that decode ahead; memory holds that many volumes and two more.
         progress: Told of stages and steps.
 
@@ -112,15 +119,16 @@ def embed(
     progress = progress or Silent()
     if accept_changed:
         accept_changes(bank, progress=progress)
-    return _Run(bank, encoder, keys, progress).go(workers)
+    return _Run(bank, encoder, keys, progress, accept_hu).go(workers)
 
 
 class _Run:
-    def __init__(self, bank: Bank, encoder: Encoder, keys: list[FeatureKey], progress: Progress) -> None:
+    def __init__(self, bank: Bank, encoder: Encoder, keys: list[FeatureKey], progress: Progress, accept_hu: bool) -> None:
         self.bank = bank
         self.encoder = encoder
         self.keys = keys
         self.progress = progress
+        self.accept_hu = accept_hu
         self.have = present(bank, keys)
         self.buffer = FeatureBuffer(bank, keys, self.have, f"embed: {', '.join(key.name for key in keys)}")
         self.report = EmbedReport(sets={key.name: 0 for key in keys})
@@ -178,6 +186,14 @@ class _Run:
         if not isinstance(decoded, Volume):
             self._fail("decode", work, work.volume, decoded)
             return
+        verdict = HuVerdict("ok") if self.accept_hu or not decoded.has_hu else examine(decoded.voxels)
+        if verdict.judgement == "wrong":
+            error = ReadError(f"{verdict}; `embed --accept-hu` takes it as it is")
+            self._fail("decode", work, work.volume, error, shown=f"{verdict.reason}; `embed --accept-hu` takes it as it is")
+            return
+        if verdict.judgement == "suspicious":
+            self.report.suspicious += 1
+            self.report.suspicion = self.report.suspicion or str(verdict)
         self._clear("decode", work.volume)
         if self.reusable.is_new(work, decoded.content):
             self.buffer.add_row("contents", {"volume": work.volume, "content": decoded.content})
@@ -239,13 +255,13 @@ class _Run:
                 vectors[key.digest][indices] = self.encoder.encode_slices(pixels).vector
         return {digest: FeatureRows(values) for digest, values in vectors.items()}
 
-    def _fail(self, stage: str, work: Work, source: str, error: ScanbankError) -> None:
+    def _fail(self, stage: str, work: Work, source: str, error: ScanbankError, shown: str = "") -> None:
         reason = str(error)
         self.failed_before.add((stage, source))
         row = {"stage": stage, "source": source, "volume": work.volume, "reason": reason, "files": 1, "noticed": datetime.now(UTC)}
         self.buffer.add_row("failures", row)
         self.report.failed += 1
-        shown = re.sub(r" \(\d+ bytes then, .* now\)", "", reason)  # alike for all files that changed
+        shown = shown or re.sub(r" \(\d+ bytes then, .* now\)", "", reason)  # alike for all files that changed
         self.report.reasons[shown] = self.report.reasons.get(shown, 0) + 1
 
     def _clear(self, stage: str, source: str) -> None:

@@ -42,6 +42,9 @@ def embed(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Threads that decode ahead.")] = min(4, os.cpu_count() or 1),
     accept_changed: Annotated[bool, typer.Option("--accept-changed", help="Read files that changed since ingest.")] = False,
+    accept_hu: Annotated[
+        bool, typer.Option("--accept-hu", help="Take voxels for HU also where air and soft tissue do not lie where HU have them.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Encode every scan of a bank that has no vectors yet. Interrupt it any time; run it again to go on."""
@@ -62,7 +65,9 @@ def embed(
         report, texts = EmbedReport(), 0
         has_text = "text" in model.offers and bool(opened.snapshot.latest("snippets"))
         if not has_text or opened.snapshot.latest("volumes"):
-            report = embed_scans(opened, model, views, depth=depth, accept_changed=accept_changed, workers=workers, progress=listener)
+            report = embed_scans(
+                opened, model, views, depth=depth, accept_changed=accept_changed, accept_hu=accept_hu, workers=workers, progress=listener
+            )
         if has_text and not report.interrupted:
             texts = embed_texts(opened, model, progress=listener)
     if model.note and not json:
@@ -88,5 +93,7 @@ def _tell(report: EmbedReport) -> None:
         say(f"of these {report.copied} copied from scans of equal content")
     if report.skipped:
         say(f"{report.skipped} volumes had theirs already")
+    if report.suspicious:
+        complain(f"{report.suspicious} volumes were encoded that may hold no HU, such as one: {report.suspicion}")
     for reason, count in report.reasons.items():
         complain(f"{count} x {reason}")
