@@ -137,9 +137,10 @@ def test_bad_scans_cost_themselves_only_and_heal(bank: Bank, tmp_path: Path) -> 
 
 
 def _trunk() -> np.ndarray[Any, Any]:
-    """(4, 64, 64) stored values: air at 24, and a disc of soft tissue at 1064 with a rim of fat."""
+    """(4, 64, 64) stored values: air at 24, and a disc of soft tissue at 1064 with a rim of fat and skin."""
     y, x = np.meshgrid(*[np.linspace(-1, 1, 64)] * 2, indexing="ij")
-    plane = np.select([x**2 + y**2 < 0.5, x**2 + y**2 < 0.6], [1064, 924], 24)
+    r = x**2 + y**2
+    plane = np.select([r < 0.5, r < 0.6, r < 0.63], [1064, 924, 500], 24)
     return (plane + np.random.default_rng(0).normal(0, 8, (4, 64, 64))).astype(np.int16)
 
 
