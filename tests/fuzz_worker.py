@@ -33,7 +33,7 @@ def main() -> None:
     import_loaders(("dicom", "nifti", "hdf5", "image"))
     _limit()
     for seed in seeds:
-        print("start", seed, flush=True)
+        _say("start", seed)
         path = make(int(seed), folder / seed)
         _reset_peak()
         before, began = _peak(), time.process_time()
@@ -41,8 +41,13 @@ def main() -> None:
         outcome = _read(folder / seed)
         signal.alarm(0)
         told = {"outcome": outcome, "kind": path.suffix, "grown": _peak() - before, "seconds": round(time.process_time() - began, 2)}
-        print("done", seed, json.dumps(told), flush=True)
+        _say("done", seed, json.dumps(told))
         shutil.rmtree(folder / seed)
+
+
+def _say(*words: str) -> None:
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
 
 
 def _read(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ ITU-T T.81 (JPEG), T.87 (JPEG-LS), T.800 annex A (JPEG 2000), DICOM PS3.5 annex 
 
 from __future__ import annotations
 
-from struct import error as StructError
+import struct
 from struct import unpack_from
 
 from .dicom_record import DicomHeader
@@ -39,7 +39,7 @@ def check_frame(header: DicomHeader, frame: bytes) -> None:
         return
     try:
         found = _jpeg_2000(frame) if _SIZ in frame[:_JP2_AT_MOST] else _jpeg(frame)
-    except (StructError, IndexError) as error:
+    except (struct.error, IndexError) as error:
         raise ValueError("a frame has no header") from error
     if header.syntax in JPEG_LS and not frame.endswith(_EOI) and not frame.rstrip(b"\0").endswith(_EOI):
         raise ValueError("a frame is cut short")  # CharLS would look for its end for ever
