@@ -19,8 +19,8 @@ from scanbank.embed.pipeline import embed
 from scanbank.store import Bank, ViewSpec, parse_window
 from scanbank.store.ingest import ingest
 
-_MEMORY = 320 << 20
-"""Bytes that one file may take: three streams of 64 MB, which the largest gzip of these unpacks to, before it is known to be short."""
+_MEMORY = 384 << 20
+"""Bytes that one file may take: the largest gzip among these really holds the 256 MB of voxels that its header declares."""
 
 
 def read_all(folder: Path, seeds: Sequence[int]) -> tuple[dict[int, dict[str, Any]], dict[int, int]]:
