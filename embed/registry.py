@@ -46,6 +46,7 @@ _SCHEMES: dict[str, Scheme] = {
 }
 
 _RANDOM = re.compile(r"(.+)\+random(\d+)")
+_PRECISION = re.compile(r"(.+)\+(bf16|fp16)")
 
 
 def encoder_schemes() -> tuple[str, ...]:
@@ -67,7 +68,8 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
     Args:
         uri: One of the forms in docs/encoders.md, such as `tiny`, `timm:NAME` or `siglip:FOLDER`. It is the user's own word: what it
             names is run. For a name that was found in a bank see `open_named`.
-            The name of an encoder with random weights, such as `timm:resnet18+random0`, is one too.
+            The name of an encoder with random weights, such as `timm:resnet18+random0`, is one too; `+bf16` or `+fp16` at the end lets
+            matrix products be computed so (torch's autocast).
         random_weights: A seed from 0: the model gets random weights instead of trained ones, for trying out; its name and digest say so.
         device: `auto` (an accelerator where there is one), `cpu`, `cuda`, `cuda:N` or `mps`.
 
@@ -76,6 +78,8 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
         UsageError: the URI lacks its model, or an option has no meaning for it.
         EncoderError: the weights or the device are not on this machine.
     """
+    if match := _PRECISION.fullmatch(uri):
+        return open_encoder(match[1], random_weights=random_weights, device=device).at_precision(match[2])
     if match := _RANDOM.fullmatch(uri):
         seed = int(match[2])
         if random_weights not in (None, seed):

@@ -30,6 +30,8 @@ SHAPE = (96, 96, 96)
 _MEDICAL_NET = re.compile(r"resnet_\d+(_23datasets?)?")
 """Files of MedicalNet: their first convolution has a stride of 2, which no weight tells."""
 _ORIENTATION = "orientation"
+"""In the JSON file beside a checkpoint: MONAI's axcodes that the network was trained with, such as RAS. Voxels are then given with
+axes (X, Y, Z) towards these sides; without it with axes (Z, Y, X) as every other encoder gets them."""
 
 
 def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
@@ -44,9 +46,9 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     net, path = known[kind], Path(file).expanduser()
     on = pick_device(device)
     given = _beside(uri, path) if file else {}
-    turned = given.pop(_ORIENTATION, "LPS")
-    if turned not in ("LPS", "RAS"):
-        raise EncoderError(f"encoder {uri!r}: {path.with_suffix('.json')} has {_ORIENTATION} {turned!r}; expected LPS or RAS")
+    turned = given.pop(_ORIENTATION, "")
+    if turned and not (isinstance(turned, str) and re.fullmatch("[LR][AP][SI]", turned)):
+        raise EncoderError(f"encoder {uri!r}: {path.with_suffix('.json')} has {_ORIENTATION} {turned!r}; expected RAS or such")
     state: State | None = None
     if file and (random_weights is None or path.is_file()):
         state = part_with(uri, path, read_tensors(uri, path), net.markers)
@@ -58,16 +60,18 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         with seeded(random_weights):
             model = _built(uri, net, arguments)
     shape = _fixed_shape(arguments)
-    volumes = _tower(uri, net, model, turned, shape)
+    volumes = _tower(net, model, shape, xyz=bool(turned))
     channels = int(arguments.get("in_channels") or arguments.get("n_input_channels") or 1)
     spec = EncoderSpec(
         name=uri,
-        version="1" if turned == "LPS" else f"1,{turned}",  # the axes change the vectors, and no other part of the key tells
-        dim=_dim(uri, model, volumes, channels, shape),
+        version="1,XYZ" if turned else "1",  # the order of axes changes the vectors, and no other part of the key tells
+        dim=_dim(uri, model, volumes, channels, shape, xyz=bool(turned)),
         mean=(0.0,) * channels,
         std=(1.0,) * channels,
     )
-    view = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=SPACING_MM, shape=shape or SHAPE)
+    if shape and turned:
+        shape = shape[::-1]
+    view = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=SPACING_MM, shape=shape or SHAPE, orientation=turned or "LPS")
     return TorchEncoder(spec, view, model, on, volumes=volumes)
 
 
@@ -100,6 +104,8 @@ def _built(uri: str, net: Net, arguments: dict[str, Any]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of MONAI, on arguments that it renames
             return net.build(**arguments)
+    except ImportError as error:  # of the transformers among them
+        raise EncoderError(f"encoder {uri!r} needs a library that is missing: pip install einops") from error
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, IndexError) as error:
         raise EncoderError(f"encoder {uri!r}: MONAI cannot build the network ({one_line(error)}); {_way_out(uri)}") from error
 
@@ -134,18 +140,18 @@ def _fixed_shape(arguments: dict[str, Any]) -> tuple[int, int, int] | None:
     return int(z), int(y), int(x)
 
 
-def _tower(uri: str, net: Net, model: Any, turned: str, shape: tuple[int, int, int] | None) -> Callable[[Tensor], Tensor]:
+def _tower(net: Net, model: Any, shape: tuple[int, int, int] | None, *, xyz: bool) -> Callable[[Tensor], Tensor]:
     def volumes(voxels: Tensor) -> Tensor:
+        if xyz:  # as MONAI's LoadImage and Orientation give them
+            voxels = voxels.transpose(2, 4).contiguous()
         if shape is not None and tuple(voxels.shape[2:]) != shape:
-            raise EncoderError(f"encoder {uri!r} takes volumes of {shape} voxels; found {tuple(voxels.shape[2:])}")
-        if turned == "RAS":  # axes (X, Y, Z) towards right, front and head, as MONAI's Orientation gives them
-            voxels = voxels.flip(3, 4).transpose(2, 4).contiguous()
+            raise ValueError(f"it takes volumes of {shape} voxels; found {tuple(voxels.shape[2:])}")
         try:
             found = net.features(model, voxels)
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, ValueError) as error:  # of a shape that its strides do not divide, such as 96 by 5 halvings
-            raise EncoderError(f"encoder {uri!r} cannot take volumes of {tuple(voxels.shape[2:])} voxels ({one_line(error)})") from error
+        except (RuntimeError, ValueError, AssertionError) as error:  # of a shape that its strides do not divide
+            raise ValueError(f"it cannot take volumes of {tuple(voxels.shape[2:])} voxels ({one_line(error)})") from error
         if found.ndim == 5:
             return found.mean(dim=(2, 3, 4))
         return found.mean(dim=1) if found.ndim == 3 else found
@@ -153,11 +159,12 @@ def _tower(uri: str, net: Net, model: Any, turned: str, shape: tuple[int, int, i
     return volumes
 
 
-def _dim(uri: str, model: Any, volumes: Callable[[Tensor], Tensor], channels: int, shape: tuple[int, int, int] | None) -> int:
+def _dim(uri: str, model: Any, volumes: Callable[[Tensor], Tensor], channels: int, shape: tuple[int, int, int] | None, *, xyz: bool) -> int:
     """What the network gives, by asking it."""
     with torch.inference_mode():
         model.eval()
-        found = tuple(volumes(torch.zeros(1, channels, *(shape or (64, 64, 64)))).shape)
+        side = shape or (64, 64, 64)
+        found = tuple(volumes(torch.zeros(1, channels, *(side[::-1] if xyz else side))).shape)
     if len(found) != 2:
         raise EncoderError(f"encoder {uri!r} gives features of shape {found} for one volume; expected one vector (1, D)")
     return int(found[1])
