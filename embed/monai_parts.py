@@ -36,6 +36,10 @@ class Net:
     defaults: dict[str, Any] = field(default_factory=dict[str, Any])
     unused: str = r"(?!)"
     """A pattern of tensors' names that features do not need."""
+    probe: int = 64
+    """Voxels along each axis of the volume by which it is asked how long its vectors are."""
+    blocks: Callable[[Any], Any] | None = None
+    """Its transformer blocks, where it is a plain vision transformer."""
     renamed: tuple[tuple[str, str], ...] = ()
     """Parts of names that older checkpoints have, and what they are called now."""
 
@@ -75,7 +79,7 @@ def _resnet(make: Any) -> Net:
     def build(**arguments: Any) -> Any:
         return make(**arguments, feed_forward=False)
 
-    return Net(build, ("conv1.weight",), told, _run, {"spatial_dims": 3, "n_input_channels": 1}, unused=r"(fc|conv_seg)\.")
+    return Net(build, ("conv1.weight",), told, _run, {"spatial_dims": 3, "n_input_channels": 1}, unused=r"(fc|conv_seg)\.", probe=32)
 
 
 def _densenet(make: Any) -> Net:
@@ -90,7 +94,7 @@ def _densenet(make: Any) -> Net:
         return network
 
     defaults = {"spatial_dims": 3, "in_channels": 1, "out_channels": 1}
-    return Net(build, ("features.conv0.weight",), told, _run, defaults, unused=r"class_layers\.out\.")
+    return Net(build, ("features.conv0.weight",), told, _run, defaults, unused=r"class_layers\.out\.", probe=32)
 
 
 def _vit() -> Net:
@@ -125,7 +129,7 @@ def _vit() -> Net:
     defaults = {"in_channels": 1, "img_size": (96, 96, 96), "patch_size": 16}
     # cross attention that earlier versions of MONAI made and never used
     unused = r"(classification_head|blocks\.\d+\.(cross_attn|norm_cross_attn))\."
-    return Net(build, ("patch_embedding.position_embeddings",), told, features, defaults, unused)
+    return Net(build, ("patch_embedding.position_embeddings",), told, features, defaults, unused, blocks=lambda network: network.blocks)
 
 
 def _swinunetr() -> Net:
@@ -152,9 +156,8 @@ def _swinunetr() -> Net:
     defaults = {"in_channels": 1, "out_channels": 1, "feature_size": 48}
     # heads of self-supervised training stand beside the encoder in the checkpoint that MONAI publishes
     unused = r"(rotation_|contrastive_|convTrans3d|conv\.|norm\.|head\.)"
-    return Net(
-        build, ("patch_embed.proj.weight",), told, features, defaults, unused, renamed=(("mlp.fc1.", "mlp.linear1."), ("mlp.fc2.", "mlp.linear2."))
-    )
+    renamed = (("mlp.fc1.", "mlp.linear1."), ("mlp.fc2.", "mlp.linear2."))
+    return Net(build, ("patch_embed.proj.weight",), told, features, defaults, unused, probe=32, renamed=renamed)
 
 
 def _unet() -> Net:
@@ -195,9 +198,8 @@ def _unet() -> Net:
             voxels, bottom = block[0](voxels), block[1].submodule
         return bottom(voxels)
 
-    defaults = {
-        "spatial_dims": 3, "in_channels": 1, "out_channels": 1, "channels": (16, 32, 64, 128, 256), "strides": (2, 2, 2, 2), "num_res_units": 2,
-    }  # fmt: skip
+    defaults: dict[str, Any] = {"spatial_dims": 3, "in_channels": 1, "out_channels": 1, "num_res_units": 2}
+    defaults |= {"channels": (16, 32, 64, 128, 256), "strides": (2, 2, 2, 2)}
     markers = ("model.0.conv.unit0.conv.weight", "model.0.conv.weight")
     return Net(build, markers, told, features, defaults, unused=r"model\.(1\.submodule\.)*2\.")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from collections.abc import Callable
 from ..store.errors import UnknownNameError, UsageError
 from .encoder import Encoder
 from .names import checkpoint_name, folder_name

@@ -53,7 +53,9 @@ def search(
     if png:
         check_target("--png", png, ".png")
     opened = Bank.open(bank, at=at)
-    features, model = searchable(opened, query, encoder=encoder, window=window, opened_by=opener(device, typed=encoder, trust_code=trust_code))
+    features, model = searchable(
+        opened, query, encoder=encoder, window=window, opened_by=opener(device, typed=encoder, trust_code=trust_code)
+    )
     result = search_scans(opened, model, features, query, k=k, all_series=all_series)
     if png:
         with progress(not json) as listener:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ...store.errors import EncoderError, UnknownNameError, UsageError
 from ...store.specs import EncoderSpec, ViewSpec
 from ...store.windows import PRESETS
+from ..block_tokens import Blocks
 from ..checkpoints import part_with, read_tensors
 from ..device import pick_device
 from ..encoder import Encoder
@@ -65,14 +66,20 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     spec = EncoderSpec(
         name=uri,
         version="1,XYZ" if turned else "1",  # the order of axes changes the vectors, and no other part of the key tells
-        dim=_dim(uri, model, volumes, channels, shape, xyz=bool(turned)),
+        dim=_dim(uri, net, model, volumes, channels, shape, xyz=bool(turned)),
         mean=(0.0,) * channels,
         std=(1.0,) * channels,
     )
+    blocks = None
+    if shape and net.blocks and not turned:
+        patch = arguments["patch_size"]
+        sides = (patch,) * 3 if isinstance(patch, int) else patch
+        grid = tuple(int(count) // int(side) for count, side in zip(shape, sides, strict=True))
+        blocks = Blocks(tuple(net.blocks(model)), grid, prefix=int(model.classification))
     if shape and turned:
         shape = shape[::-1]
     view = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=SPACING_MM, shape=shape or SHAPE, orientation=turned or "LPS")
-    return TorchEncoder(spec, view, model, on, volumes=volumes)
+    return TorchEncoder(spec, view, model, on, volumes=volumes, blocks=blocks)
 
 
 def _beside(uri: str, path: Path) -> dict[str, Any]:
@@ -111,12 +118,12 @@ def _built(uri: str, net: Net, arguments: dict[str, Any]) -> Any:
 
 
 def _filled(uri: str, path: Path, net: Net, model: Any, state: State) -> Any:
-    unused = re.compile(net.unused)
+    unused, own = re.compile(net.unused), model.state_dict()
     wanted: dict[str, Tensor] = {}
     for name, tensor in state.items():
         for old, new in net.renamed:
             name = name.replace(old, new)
-        if not unused.match(name):
+        if name in own or not unused.match(name):
             wanted[name] = tensor
     try:
         model.load_state_dict(wanted, strict=True)
@@ -159,12 +166,17 @@ def _tower(net: Net, model: Any, shape: tuple[int, int, int] | None, *, xyz: boo
     return volumes
 
 
-def _dim(uri: str, model: Any, volumes: Callable[[Tensor], Tensor], channels: int, shape: tuple[int, int, int] | None, *, xyz: bool) -> int:
+def _dim(
+    uri: str, net: Net, model: Any, volumes: Callable[[Tensor], Tensor], channels: int, shape: tuple[int, int, int] | None, *, xyz: bool
+) -> int:
     """What the network gives, by asking it."""
-    with torch.inference_mode():
-        model.eval()
-        side = shape or (64, 64, 64)
-        found = tuple(volumes(torch.zeros(1, channels, *(side[::-1] if xyz else side))).shape)
+    side = shape or (net.probe,) * 3
+    try:
+        with torch.inference_mode():
+            model.eval()
+            found = tuple(volumes(torch.zeros(1, channels, *(side[::-1] if xyz else side))).shape)
+    except ValueError as error:
+        raise EncoderError(f"encoder {uri!r}: {error}; {_way_out(uri)}") from error
     if len(found) != 2:
         raise EncoderError(f"encoder {uri!r} gives features of shape {found} for one volume; expected one vector (1, D)")
     return int(found[1])

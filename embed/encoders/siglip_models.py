@@ -17,6 +17,7 @@ from transformers.utils import logging as library_logging
 from ...store.errors import EncoderError
 from ...store.specs import EncoderSpec, ViewSpec
 from ...store.windows import PRESETS, Window
+from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
 from ..names import folder_name, is_folder
@@ -76,7 +77,9 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
 
     medical = side == MEDSIGLIP_SIZE or "medsiglip" in uri.lower()
     view = ViewSpec(windows=MEDSIGLIP_WINDOWS if medical else (PRESETS["ctclip"],), size=(side, side))
-    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=(side, side))
+    patches = side // int(config.vision_config.patch_size)
+    blocks = Blocks(tuple(model.vision_model.encoder.layers), (patches, patches))
+    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=(side, side), blocks=blocks)
 
 
 def _found(uri: str, name: str, want_weights: bool) -> Path:
@@ -84,24 +87,24 @@ def _found(uri: str, name: str, want_weights: bool) -> Path:
     wanted = [(_CONFIG,), *([_WEIGHTS] if want_weights else [])]
     if is_folder(name):
         folder = Path(name).expanduser()
-        looked = [f"{' or '.join(names)} in {folder}" for names in wanted if not any((folder / one).is_file() for one in names)]
-        get = "save the model there with save_pretrained, or name the folder that holds it"
-    elif name.count("/") != 1 or name.startswith((".", "/", "~")):
+        lacking = [" or ".join(names) for names in wanted if not any((folder / one).is_file() for one in names)]
+        if lacking:
+            raise EncoderError(
+                f"encoder {uri!r} is not whole: {folder} holds no {' and no '.join(lacking)}; "
+                "put the model there with save_pretrained, or name the folder that holds it"
+            )
+        return folder
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise EncoderError(
-            f"encoder {uri!r} is not on this machine: there is no folder {name}; "
+            f"encoder {uri!r} has no weights on this machine (nothing is downloaded): there is no folder {name}; "
             "write siglip:FOLDER, or siglip:ORG/NAME for a model in the Hugging Face cache"
         )
-    else:
-        config = cached_file(name, (_CONFIG,))
-        folder = config.parent if config else Path()
-        looked = [] if config else [in_hub_cache(name, (_CONFIG,))]
-        if want_weights and cached_file(name, _WEIGHTS) is None:
-            looked.append(in_hub_cache(name, _WEIGHTS))
-        get = f"hf download {name}, or give the folder of a copy: siglip:FOLDER"
-    if looked:
-        has_config = not looked[0].startswith(_CONFIG)
-        raise missing(uri, looked, get) if has_config else missing(uri, looked, get, otherwise="")
-    return folder
+    config = cached_file(name, (_CONFIG,))
+    looked = [in_hub_cache(name, names) for names in wanted if cached_file(name, names) is None]
+    if config is None or looked:
+        get = f"hf download {name} (after hf auth login, where its terms ask for it), or give the folder of a copy: siglip:FOLDER"
+        raise missing(uri, looked, get) if config else missing(uri, looked, get, otherwise="")
+    return config.parent
 
 
 def _config(uri: str, folder: Path) -> Any:
@@ -170,14 +173,14 @@ def _tokenizer(uri: str, folder: Path) -> Any:
 
 
 def _unit(found: Any) -> Tensor:
-    """transformers 5 gives the tower's whole output, earlier versions the vectors alone."""
+    """Transformers 5 gives the tower's whole output, earlier versions the vectors alone."""
     vector = found if isinstance(found, Tensor) else found.pooler_output
     return vector / vector.norm(p=2, dim=-1, keepdim=True)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """transformers tells of its steps and draws bars; what is wrong is told here."""
+    """Transformers tells of its steps and draws bars; what is wrong is told here."""
     level, bars = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
     library_logging.set_verbosity(library_logging.CRITICAL)
     library_logging.disable_progress_bar()

@@ -20,7 +20,7 @@ from scanbank.embed.registry import encoder_schemes, open_encoder
 from scanbank.embed.weights import offline, weights_digest
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
 
-from .test_encoder_contract import TINY_CLIP
+from encoder_zoo import TINY_CLIP
 
 
 @pytest.fixture(autouse=True)
