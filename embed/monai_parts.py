@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, final
 
-from monai.networks import nets
+from monai.networks import nets as monai_nets
 from monai.networks.layers.simplelayers import SkipConnection
 from torch import Tensor, nn
 
 State = Mapping[str, Tensor]
+nets: Any = monai_nets  # it gathers its networks in a way that type checkers do not follow
 
 
 @final

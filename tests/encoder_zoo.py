@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import open_clip
 import torch
-from monai.networks import nets
+from monai.networks import nets as monai_nets
 
 from scanbank.embed.encoder import Encoder, Side
 from scanbank.embed.registry import open_encoder
 from siglip_folders import siglip_folder
 
+nets: Any = monai_nets
 TINY_CLIP = {
     "embed_dim": 24,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},

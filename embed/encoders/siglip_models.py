@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -182,7 +183,7 @@ def _unit(found: Any) -> Tensor:
 def _quiet() -> Iterator[None]:
     """Transformers tells of its steps and draws bars; what is wrong is told here."""
     level, bars = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
-    library_logging.set_verbosity(library_logging.CRITICAL)
+    library_logging.set_verbosity(logging.CRITICAL)
     library_logging.disable_progress_bar()
     try:
         yield

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from monai.networks import nets
+from monai.networks import nets as monai_nets
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from scanbank.embed.registry import open_encoder
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
 
+nets: Any = monai_nets
 SHAPE = (1, 1, 32, 32, 32)
 
 
