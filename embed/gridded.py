@@ -57,7 +57,7 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
 
         out = torch.full([span.length for span in spans], BELOW_ALL, device=device or "cpu")
         # what the crop leaves out is never made
-        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), out[filled], shear)
+        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), out[filled], shear, geometry.clip)
         values: Any = out if device else out.numpy()
     else:
         values = volume.voxels[depth, height, width]
@@ -98,10 +98,12 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
 
 
 def _fitted(planes: Any, spacing: tuple[float | None, float | None], geometry: ViewSpec, device: str) -> Any:
-    from .resample import fit_planes  # torch, only where a view resizes
+    from .resample import clipped, fit_planes, on_device  # torch, only where a view resizes
 
-    size = geometry.size
-    return planes if size is None else fit_planes(planes, spacing, size, geometry.interpolation, device or "cpu")
+    if geometry.size is None:
+        return planes
+    given = clipped(planes if not isinstance(planes, np.ndarray) else on_device(planes, device or "cpu"), geometry.clip)
+    return fit_planes(given, spacing, geometry.size, geometry.interpolation)
 
 
 def _placed(values: Any, device: str) -> Any:

@@ -23,10 +23,16 @@ _PLANE_MODES: dict[str, dict[str, Any]] = {
 }
 
 
-def interpolate(voxels: NDArray[np.number], axes: tuple[Axis, Axis, Axis], out: Tensor, shear: Shear | None = None) -> None:
+def interpolate(
+    voxels: NDArray[np.number],
+    axes: tuple[Axis, Axis, Axis],
+    out: Tensor,
+    shear: Shear | None = None,
+    clip: tuple[float, float] | None = None,
+) -> None:
     """Trilinear interpolation of (Z, Y, X) onto three resampled axes, without antialiasing, into `out` on its device, plane by plane.
 
-    A leaning stack is put upright with it: `BELOW_ALL` stands where it does not reach.
+    A leaning stack is put upright with it: `BELOW_ALL` stands where it does not reach. Values are cut to `clip` before.
     """
     if shear is not None:
         voxels, out = voxels.transpose(shear.order), out.permute(shear.order)
@@ -35,7 +41,7 @@ def interpolate(voxels: NDArray[np.number], axes: tuple[Axis, Axis, Axis], out: 
     planes = max(1, _CHUNK_VOXELS // max(1, voxels.shape[1] * voxels.shape[2]))
     for start in range(0, len(out), planes):
         part = along[start : start + planes]
-        below, above = (on_device(voxels[at], out.device) for at in (part.lower, part.upper))
+        below, above = (clipped(on_device(voxels[at], out.device), clip) for at in (part.lower, part.upper))
         chunk = below.lerp_(above, torch.from_numpy(part.weight).to(out.device)[:, None, None])
         if shear is None:
             out[start : start + planes] = _blend(_blend(chunk, 1, rows), 2, columns)
@@ -83,6 +89,11 @@ def fitted_size(shape: tuple[int, int], spacing: tuple[float | None, float | Non
     height, width = shape[0] * (row if row and column else 1.0), shape[1] * (column if row and column else 1.0)
     scale = min(size[0] / height, size[1] / width)
     return min(size[0], max(1, round(height * scale))), min(size[1], max(1, round(width * scale)))
+
+
+def clipped(values: Tensor, clip: tuple[float, float] | None) -> Tensor:
+    """Values cut in place to a range, where there is one; what is below all stays so."""
+    return values if clip is None else torch.where(values.isneginf(), values, values.clamp(*clip))
 
 
 def on_device(values: NDArray[np.number], device: torch.device | str) -> Tensor:

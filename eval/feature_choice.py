@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from ..embed.named import is_named
 from ..store.errors import UnknownNameError, UsageError
 from ..store.features import FeatureSet, distinct_names
 from ..store.windows import parse_windows
@@ -69,7 +70,7 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
     chosen = [_named(bank, name, names, unit, choice.pool) for name in asked] or [(s, choice.pool) for s in _by_default(usable)]
     if choice.encoder:
         known = {s.key.encoder.name for s, _ in chosen}
-        chosen = [(s, p) for s, p in chosen if choice.encoder in (s.key.encoder.name, s.key.encoder.name.partition("@")[0])]
+        chosen = [(s, p) for s, p in chosen if is_named(choice.encoder, s.key.encoder.name)]
         if not chosen:
             raise UnknownNameError(f"encoder of a feature set of {unit}s", choice.encoder, known, "`scanbank embed` makes more")
     if choice.window:

@@ -10,6 +10,7 @@ import typer
 
 from .options import BankPath, Json, listed
 from .output import complain, print_json, print_table, progress, say
+from .text_encoders import TrustCode
 
 if TYPE_CHECKING:
     from ..eval.feature_choice import FeatureChoice
@@ -93,6 +94,7 @@ def zeroshot(
     split: SplitName = None,
     seed: Seed = 0,
     device: Annotated[str, typer.Option(help="Where prompts are encoded: auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """Zero-shot: how far a pair of prompts tells a finding, with encoders that have a text side."""
@@ -104,7 +106,7 @@ def zeroshot(
     with progress(not json) as listener:
         result = run_zeroshot(
             Bank.open(bank), finding, prompt=prompt, negative=negative, seed=seed, unit=cast("Any", unit), source=source, split=split,
-            everyone=everyone, choice=choice, opened_by=opener(device), progress=listener,
+            everyone=everyone, choice=choice, opened_by=opener(device, typed=encoder, trust_code=trust_code), progress=listener,
         )  # fmt: skip
     _tell(result, json=json)
 
