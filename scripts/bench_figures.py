@@ -47,7 +47,7 @@ class Sizes:
     """And for the loop that people write."""
     embed_scans: tuple[int, int] = (20, 400)
     """Few and many, for the memory of embedding."""
-    cuda_scans: tuple[int, int] = (24, 200)
+    cuda_scans: tuple[int, int] = (60, 200)
     cuda_batch: int = 256
     cuda_workers: int = 12
     slow_repeats: int = 3
