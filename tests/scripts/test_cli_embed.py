@@ -66,7 +66,7 @@ def test_tokens_and_precision(scans: Bank) -> None:
         (("--shape", "1x2x0"), "voxels from Z to X"),
         (("--shape", "1.5x2x2"), "voxels from Z to X"),
         (("--take", "some"), "even:32, middle:16 or every:5mm"),
-        (("--precision", "int8"), "choose one of: float32, bf16, fp16"),
+        (("--precision", "int8"), "precision 'int8' is unknown"),
         (("--device", "cuda:77"), "choose auto or cpu"),
     ],
 )
