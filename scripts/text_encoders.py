@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..embed.encoder import Encoder
 
-_CPU_ONLY = ("intensity",)
+CPU_ONLY = ("intensity",)
 
 
 def opener(device: str) -> Callable[[str], Encoder]:
@@ -24,4 +24,4 @@ def opener(device: str) -> Callable[[str], Encoder]:
         from ..embed.device import pick_device
 
         pick_device(device)
-    return lambda uri: open_encoder(uri, device="auto" if uri in _CPU_ONLY else device)
+    return lambda uri: open_encoder(uri, device="auto" if uri in CPU_ONLY else device)
