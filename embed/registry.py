@@ -22,6 +22,7 @@ class _Scheme:
 
 # Imported by name only when asked for: `intensity` must not load torch, nor timm open_clip.
 _SCHEMES: dict[str, _Scheme] = {
+    "http": _Scheme("http_models", "http://HOST:PORT", "http://127.0.0.1:8000"),
     "intensity": _Scheme("intensity", "intensity", "intensity"),
     "open_clip": _Scheme("open_clip_models", "open_clip:MODEL/TAG", "open_clip:ViT-B-32/laion2b_s34b_b79k"),
     "timm": _Scheme("timm_models", "timm:NAME", "timm:resnet18"),
@@ -40,7 +41,8 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
     """The encoder that `uri` names, ready to encode; nothing is downloaded.
 
     Args:
-        uri: `intensity`, `tiny` or `tiny@VERSION`, `timm:NAME`, `open_clip:MODEL/TAG` or `open_clip:hf-hub:ORG/NAME`.
+        uri: `intensity`, `tiny` or `tiny@VERSION`, `timm:NAME`, `open_clip:MODEL/TAG` or `open_clip:hf-hub:ORG/NAME`, or
+            `http://HOST:PORT` for what `scanbank serve` serves there.
             The name of an encoder with random weights, such as `timm:resnet18+random0`, is one too.
         random_weights: A seed from 0: the model gets random weights instead of trained ones, for trying out; its name and digest say so.
         device: `auto` (an accelerator where there is one), `cpu`, `cuda`, `cuda:N` or `mps`.
@@ -50,6 +52,9 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
         UsageError: the URI lacks its model, or an option has no meaning for it.
         EncoderError: the weights or the device are not on this machine.
     """
+    if uri.startswith(("http://", "https://")):  # whole: `+random0` in it belongs to the name of a model there
+        remote = import_module(".encoders.http_models", __package__)
+        return remote.open_encoder(uri, random_weights=random_weights, device=device)
     if match := _RANDOM.fullmatch(uri):
         seed = int(match[2])
         if random_weights not in (None, seed):

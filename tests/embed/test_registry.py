@@ -51,7 +51,7 @@ def snapshot(hub_cache: Path, repo: str) -> Path:
 
 class TestNames:
     def test_forms(self):
-        assert encoder_schemes() == ("intensity", "open_clip:MODEL/TAG", "timm:NAME", "tiny")
+        assert encoder_schemes() == ("http://HOST:PORT", "intensity", "open_clip:MODEL/TAG", "timm:NAME", "tiny")
 
     @pytest.mark.parametrize(
         ("uri", "message"),
