@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -72,7 +74,8 @@ class Gated(Encoder):
 
 def png_of(values: Any) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(np.asarray(values)).save(out, "PNG")
+    array = np.asarray(values)
+    Image.fromarray(array.astype(np.uint8) if array.dtype == np.int64 else array).save(out, "PNG")
     return out.getvalue()
 
 
@@ -94,3 +97,16 @@ def metric(client: httpx2.Client, name: str) -> dict[str, float]:
     """Samples of a metric by their labels."""
     lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+@contextmanager
+def served_by_command(*arguments: str, code: Sequence[str] = ("-m", "scanbank.scripts.cli"), **options: Any) -> Iterator[tuple[Any, str]]:
+    """`scanbank serve` as a process of its own, and its address; killed where the test has not ended it."""
+    command = [sys.executable, *code, "serve", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().strip()
+        finally:
+            if process.poll() is None:
+                process.kill()

@@ -10,7 +10,7 @@ import os
 import ssl
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, final
 from urllib.parse import unquote, urlsplit
@@ -52,6 +52,8 @@ def open_encoder(uri: str, *, random_weights: int | None, device: str) -> Encode
     try:
         described = _chosen(uri, model, listed["models"])
         return HttpEncoder(server, described, listed["limits"])
+    except ScanbankError:
+        raise
     except (KeyError, TypeError, AttributeError) as error:
         raise EncoderError(f"{base} describes its models in a way that this version does not know; use one version on both") from error
 
@@ -175,9 +177,8 @@ def _joined(parts: Sequence[Encoded]) -> Encoded:
 class _Server:
     """The connection: tries again while the server is busy, and tells in one line what else went wrong."""
 
-    def __init__(self, base: str, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, base: str) -> None:
         self.base = base
-        self._pause = pause
         token = os.environ.get(TOKEN, "").strip()
         # Scans go to the host that was named and to no other: no proxy of the environment, no redirect.
         self._client = httpx2.Client(
@@ -225,7 +226,7 @@ class _Server:
                 if response.status_code not in _AGAIN or tries == TRIES:
                     raise self._refused(response)
                 wait = _retry_after(response, pause)
-            self._pause(wait)
+            _wait(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
         raise AssertionError("unreachable: the last try returns or raises")
 
@@ -238,6 +239,10 @@ class _Server:
         if status == 429:
             return EncoderError(f"{self.base} is too busy: {detail}; tried {TRIES} times. Run the command again later")
         return EncoderError(f"{self.base} answered {status}: {detail}")
+
+
+def _wait(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _detail(response: httpx2.Response) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 from collections.abc import Callable
-from socket import socket
 from types import FrameType
 from typing import Any, final
 
@@ -114,11 +115,28 @@ class Server(uvicorn.Server):
         """The one that it listens on."""
         return int(self.servers[0].sockets[0].getsockname()[1])
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen and answer until it is ended.
+
+        Raises:
+            UsageError: the address cannot be listened on.
+        """
+        super().run(sockets or [self._listening()])
+
+    def _listening(self) -> socket.socket:
+        host, port = self.config.host, self.config.port
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((host, port), family=family, backlog=self.config.backlog)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such address"
+            raise UsageError(f"{host} port {port} cannot be listened on ({reason}); choose others by --host and --port") from error
+
     def end(self) -> None:
         """Begin to end: what was accepted is answered."""
         self.guard.ending = True
 
-    async def startup(self, sockets: list[socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self._told is not None:
             name = self.config.host

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +12,7 @@ import httpx2
 import numpy as np
 
 from scanbank.scripts.service.limits import Limits
-from service_servers import Gated, client_of, metric, npy_of, serving, url_of
+from service_servers import Gated, client_of, metric, npy_of, served_by_command, serving, url_of
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -126,10 +124,7 @@ def test_at_the_end_what_was_accepted_is_answered_and_the_rest_refused() -> None
 
 def test_sigterm_answers_what_was_accepted() -> None:
     """A whole process: signalled while it computes, it answers, and ends with 0."""
-    command = [sys.executable, "-m", "scanbank.scripts.cli", "serve", "--encoder", "intensity", "--port", "0", "--max-batch", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+    with served_by_command("--encoder", "intensity", "--max-batch", "1") as (process, url):
         rows = npy_of(np.random.default_rng(0).random((40, 1, 512, 512), np.float32))
         answers: list[httpx2.Response] = []
 
