@@ -38,6 +38,13 @@ class Sizes:
     """Runs, and metrics of each."""
     commits: int = 60
     """In which the vectors of a set come that is then compacted."""
+    clients: int = 32
+    """Of the service at once, and the batch of the model alone."""
+    serve_encoder: str = "open_clip:ViT-B-32+random0"
+    serve_device: str = "auto"
+    serve_seconds: float = 8.0
+    """Of each round."""
+    soak_seconds: float = 60.0
     repeats: int = 5
     seed: int = 0
 

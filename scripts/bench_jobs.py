@@ -23,6 +23,7 @@ from scanbank.store.ingest import ingest
 
 from .bench_figures import Figure, Sizes, rate, rounds, seconds
 from .bench_input import Series, elements_of
+from .bench_serve import serve
 from .bench_store import store
 
 _COMMAND = (sys.executable, "-m", "scanbank.scripts.cli")
@@ -143,6 +144,7 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "decode": decode_,
     "memory": memory,
     "store": store,
+    "serve": serve,
 }
 
 

@@ -33,6 +33,11 @@ TINY = Sizes(
     volumes=(5, 4),
     sweeps=(3, 4),
     commits=3,
+    clients=2,
+    serve_encoder="tiny",
+    serve_device="cpu",
+    serve_seconds=0.2,
+    soak_seconds=1.0,
     repeats=1,
 )
 
