@@ -47,20 +47,23 @@ async def run(url: str, load: Load) -> Found:
     latencies: list[float] = []
     failures = 0
     due: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
-    connections = [await asyncio.open_connection(host, port) for _ in range(load.clients)]
     start = time.perf_counter()
 
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def client() -> None:
         nonlocal failures
+        reader = writer = None
         while True:
             number, at = await due.get()
             if number < 0:
                 break
             asked = at if load.rate else time.perf_counter()
+            if reader is None or writer is None or reader.at_eof():  # the server hangs up on who is silent for long
+                reader, writer = await asyncio.open_connection(host, port)
             writer.write(_request(host, load, number))
             failures += await _answered(reader) != 200
             latencies.append(time.perf_counter() - asked)
-        writer.close()
+        if writer is not None:
+            writer.close()
 
     async def pace() -> None:
         for k in range(load.requests):
@@ -71,7 +74,7 @@ async def run(url: str, load: Load) -> Found:
         for _ in range(load.clients):
             due.put_nowait((-1, 0.0))
 
-    await asyncio.gather(pace(), *(client(*connection) for connection in connections))
+    await asyncio.gather(pace(), *(client() for _ in range(load.clients)))
     return Found(len(latencies), time.perf_counter() - start, latencies, failures)
 
 

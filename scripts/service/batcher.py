@@ -39,7 +39,7 @@ class _Job:
     """One request's rows; its future is resolved when the last of them is encoded."""
 
     def __init__(self, side: Side, rows: Rows) -> None:
-        self.side = side
+        self.side: Side = side
         self.rows = rows
         self.alike = (side, *(rows.shape[1:] if isinstance(rows, np.ndarray) else ()))
         self.bytes_a_row = rows[:1].nbytes if isinstance(rows, np.ndarray) else 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,9 @@ from starlette.requests import ClientDisconnect
 
 from .budget import Share
 from .problems import Problem, invalid
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -86,7 +89,7 @@ class _Form:
         self.parts: list[bytearray] = []
         self.complete = False
         self._max = max_files
-        self.callbacks: dict[str, Callable[..., None]] = {"on_part_begin": self._begin, "on_part_data": self._data, "on_end": self._end}
+        self.callbacks: MultipartCallbacks = {"on_part_begin": self._begin, "on_part_data": self._data, "on_end": self._end}
 
     def _begin(self) -> None:
         if len(self.parts) >= self._max:

@@ -71,8 +71,7 @@ async def _whole(
 ) -> list[ViewVectors]:
     found: dict[int, ViewVectors] = {}
     made = volume_batches(volume, views, served.encoder.spec.input_range)
-    while (one := await threads.run(next, made, None)) is not None:
-        place, voxels, z_mm = one
+    async for place, voxels, z_mm in threads.each(made):
         if not found:
             share.take(voxels.nbytes)
         encoded = await served.encode("volume", voxels[None])
@@ -88,8 +87,8 @@ async def _whole(
 async def _by_slices(volume: Volume, views: Sequence[ViewSpec], served: Served, threads: Threads, depth: bool) -> list[ViewVectors]:
     vectors: list[list[NDArray[np.float32]]] = [[] for _ in views]
     made = slice_batches(volume, views, served.encoder.spec.input_range, PLANES)
-    while (one := await threads.run(next, made, None)) is not None:
-        for place, pixels in enumerate(one[1]):
+    async for _, planes in threads.each(made):
+        for place, pixels in enumerate(planes):
             vectors[place].append((await served.encode("slice", pixels)).vector)
     results: list[ViewVectors] = []
     for view, parts in zip(views, vectors, strict=True):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, final
+from typing import Any, TypeVar, cast, final
 
 from .problems import too_busy
 
 T = TypeVar("T")
+_END = object()
 
 
 @final
@@ -30,6 +31,11 @@ class Threads:
         loop = asyncio.get_running_loop()
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._done))
         return await asyncio.wrap_future(future)
+
+    async def each(self, made: Iterator[T]) -> AsyncIterator[T]:
+        """What an iterator gives, each made aside. Raises as `run`."""
+        while (one := await self.run(next, made, _END)) is not _END:
+            yield cast(T, one)
 
     def _done(self) -> None:
         self._there -= 1

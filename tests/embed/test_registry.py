@@ -62,7 +62,7 @@ class TestNames:
             ("timm:resnet18.a1_in2k", "did you mean 'a1_in1k'"),
             ("open_clip:ViT-B32/openai", "did you mean 'ViT-B-32'"),
             ("open_clip:ViT-B-32/opnai", "did you mean 'openai'"),
-            ("zzz:y", "choose one of: intensity, open_clip, timm"),
+            ("zzz:y", "choose one of: http, intensity, open_clip, timm"),
         ],
     )
     def test_unknown_ones_suggest_the_nearest(self, uri, message):

@@ -89,7 +89,7 @@ def test_pictures_are_taken_as_they_are(client: httpx2.Client, encoders: dict[st
     greys = [np.random.default_rng(seed).integers(0, 256, (30, 40)).astype(np.uint8) for seed in range(3)]
     parts = [("file", ("x.png", png_of(grey), "image/png")) for grey in greys]
     answer = client.post("/v1/embed/image", params={"model": "intensity"}, files=parts).json()
-    close(answer["vectors"], encoders["intensity"].encode_slices(np.stack(greys)[:, None].astype(np.float32) / 255).vector)
+    close(answer["vectors"], encoders["intensity"].encode_slices(np.stack(greys)[:, None].astype(np.float32) / np.float32(255)).vector)
     assert answer["window"] == "as-is"
     alone = client.post("/v1/embed/image", params={"model": "intensity"}, content=png_of(greys[1]), headers={"Content-Type": "image/png"})
     close(alone.json()["vectors"], answer["vectors"][1:2])
@@ -158,7 +158,7 @@ def test_a_nifti_volume_in_two_windows(client: httpx2.Client, encoders: dict[str
     encoder = encoders["intensity"]
     planes = np.ascontiguousarray(hu.transpose(2, 1, 0)).astype(np.float32)  # -x, -y of RAS are x, y of LPS
     for result, (lo, hi) in zip(answer["results"], [(0, 80), (-1350, 150)], strict=True):
-        every = encoder.encode_slices(np.clip((planes - lo) / (hi - lo), 0, 1)[:, None]).vector
+        every = encoder.encode_slices(np.clip((planes - lo) / (hi - lo), 0, 1)[:, None].astype(np.float32)).vector
         close(result["steps"]["vectors"], every)
         close(result["vector"], every.mean(axis=0))
         assert result["kind"] == "slice"

@@ -56,7 +56,12 @@ def check(schema: Any, method: str, path: str, examples: int) -> None:
         database=None,
         derandomize=True,
         phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.filter_too_much,
+            HealthCheck.data_too_large,
+            HealthCheck.large_base_example,
+        ],
     )
     @given(case=operation.as_strategy())
     def run(case: Any) -> None:
