@@ -33,7 +33,7 @@ class Limits:
     """How many times its size an archive may unpack to, where it unpacks to more than `free_unpacked`."""
     free_unpacked: int = 64 * MIB
     max_pixels: int = 1 << 26
-    """Of one image: 8192 x 8192."""
+    """Of one image or slice: 8192 x 8192."""
     max_text: int = 20_000
     """Characters of one text."""
 

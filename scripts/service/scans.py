@@ -112,6 +112,8 @@ def _why(rejected: Sequence[Rejected]) -> str:
 
 
 def _check_voxels(header: ScanHeader, limits: Limits) -> None:
+    if header.rows * header.columns > limits.max_pixels:
+        raise Problem(413, f"a slice of the scan has more than {limits.max_pixels} pixels")
     if header.rows * header.columns * len(header.slices) > limits.max_voxels:
         raise Problem(413, f"the scan has more than {limits.max_voxels} voxels")
 

@@ -14,6 +14,7 @@ from pydicom.encaps import encapsulate, generate_frames, parse_basic_offsets, pa
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 
 from ..errors import ReadError
+from .dicom_codestream import sizes_of
 from .dicom_elements import BadElementsError, inflate, quiet
 from .dicom_record import DicomHeader
 from .dicom_syntax import CLASSES, DEFLATED_LE, EXPLICIT_BE, IMAGECODECS, PLUGINS, name_of
@@ -99,6 +100,12 @@ def _check_whole(data: bytes) -> None:
 
 
 def _decode(header: DicomHeader, frame: bytes) -> Stored:
+    for rows, columns, components in sizes_of(frame):
+        if (rows, columns, components) != (header.rows, header.columns, 1):
+            raise ReadError(
+                f"{name_of(header.syntax)}: a frame of {rows} x {columns} with {components} components; "
+                f"the header says {header.rows} x {header.columns} with one"
+            )
     reasons: list[str] = []
     for plugin in PLUGINS[header.syntax]:
         decode = _by_imagecodecs if plugin == IMAGECODECS else partial(_by_pydicom, plugin)
