@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import nibabel
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from dicom_files import write_series
 from scanbank.embed.views import volume_voxels
-from scanbank.store.readers import dicom_pixels, nifti
+from scanbank.store.readers import dicom_pixels, hdf5, nifti
 from scanbank.store.readers.dicom_headers import read_header
 from scanbank.store.readers.dicom_record import DicomHeader
 from scanbank.store.readers.dicom_series import group
@@ -76,11 +77,11 @@ class Grid:
 
 
 @st.composite
-def grids(draw: st.DrawFn, *, even: bool = False, skewed: bool = False) -> Grid:
+def grids(draw: st.DrawFn, *, even: bool = False, skewed: bool = False, upright: bool = False, least: int = 4) -> Grid:
     order, flips = draw(st.sampled_from(AXES))
     turn = euler2mat(*draw(st.tuples(*[st.floats(-0.35, 0.35)] * 3))) @ np.eye(3)[list(order)] @ np.diag(flips)
-    lean = draw(st.tuples(*[st.one_of(st.just(0.0), st.floats(-0.4, 0.4))] * 2))
-    planes = draw(st.integers(4, 7))
+    lean = (0.0, 0.0) if upright else draw(st.tuples(*[st.one_of(st.just(0.0), st.floats(-0.4, 0.4))] * 2))
+    planes = draw(st.integers(least, 7))
     step = draw(st.floats(1.0, 4.0))
     gaps = [step] * (planes - 1) if even else draw(st.lists(st.floats(1.0, 4.0), min_size=planes - 1, max_size=planes - 1))
     across, down, normal = turn.T
@@ -126,6 +127,19 @@ def as_nifti(folder: Path, grid: Grid, phantom: Phantom) -> Volume:
     header = nifti.scan(path)
     assert isinstance(header, ScanHeader), header
     return nifti.load(header.sources)
+
+
+def as_hdf5(folder: Path, grid: Grid, phantom: Phantom) -> Volume:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "a.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("volume", data=phantom(grid.points()).astype(np.float32))
+        data.attrs["spacing_mm"] = (grid.at[1], *grid.pixel)
+        data.attrs["origin_mm"] = grid.origin
+        data.attrs["direction"] = np.stack([grid.across, grid.down, grid.per_mm], axis=1)
+    header = hdf5.scan(path)
+    assert isinstance(header, ScanHeader), header
+    return hdf5.load(header.sources)
 
 
 def places(volume: Volume) -> Array:
@@ -208,7 +222,7 @@ FEW = settings(max_examples=10, phases=[Phase.explicit, Phase.generate], suppres
 
 
 @FEW
-@given(grid=grids(), data=st.data())
+@given(grid=grids(least=1), data=st.data())
 def test_dicom_voxels_lie_where_their_geometry_says(tmp_path_factory: pytest.TempPathFactory, grid: Grid, data: st.DataObject) -> None:
     shuffle = data.draw(st.permutations(range(len(grid.at))))
     volume = as_dicom(tmp_path_factory.mktemp("d"), grid, smooth, shuffle)
@@ -219,6 +233,12 @@ def test_dicom_voxels_lie_where_their_geometry_says(tmp_path_factory: pytest.Tem
 @given(grid=grids(even=True, skewed=True))
 def test_nifti_voxels_lie_where_their_geometry_says(tmp_path_factory: pytest.TempPathFactory, grid: Grid) -> None:
     check_volume(as_nifti(tmp_path_factory.mktemp("n"), grid, smooth), smooth, atol=0.05)
+
+
+@FEW
+@given(grid=grids(even=True, upright=True))
+def test_hdf5_voxels_lie_where_their_geometry_says(tmp_path_factory: pytest.TempPathFactory, grid: Grid) -> None:
+    check_volume(as_hdf5(tmp_path_factory.mktemp("h"), grid, smooth), smooth, atol=0.05)
 
 
 @FEW
