@@ -177,9 +177,11 @@ def check_view(read: Callable[[Phantom], Volume], spacing: tuple[float, float, f
         if step is not None:
             assert spacing[axis] - atol <= np.linalg.norm(step) <= spacing[axis] * (1 + 1 / grid.shape[axis]) + atol
     # at right angles, save for what displaces no voxel by more than a quarter of one
-    shortest = min(np.ptp(places(volume).reshape(-1, 3) @ step / np.linalg.norm(step)) for step in steps if step is not None)
+    shortest = min((n - 1) * (step or 0) for n, step in zip(volume.voxels.shape, volume.spacing_mm, strict=True))
     for one, other in itertools.combinations([step for step in steps if step is not None], 2):
         assert abs(one @ other) / np.linalg.norm(one) / np.linalg.norm(other) * shortest / 2 < 0.3 * max(filter(None, volume.spacing_mm))
+    if min(grid.shape[:3]) == 1:
+        return
     # no voxel of the scan is left out of the box
     index = np.linalg.lstsq(design(grid.shape[:3]).reshape(-1, 4), grid.reshape(-1, 3), rcond=None)[0]
     corners = places(volume)[np.ix_(*[[0, -1]] * 3)].reshape(-1, 3)
