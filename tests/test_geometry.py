@@ -104,7 +104,7 @@ def as_dicom(folder: Path, grid: Grid, phantom: Phantom, shuffle: list[int] | No
     paths = write_series(
         folder,
         voxels=(stored[order] + 2**15).astype(np.uint16),
-        positions=points[order, 0, 0],
+        positions=points[order, 0, 0].tolist(),
         orientation=(*grid.across, *grid.down),
         spacing=grid.pixel,
         slope=SLOPE,
@@ -216,7 +216,7 @@ def inside_of(grid: Array, volume: Volume) -> Array:
     index = ((grid - volume.affine[:3, 3]) @ np.linalg.inv(volume.affine[:3, :3]).T)[..., ::-1].copy()
     along = volume.positions_mm[0] + index[..., axis] * float(volume.spacing_mm[axis] or 1)
     index[..., axis] = np.interp(along, volume.positions_mm, np.arange(len(volume.positions_mm)), left=-1, right=1e6)
-    return ((index > -1e-3) & (index < np.array(volume.voxels.shape) - 1 + 1e-3)).all(-1)
+    return np.asarray(((index > -1e-3) & (index < np.array(volume.voxels.shape) - 1 + 1e-3)).all(-1))
 
 
 SPACING = st.tuples(*[st.floats(1.0, 3.0)] * 3)
