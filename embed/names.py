@@ -20,3 +20,9 @@ def checkpoint_name(name: str) -> str:
     """`resnet18@/models/fold0.pt` as `resnet18@fold0`; what has no `@` as it is."""
     net, _, checkpoint = name.partition("@")
     return f"{net}@{Path(checkpoint).stem}" if checkpoint else name
+
+
+def file_name(name: str) -> str:
+    """`/models/CT-CLIP_v2.pt,/models/sizes.json` as `CT-CLIP_v2`."""
+    source, comma, config = name.rpartition(",")
+    return Path(source if comma and config.endswith(".json") else name).stem

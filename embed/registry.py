@@ -9,7 +9,7 @@ from importlib import import_module
 
 from ..store.errors import UnknownNameError, UsageError
 from .encoder import Encoder
-from .names import checkpoint_name, folder_name
+from .names import checkpoint_name, file_name, folder_name
 from .plugins import open_plugin, plugin_schemes
 
 
@@ -35,6 +35,7 @@ _RUNS_CODE = "it runs code of others"
 
 # Imported by name only when asked for: `intensity` must not load torch, nor timm open_clip.
 _SCHEMES: dict[str, Scheme] = {
+    "ctclip": Scheme("ctclip_models", "ctclip:CHECKPOINT[,CONFIG.json]", "ctclip:CT-CLIP_v2.pt", bank_name=file_name),
     "intensity": Scheme("intensity", "intensity", "intensity", cpu_only=True),
     "module": Scheme("own_code", "module:PACKAGE.MODULE:FACTORY", "module:my_models.radfinder:open_encoder", unasked=_RUNS_CODE),
     "monai": Scheme("monai_nets", "monai:NET@CHECKPOINT", "monai:resnet18@resnet_18.pth", bank_name=checkpoint_name),

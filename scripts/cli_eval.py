@@ -30,7 +30,7 @@ Features = Annotated[
 ]
 OfEncoder = Annotated[str, typer.Option("--encoder", help="Feature sets of this encoder alone.", show_default=False)]
 OfWindow = Annotated[str, typer.Option("--window", help="Feature sets of this HU window alone.", show_default=False)]
-Pool = Annotated[str, typer.Option("--pool", help="How vectors of slices become one of a volume: mean or max.")]
+Pool = Annotated[str, typer.Option("--pool", help="How vectors of slices, depths or patches become one: mean, max or topK such as top5.")]
 Unit = Annotated[
     str | None,
     typer.Option("--unit", help="volume or slice; by default volumes, unless only slices are labelled.", show_default=False),
