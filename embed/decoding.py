@@ -15,6 +15,7 @@ from ..store.readers import load_volume
 from ..store.scan import Volume
 from ..store.specs import ViewSpec
 from .gridded import gridded, source_planes
+from .hu_check import OK, HuVerdict, examine
 from .plan import Work
 from .views import check_view
 
@@ -72,6 +73,8 @@ class Decoded:
 
     volume: Volume
     prepared: Mapping[Request, Prepared | ScanbankError] = field(default_factory=dict[Request, "Prepared | ScanbankError"])
+    hu: HuVerdict = OK
+    """Whether voxels that should be HU look like it."""
 
 
 def run_job(job: Job) -> Decoded:
@@ -89,7 +92,8 @@ def run_job(job: Job) -> Decoded:
             made[request] = prepare(volume, request)
         except ViewError as error:
             made[request] = error
-    return Decoded(volume if job.keep_voxels else replace(volume, voxels=volume.voxels[:0]), made)
+    verdict = examine(volume.voxels) if volume.has_hu else OK
+    return Decoded(volume if job.keep_voxels else replace(volume, voxels=volume.voxels[:0]), made, verdict)
 
 
 def prepare(volume: Volume, request: Request, device: str = "") -> Prepared:

@@ -23,6 +23,6 @@ def checkpoint_name(name: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """`/models/CT-CLIP_v2.pt,/models/sizes.json` as `CT-CLIP_v2`."""
+    """`/models/CT-CLIP_v2.pt,/models/config.json` as `CT-CLIP_v2`."""
     source, comma, config = name.rpartition(",")
     return Path(source if comma and config.endswith(".json") else name).stem

@@ -28,6 +28,7 @@ def embed(
     *,
     outputs: Outputs | None = None,
     accept_changed: bool = False,
+    accept_hu: bool = False,
     workers: int = 1,
     batch: int | None = None,
     shard: tuple[int, int] = (0, 1),
@@ -44,6 +45,7 @@ def embed(
         views: One feature set each, or several where `outputs` asks for more.
         outputs: What is kept of what the encoder gives; by default vectors, and vectors along depth where it has them.
         accept_changed: Take files that changed since ingest as they are now; vectors of what they held before are left behind.
+        accept_hu: Take voxels for HU also where air and soft tissue lie elsewhere than HU have them.
         workers: Scans that are decoded at a time; memory holds that many and a few more.
         batch: Planes or volumes given to the encoder at once; by default what suits the device.
         shard: (i, n): part i, from 0, of n parts of the volumes, for n processes beside each other.
@@ -58,7 +60,8 @@ def embed(
     keys = keys_of(encoder, views, outputs)
     if accept_changed:
         accept_changes(bank, progress=progress)
-    return Run(bank, encoder, keys, side_of(encoder, outputs), outputs.layers, progress).go(workers, batch, shard)
+    run = Run(bank, encoder, keys, side_of(encoder, outputs), outputs.layers, progress, accept_hu=accept_hu)
+    return run.go(workers, batch, shard)
 
 
 __all__ = ["EmbedReport", "Outputs", "embed", "keys_of"]

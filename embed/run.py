@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.errors import MapMissingError, ScanbankError, UsageError, ViewError
+from ..store.errors import MapMissingError, ReadError, ScanbankError, UsageError, ViewError
 from ..store.progress import Progress
 from ..store.readers import import_loaders
 from ..store.specs import FeatureKey, ViewSpec
@@ -49,13 +49,24 @@ _Ready = tuple[Work, Decoded | ScanbankError, dict[Request, Prepared | ScanbankE
 class Run:
     """State that lives as long as one call of `embed`."""
 
-    def __init__(self, bank: Bank, encoder: Encoder, keys: list[FeatureKey], side: Side, layers: Sequence[int], progress: Progress) -> None:
+    def __init__(
+        self,
+        bank: Bank,
+        encoder: Encoder,
+        keys: list[FeatureKey],
+        side: Side,
+        layers: Sequence[int],
+        progress: Progress,
+        *,
+        accept_hu: bool = False,
+    ) -> None:
         self.bank = bank
         self.encoder = encoder
         self.keys = keys
         self.side = side
         self.layers = layers
         self.progress = progress
+        self.accept_hu = accept_hu
         self.have = present(bank, keys)
         self.buffer = FeatureBuffer(bank, keys, self.have, f"embed: {', '.join(key.name for key in keys)}")
         self.report = EmbedReport(sets={key.name: 0 for key in keys})
@@ -147,6 +158,14 @@ class Run:
         if not isinstance(decoded, Decoded):
             self._fail(writer, "decode", work, work.volume, decoded)
             return
+        if not self.accept_hu and decoded.hu.judgement == "wrong":
+            way_out = "; `embed --accept-hu` takes it as it is"
+            error = ReadError(f"{decoded.hu}{way_out}")
+            self._fail(writer, "decode", work, work.volume, error, shown=f"{decoded.hu.reason}{way_out}")
+            return
+        if not self.accept_hu and decoded.hu.judgement == "suspicious":
+            self.report.suspicious += 1
+            self.report.suspicion = self.report.suspicion or str(decoded.hu)
         self._clear(writer, "decode", work.volume)
         content = decoded.volume.content
         if self.reusable.is_new(work, content):
@@ -224,13 +243,13 @@ class Run:
     def _commit(self, writer: InOrder, key: FeatureKey, items: NDArray[np.int64], rows: Any, lacking: NDArray[np.int64]) -> None:
         writer.do(lambda: self.buffer.add(key, items, rows[lacking]))
 
-    def _fail(self, writer: InOrder, stage: str, work: Work, source: str, error: ScanbankError) -> None:
+    def _fail(self, writer: InOrder, stage: str, work: Work, source: str, error: ScanbankError, shown: str = "") -> None:
         reason = str(error)
         self.failed_before.add((stage, source))
         row = {"stage": stage, "source": source, "volume": work.volume, "reason": reason, "files": 1, "noticed": datetime.now(UTC)}
         writer.do(lambda: self.buffer.add_row("failures", row))
         self.report.failed += 1
-        shown = re.sub(r" \(\d+ bytes then, .* now\)", "", reason)  # alike for all files that changed
+        shown = shown or re.sub(r" \(\d+ bytes then, .* now\)", "", reason)  # alike for all files that changed
         self.report.reasons[shown] = self.report.reasons.get(shown, 0) + 1
 
     def _clear(self, writer: InOrder, stage: str, source: str) -> None:

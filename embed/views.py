@@ -4,7 +4,9 @@ Conventions:
 - Planes of axial scans are shown as they lie in the LPS frame: rows run front to back, columns from the patient's right to the left.
   Planes of coronal and sagittal scans have their rows turned, so that the head is up.
 - `orientation` says where the axes of the result run to; spacing, shape and size are along these.
-- `spacing_mm` resamples along the scan's own axes, by the true positions of the slices.
+- `spacing_mm` resamples along the scan's own axes, each the one nearest to the patient's, by the true positions of the slices; a stack
+  that leans, as a tilted gantry's does, is put upright, in a box around the whole of it. Without it the grid stays the scan's own.
+- A plane's height (z_mm) is that of the source plane that lies in it, at the source's centre line, so that equal heights are equal planes.
 - `shape` crops to, or pads around, the centre: of an odd surplus or lack, the greater half is at the end.
 - `size` fits each plane into the given pixels with its aspect in mm kept, centred.
 - Padding holds the lower end of the window.
@@ -22,6 +24,7 @@ from ..store.errors import UsageError, ViewError
 from ..store.scan import ScanHeader, Volume
 from ..store.slice_policy import ALL, check_policy, chosen_slices
 from ..store.specs import VIEW_CODE_VERSION, ViewSpec
+from .grid import spacing_unknown
 from .gridded import gridded, source_planes
 from .orientation import check_orientation
 from .windowing import apply_windows, check_windows, require_finite, value_windows
@@ -51,7 +54,7 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader, *, windows: bool = Tru
             raise ViewError("view has interpolation 'cubic', which is for resizing planes; a spacing in mm takes linear or nearest")
         if not all(math.isfinite(step) and step > 0 for step in view.spacing_mm):
             raise ViewError(f"view has spacing {view.spacing_mm} mm; expected three lengths over 0")
-        if None in scan.spacing_mm:
+        if spacing_unknown(scan):
             raise ViewError(
                 f"view resamples to a spacing in mm; the scan's spacing is unknown in part {scan.spacing_mm}: "
                 "leave the spacing out (`embed --fit`)"

@@ -23,6 +23,7 @@ from ..store.scan import Source, Volume
 from ..store.specs import ViewSpec
 from ..store.windows import Window
 from .decoding import Decoded, Job, Prepared, Request
+from .hu_check import HuVerdict
 
 _LENGTH_BYTES = 8
 _ALIGNED = 64
@@ -129,7 +130,7 @@ def send_decoded(connection: socket.socket, decoded: Decoded) -> None:
         made.append(None if isinstance(found, Prepared) else _told(found))
     window = volume.exported_window
     meta = {name: getattr(volume, name) for name in _META} | {"exported_window": None if window is None else asdict(window)}
-    send(connection, {"volume": meta, "made": made}, arrays)
+    send(connection, {"volume": meta, "made": made, "hu": asdict(decoded.hu)}, arrays)
 
 
 def send_error(connection: socket.socket, error: ScanbankError) -> None:
@@ -158,7 +159,7 @@ def decoded_of(message: Any, arrays: list[NDArray[Any]], job: Job) -> Decoded:
     made: dict[Request, Prepared | ScanbankError] = {}
     for request, error in zip(job.requests, message["made"], strict=True):
         made[request] = Prepared(next(rest), next(rest), next(rest)) if error is None else _error(error)
-    return Decoded(volume, made)
+    return Decoded(volume, made, HuVerdict(**message["hu"]))
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:

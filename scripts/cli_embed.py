@@ -104,6 +104,9 @@ def embed(
         bool, typer.Option("--compile", help="Let torch compile the model: slow to start, faster over many scans.", rich_help_panel=_SPEED)
     ] = False,
     accept_changed: Annotated[bool, typer.Option("--accept-changed", help="Read files that changed since ingest.")] = False,
+    accept_hu: Annotated[
+        bool, typer.Option("--accept-hu", help="Take voxels for HU also where air and soft tissue do not lie where HU have them.")
+    ] = False,
     shard: Annotated[str, typer.Option(metavar="I/N", hidden=True)] = "0/1",
     json: Json = False,
 ) -> None:
@@ -145,6 +148,7 @@ def embed(
                 views,
                 outputs=kept,
                 accept_changed=accept_changed,
+                accept_hu=accept_hu,
                 workers=workers,
                 batch=batch,
                 shard=part,
@@ -176,5 +180,7 @@ def _tell(report: EmbedReport) -> None:
         say(f"of these {report.copied} copied from scans of equal content")
     if report.skipped:
         say(f"{report.skipped} volumes had theirs already")
+    if report.suspicious:
+        complain(f"{report.suspicious} volumes were encoded that may hold no HU, such as one: {report.suspicion}")
     for reason, count in report.reasons.items():
         complain(f"{count} x {reason}")

@@ -43,11 +43,12 @@ class ContinuousPositionBias(nn.Module):
 
     def forward(self, height: int, width: int) -> Tensor:
         """(heads, N, N) for the N = height * width patches of a plane, row after row."""
-        device = next(self.parameters()).device
+        weight = next(self.parameters())
+        device = weight.device
         rows, columns = (torch.arange(1 - n, n, device=device) for n in (height, width))
         # one row for each offset that occurs, not for each pair of patches: 2,209 instead of 331,776 at the published size
         offsets = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).flatten(0, 1)
-        table = self.net(torch.sign(offsets) * torch.log(offsets.abs() + 1))
+        table = self.net((torch.sign(offsets) * torch.log(offsets.abs() + 1)).to(weight.dtype))
         at = torch.arange(height * width, device=device)
         row, column = at // width, at % width
         pair = (row[:, None] - row + height - 1) * (2 * width - 1) + column[:, None] - column + width - 1

@@ -98,6 +98,17 @@ class TestImages:
         torch.testing.assert_close(model.image_latents(tokens), functional.normalize(steps.mean(1), dim=-1))
         torch.testing.assert_close(model.step_latents(tokens), functional.normalize(steps, dim=-1))
 
+    @pytest.mark.parametrize("name", ["square", "nulls"])
+    def test_half_precision_is_near(self, name):
+        model, x = small(CONFIGS[name]), volumes(CONFIGS[name])
+        exact = model.visual_transformer.tokens(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = model.visual_transformer.tokens(x)
+            assert model.encode_tokens(x).dtype == torch.float32  # the codebook's own
+        half = model.to(torch.bfloat16).visual_transformer.tokens(x.bfloat16())
+        for found in (mixed, half):
+            assert functional.cosine_similarity(found.float(), exact, dim=-1).min() > 0.995
+
     def test_gradients_flow_to_both_towers(self):
         with torch.inference_mode(mode=False):
             model = small()
