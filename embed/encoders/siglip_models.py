@@ -69,7 +69,6 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         return _tokenizer(uri, folder)
 
     def images(pixels: Tensor) -> Tensor:
-        pixels = pixels.expand(-1, int(config.vision_config.num_channels), -1, -1)
         return _unit(model.get_image_features(pixel_values=pixels))
 
     def texts(batch: list[str]) -> Tensor:
@@ -124,6 +123,8 @@ def _config(uri: str, folder: Path) -> Any:
             f"encoder {uri!r}: {folder / _CONFIG} is of model type {config.model_type!r}, which {what}; "
             "expected 'siglip', which SigLIP, SigLIP 2 of fixed resolution and MedSigLIP are"
         )
+    if not getattr(config.vision_config, "vision_use_head", True):
+        raise EncoderError(f"encoder {uri!r}: {folder / _CONFIG} has a vision side without a head, which gives patches and no vector")
     return config
 
 

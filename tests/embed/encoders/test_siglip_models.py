@@ -173,6 +173,10 @@ class TestBroken:
         file.write_text(json.dumps(config))
         with pytest.raises(EncoderError, match=r"are not those of its config.json: 16 tensors are missing .* such as vision_model"):
             open_encoder(f"siglip:{copied}", device="cpu")
+        config["vision_config"]["vision_use_head"] = False
+        file.write_text(json.dumps(config))
+        with pytest.raises(EncoderError, match="a vision side without a head"):
+            open_encoder(f"siglip:{copied}", device="cpu")
 
     @pytest.mark.parametrize("file", ["config.json", "model.safetensors", "preprocessor_config.json"])
     def test_a_damaged_file(self, copied: Path, file: str) -> None:
