@@ -131,11 +131,12 @@ def _config(uri: str, folder: Path) -> Any:
 def _trained(uri: str, folder: Path, config: Any) -> Any:
     try:
         with offline(), _quiet():
-            model, found = SiglipModel.from_pretrained(
+            loaded: Any = SiglipModel.from_pretrained(
                 folder, config=config, dtype=torch.float32, local_files_only=True, weights_only=True, output_loading_info=True
             )
     except LOAD_ERRORS as error:
         raise EncoderError(f"encoder {uri!r}: weights in {folder} cannot be loaded ({one_line(error)})") from error
+    model, found = loaded
     if lacking := sorted({*found["missing_keys"], *(one[0] for one in found["mismatched_keys"])}):
         raise EncoderError(
             f"encoder {uri!r}: weights in {folder} are not those of its {_CONFIG}: {len(lacking)} tensors are missing or of another shape, "

@@ -223,7 +223,7 @@ def test_networks_of_monais_axes(tmp_path: Path) -> None:
     assert encoder.spec == plain.spec
     stored = np.random.default_rng(6).integers(-900, 900, (12, 10, 8)).astype(np.int16)  # axes (Z, Y, X) in LPS
     lps = np.diag([1.5, 1.5, 1.5, 1.0])
-    heights = np.arange(12) * 1.5
+    heights = np.linspace(0, 16.5, 12, dtype=np.float64)
     volume = Volume(stored, lps, (1.5, 1.5, 1.5), 0, heights, heights, has_hu=True)
     seen, _ = volume_voxels(volume, replace(encoder.view, shape=None), (0.0, 1.0))
     ras = np.diag([-1.5, -1.5, 1.5, 1.0])  # of an array (X, Y, Z), as NIfTI has it
@@ -234,13 +234,13 @@ def test_networks_of_monais_axes(tmp_path: Path) -> None:
 
 
 def test_random_weights_are_those_of_monai() -> None:
-    encoder = open_encoder("monai:resnet18+random0", device="cpu")
+    encoder = open_encoder("monai:resnet10+random0", device="cpu")
     torch.manual_seed(0)
-    network = nets.resnet18(n_input_channels=1, feed_forward=False).eval()
+    network = nets.resnet10(n_input_channels=1, feed_forward=False).eval()
     with torch.no_grad():
         expected = network(torch.from_numpy(_given())).numpy()
     np.testing.assert_allclose(encoder.encode_volumes(_given()).vector, expected, rtol=1e-4, atol=1e-5)
-    assert (encoder.spec.name, encoder.spec.dim) == ("monai:resnet18+random0", 512)
+    assert (encoder.spec.name, encoder.spec.dim) == ("monai:resnet10+random0", 512)
     assert encoder.view.label == "ctclip,1.5x1.5x1.5mm,96x96x96"
 
 
