@@ -36,6 +36,11 @@ class Axis:
         """The same for a part of the resampled voxels."""
         return Axis(self.source_mm, self.centres_mm[part], self.step_mm, self.lower[part], self.upper[part], self.weight[part])
 
+    @property
+    def nearest(self) -> Axis:
+        """The same with the nearer voxel of the source alone; of two equally near the lower."""
+        return Axis(self.source_mm, self.centres_mm, self.step_mm, self.lower, self.upper, (self.weight > 0.5).astype(np.float32))
+
     def carried(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """(m,) a coordinate in mm known at the source's centres (n,), at the resampled ones; it goes on straight beyond the outer ones."""
         at, source = self.centres_mm, self.source_mm

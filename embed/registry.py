@@ -29,6 +29,7 @@ _SCHEMES: dict[str, _Scheme] = {
 }
 
 _RANDOM = re.compile(r"(.+)\+random(\d+)")
+_PRECISION = re.compile(r"(.+)\+(bf16|fp16)")
 
 
 def encoder_schemes() -> tuple[str, ...]:
@@ -41,7 +42,8 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
 
     Args:
         uri: `intensity`, `tiny` or `tiny@VERSION`, `timm:NAME`, `open_clip:MODEL/TAG` or `open_clip:hf-hub:ORG/NAME`.
-            The name of an encoder with random weights, such as `timm:resnet18+random0`, is one too.
+            The name of an encoder with random weights, such as `timm:resnet18+random0`, is one too; `+bf16` or `+fp16` at the end lets
+            matrix products be computed so (torch's autocast).
         random_weights: A seed from 0: the model gets random weights instead of trained ones, for trying out; its name and digest say so.
         device: `auto` (an accelerator where there is one), `cpu`, `cuda`, `cuda:N` or `mps`.
 
@@ -50,6 +52,8 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
         UsageError: the URI lacks its model, or an option has no meaning for it.
         EncoderError: the weights or the device are not on this machine.
     """
+    if match := _PRECISION.fullmatch(uri):
+        return open_encoder(match[1], random_weights=random_weights, device=device).at_precision(match[2])
     if match := _RANDOM.fullmatch(uri):
         seed = int(match[2])
         if random_weights not in (None, seed):

@@ -1,8 +1,10 @@
-"""Encoders that are torch modules: device, channels, normalization and conversion are handled here, once for all."""
+"""Encoders that are torch modules: device, channels, normalization, precision and conversion are handled here, once for all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -10,11 +12,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
-from ..store.errors import EncoderError
+from ..store.errors import EncoderError, UsageError
 from ..store.specs import EncoderSpec, ViewSpec
+from .block_tokens import Blocks, captured
 from .encoder import Encoded, Encoder, Side
+from .errors import OutOfDeviceMemoryError
 from .weights import weights_digest
+
+PRECISIONS: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""What matrix products may be computed in instead of float32, by the suffix of the encoder's name."""
 
 
 @final
@@ -36,6 +44,7 @@ class TorchEncoder(Encoder):
 
     A tower of pixels gets a float32 tensor (B, 3, ...) on `device`, normalized by the spec's mean and std; the tower
     of texts gets a list. `spec` comes without the digest of the weights: it is taken here, of the whole model.
+    `blocks` are those of the image side whose tokens can be asked for.
     """
 
     def __init__(
@@ -51,19 +60,42 @@ class TorchEncoder(Encoder):
         size: tuple[int, int] | None = None,
         gives_depth: bool = False,
         note: str = "",
+        blocks: Blocks | None = None,
     ) -> None:
         towers: dict[Side, Any] = {"slice": slices, "volume": volumes, "text": texts}
         self.spec = replace(spec, weights=weights_digest(model))
         self.view = view
         self.model = model.eval().requires_grad_(requires_grad=False).to(device)
         self.device = device
+        self.accelerator = "" if device.type == "cpu" else str(device)
         self.offers = frozenset(side for side, tower in towers.items() if tower is not None)
         takes = len(spec.mean)
         self.channels = frozenset({1, takes} if takes else ())
         self.size = size
         self.gives_depth = gives_depth
         self.note = note
+        self.image_blocks = blocks
+        self.blocks = len(blocks.modules) if blocks else 0
+        self._autocast: torch.dtype | None = None
         self._towers = towers
+
+    def at_precision(self, precision: str) -> TorchEncoder:
+        """The same model, its matrix products in `bf16` or `fp16` by torch's autocast; the name ends in `+bf16` or `+fp16`.
+
+        Raises:
+            UsageError: there is no such precision.
+        """
+        if precision not in PRECISIONS:
+            raise UsageError(f"precision {precision!r} is unknown; choose one of float32, {', '.join(PRECISIONS)}")
+        other = copy(self)
+        other.spec = replace(self.spec, name=f"{self.spec.name}+{precision}")
+        other._autocast = PRECISIONS[precision]
+        return other
+
+    def compile(self) -> None:
+        """Let torch compile the model: its blocks one by one where they are known, which takes a fraction of the time of the whole."""
+        for module in self.image_blocks.modules if self.image_blocks else (self.model,):
+            module.compile()
 
     def forward(self, side: Side, batch: Any) -> Tensor:
         """The tower's vectors (B, D), with gradients where the caller has them on.
@@ -77,19 +109,33 @@ class TorchEncoder(Encoder):
         return self._towers[side](batch if side == "text" else self._normalized(batch))
 
     def _encode(self, side: Side, batch: Any) -> Encoded:
-        given = batch if side == "text" else torch.from_numpy(np.ascontiguousarray(batch))
-        # TF32 would keep 10 bits of each factor: float32 in the spec means float32
-        exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        return self._encode_layers(side, batch, ())
+
+    def _encode_layers(self, side: Side, batch: Any, layers: Sequence[int]) -> Encoded:
+        given = torch.from_numpy(np.ascontiguousarray(batch)) if isinstance(batch, np.ndarray) else batch
         try:
-            with torch.inference_mode(), exact:
+            with ExitStack() as stack:
+                stack.enter_context(torch.inference_mode())
+                # TF32 would keep 10 bits of each factor: float32 in the spec means float32
+                stack.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False))
+                if self._autocast is not None:
+                    stack.enter_context(torch.autocast(self.device.type, self._autocast))
+                tokens = stack.enter_context(captured(self.image_blocks, layers)) if self.image_blocks else {}
                 found = self._given(side, given)
-                if isinstance(found, Features):
-                    return Encoded(_plain(found.vector), depth=_plain(found.depth), depth_mask=found.depth_mask.cpu().numpy())
-                return Encoded(_plain(found))
+                vector, more = (found.vector, found) if isinstance(found, Features) else (found, None)
+                if self.spec.unit_length and self._autocast is not None:  # what was rounded has lost its length
+                    vector = functional.normalize(vector.float(), dim=-1)
+                return Encoded(
+                    _plain(vector),
+                    depth=None if more is None else _plain(more.depth),
+                    depth_mask=None if more is None else more.depth_mask.cpu().numpy(),
+                    tokens={layer: _plain(values) for layer, values in tokens.items()} or None,
+                    grid=self.image_blocks.grid if self.image_blocks and tokens else None,
+                )
         except torch.OutOfMemoryError as error:
-            raise EncoderError(
-                f"encoder {self.spec.name!r} ran out of memory on {self.device} with a batch of {len(batch)}; use a smaller batch"
-            ) from error
+            raise OutOfDeviceMemoryError(self.spec.name, str(self.device), len(batch)) from error
+        except ValueError as error:
+            raise EncoderError(f"encoder {self.spec.name!r}: {error}") from error
 
     def _normalized(self, pixels: Tensor) -> Tensor:
         ones = (1,) * (pixels.ndim - 2)

@@ -3,7 +3,8 @@
 Conventions:
 - Planes of axial scans are shown as they lie in the LPS frame: rows run front to back, columns from the patient's right to the left.
   Planes of coronal and sagittal scans have their rows turned, so that the head is up.
-- `spacing_mm` resamples along the canonical axes, by the true positions of the slices; the shear of a tilted gantry stays.
+- `orientation` says where the axes of the result run to; spacing, shape and size are along these.
+- `spacing_mm` resamples along the scan's own axes, by the true positions of the slices.
 - `shape` crops to, or pads around, the centre: of an odd surplus or lack, the greater half is at the end.
 - `size` fits each plane into the given pixels with its aspect in mm kept, centred.
 - Padding holds the lower end of the window.
@@ -13,18 +14,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.errors import ViewError
+from ..store.errors import UsageError, ViewError
 from ..store.scan import ScanHeader, Volume
+from ..store.slice_policy import ALL, check_policy, chosen_slices
 from ..store.specs import VIEW_CODE_VERSION, ViewSpec
-from .grid import Span, centre_span, resampled_axes, source_z
-from .windowing import BELOW_ALL, apply_windows, check_windows, require_finite, value_windows
+from .gridded import gridded, source_planes
+from .orientation import check_orientation
+from .windowing import apply_windows, check_windows, require_finite, value_windows
 
-_SUPPORTED = {"slices": "source", "interpolation": "linear", "orientation": "LPS", "code": VIEW_CODE_VERSION}
+INTERPOLATIONS = ("linear", "nearest", "cubic")
 
 
 def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
@@ -33,10 +35,20 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
     Raises:
         ViewError: the view is malformed or of another version, or the scan lacks the HU or the spacing that it needs.
     """
-    for name, expected in _SUPPORTED.items():
-        if (found := getattr(view, name)) != expected:
-            raise ViewError(f"view has {name} {found!r}; this version of scanbank makes {expected!r} only")
+    if view.code != VIEW_CODE_VERSION:
+        raise ViewError(f"view has code {view.code!r}; this version of scanbank makes {VIEW_CODE_VERSION!r} only")
+    check_orientation(view.orientation)
+    try:
+        check_policy(view.slices)
+    except UsageError as error:
+        raise ViewError(str(error)) from error
+    if view.interpolation not in INTERPOLATIONS:
+        raise ViewError(f"view has interpolation {view.interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}")
+    if view.slices != ALL and (view.spacing_mm or view.shape):
+        raise ViewError(f"view takes a part of the scan's slices ({view.slices}) and has a spacing or a shape: leave one of them out")
     if view.spacing_mm is not None:
+        if view.interpolation == "cubic":
+            raise ViewError("view has interpolation 'cubic', which is for resizing planes; a spacing in mm takes linear or nearest")
         if not all(math.isfinite(step) and step > 0 for step in view.spacing_mm):
             raise ViewError(f"view has spacing {view.spacing_mm} mm; expected three lengths over 0")
         if None in scan.spacing_mm:
@@ -52,6 +64,18 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
     check_windows(view, scan)
 
 
+def wanted_slices(view: ViewSpec, volume: Volume) -> NDArray[np.int64]:
+    """The 0-based planes along the slice axis that a view takes of a scan.
+
+    Raises:
+        ViewError: the view's slice policy needs to know where the slices lie, and the scan does not tell.
+    """
+    try:
+        return chosen_slices(view.slices, volume.voxels.shape[volume.slice_axis], volume.positions_mm)
+    except UsageError as error:
+        raise ViewError(str(error)) from error
+
+
 def slice_batches(
     volume: Volume,
     views: Sequence[ViewSpec],
@@ -63,7 +87,7 @@ def slice_batches(
 
     Args:
         volume: The scan.
-        views: Without spacing or shape: planes are the scan's own.
+        views: Without spacing or shape: planes are the scan's own. Their slice policy does not matter here (see `wanted_slices`).
         input_range: The encoder's.
         batch: Planes at a time, at least 1; memory grows with it and not with the scan.
         indices: (n,) 0-based planes along the slice axis, in the order wanted; all of them when None.
@@ -82,10 +106,10 @@ def slice_batches(
     wanted = np.arange(volume.voxels.shape[volume.slice_axis], dtype=np.int64) if indices is None else indices
     for start in range(0, len(wanted), batch):
         part = wanted[start : start + batch]
-        planes = _source_planes(volume, part)
-        require_finite(planes)
-        fitted = {size: _fitted(planes, volume, size) for size in {view.size for view in views}}
-        yield part, [apply_windows(fitted[view.size], own, input_range) for view, own in zip(views, windows, strict=True)]
+        if volume.voxels.dtype.kind == "f":
+            require_finite(volume.voxels.take(part, volume.slice_axis))
+        fitted = {geometry: source_planes(volume, geometry, part) for geometry in {view.geometry for view in views}}
+        yield part, [apply_windows(fitted[view.geometry], own, input_range) for view, own in zip(views, windows, strict=True)]
 
 
 def slice_pixels(
@@ -119,12 +143,12 @@ def volume_batches(
     require_finite(volume.voxels)
     geometries: dict[ViewSpec, list[int]] = {}
     for place, view in enumerate(views):
-        geometries.setdefault(replace(view, windows=()), []).append(place)
+        geometries.setdefault(view.geometry, []).append(place)
     for geometry, places in geometries.items():
-        values, z_mm = _gridded(volume, geometry)
+        found = gridded(volume, geometry)
         for place in places:
-            pixels = apply_windows(values, value_windows(views[place], volume), input_range)
-            yield place, np.ascontiguousarray(pixels.transpose(1, 0, 2, 3)), z_mm
+            pixels = apply_windows(found.values, value_windows(views[place], volume), input_range)
+            yield place, np.ascontiguousarray(pixels.transpose(1, 0, 2, 3)), found.z_mm
 
 
 def volume_voxels(volume: Volume, view: ViewSpec, input_range: tuple[float, float]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -135,57 +159,3 @@ def volume_voxels(volume: Volume, view: ViewSpec, input_range: tuple[float, floa
     """
     _, voxels, z_mm = next(volume_batches(volume, [view], input_range))
     return voxels, z_mm
-
-
-def _source_planes(volume: Volume, indices: NDArray[np.int64]) -> NDArray[np.int16] | NDArray[np.float32]:
-    """(n, Y', X') in the voxels' own dtype, turned for display."""
-    steps = np.diff(indices)
-    # a run of planes is a view of the volume, anything else a copy
-    run = len(indices) > 0 and indices[0] >= 0 and bool((steps == 1).all())
-    wanted = slice(int(indices[0]), int(indices[-1]) + 1) if run else indices
-    planes = np.moveaxis(volume.voxels, volume.slice_axis, 0)[wanted]
-    return planes if volume.slice_axis == 0 else planes[:, ::-1]
-
-
-def _fitted(planes: NDArray[np.number], volume: Volume, size: tuple[int, int] | None) -> NDArray[np.number]:
-    if size is None:
-        return planes
-    from .resample import fit_planes  # torch, only where a view resizes
-
-    row, column = (axis for axis in range(3) if axis != volume.slice_axis)
-    return fit_planes(planes, (volume.spacing_mm[row], volume.spacing_mm[column]), size)
-
-
-def _gridded(volume: Volume, view: ViewSpec) -> tuple[NDArray[np.number], NDArray[np.float64]]:
-    """The voxels (Z, Y, X) on the view's grid, before windows, and z_mm (Z,)."""
-    z_mm, spacing, axes = source_z(volume), volume.spacing_mm, None
-    counts: Sequence[int] = volume.voxels.shape
-    if view.spacing_mm is not None:
-        axes = resampled_axes(volume, view.spacing_mm)
-        z_mm, spacing = axes[0].carried(z_mm), tuple(axis.step_mm for axis in axes)
-        counts = [len(axis.centres_mm) for axis in axes]
-    spans = [centre_span(count, wanted) for count, wanted in zip(counts, view.shape or (None, None, None), strict=True)]
-    depth, height, width = (span.taken for span in spans)
-    if axes is not None:
-        from .resample import interpolate  # torch, only where a view resamples
-
-        values = _canvas(spans)
-        # what the crop leaves out is never made
-        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), out=values[tuple(span.filled for span in spans)])
-    elif any(span.padded for span in spans):
-        values = _canvas(spans)
-        values[tuple(span.filled for span in spans)] = volume.voxels[depth, height, width]
-    else:
-        values = volume.voxels[depth, height, width]
-    z_out = np.full(len(values), np.nan)
-    z_out[spans[0].filled] = z_mm[depth]
-    if view.size is not None:
-        from .resample import fit_planes
-
-        values = fit_planes(values, (spacing[1], spacing[2]), view.size)
-    return values, z_out
-
-
-def _canvas(spans: Sequence[Span]) -> NDArray[np.float32]:
-    shape = [span.length for span in spans]
-    return np.full(shape, BELOW_ALL, np.float32) if any(span.padded for span in spans) else np.empty(shape, np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,18 +55,24 @@ def value_windows(view: ViewSpec, volume: Volume) -> tuple[Window, ...]:
     return (Window(*volume.value_range),)
 
 
-def apply_windows(values: NDArray[np.number], windows: Sequence[Window], input_range: tuple[float, float]) -> NDArray[np.float32]:
+def apply_windows(values: Any, windows: Sequence[Window], input_range: tuple[float, float]) -> Any:
     """Map each window linearly onto the input range, clipped.
 
     Args:
-        values: (n, Y, X), any real dtype, in the windows' units.
+        values: (n, Y, X), any real dtype, in the windows' units: a numpy array, or a torch tensor.
         windows: C of them.
         input_range: What the lower and the upper end of a window map onto.
 
     Returns:
-        (n, C, Y, X) float32.
+        (n, C, Y, X) float32, of the same kind and on the same device.
     """
     low, high = input_range
+    if not isinstance(values, np.ndarray):
+        floats = values.float()
+        found = floats.new_empty((len(values), len(windows), *values.shape[1:]))
+        for channel, window in enumerate(windows):
+            found[:, channel] = ((floats - window.lo) * ((high - low) / (window.hi - window.lo)) + low).clip(low, high)
+        return found
     out = np.empty((values.shape[0], len(windows), *values.shape[1:]), np.float32)
     scales = [np.float32((high - low) / (window.hi - window.lo)) for window in windows]
     # plane by plane, so that a plane stays in the processor's cache through the steps and the windows

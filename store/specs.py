@@ -12,8 +12,8 @@ from .windows import AS_IS, Window
 
 Kind = Literal["volume", "slice", "depth", "tokens", "text", "prompt"]
 KINDS: tuple[str, ...] = get_args(Kind)
-VIEW_CODE_VERSION = 1
-"""Raised whenever the code that applies a view changes its result."""
+VIEW_CODE_VERSION = 2
+"""Raised whenever the code that applies a view changes its result. 2: a tilted gantry is sheared back where a view resamples."""
 UNKNOWN = "unknown"
 """What is not known of imported vectors: what their encoder's weights were, or how the voxels were prepared for it."""
 
@@ -69,11 +69,18 @@ class ViewSpec:
     size: tuple[int, int] | None = None
     """(Y, X) in pixels that each plane is resized to, its aspect in mm kept, padded to fit."""
     slices: str = "source"
-    """Slice policy: `source` takes the scan's own planes; `unknown` is that of a view of which nothing is known."""
+    """Slice policy: `source` takes all of the scan's own planes, others a part of them (see `store.slice_policy`);
+    `unknown` is that of a view of which nothing is known."""
     interpolation: str = "linear"
+    """Between voxels: `linear`, `nearest` or `cubic`."""
     orientation: str = "LPS"
+    """Where the axes X (columns), Y (rows) and Z of the result run to, in this order: `LPS` is that of DICOM's axial images."""
     code: int = VIEW_CODE_VERSION
     """The version of our code that made the view; 0 where other code did."""
+    mask: str = ""
+    """What is kept: `body`, `lung`, `head` or `user:FINDING`; with `:crop` at the end the box around it instead of the voxels in it."""
+    align: str = ""
+    """Digest of the reference that the scan is aligned to rigidly; empty where it lies as it was scanned."""
 
     @classmethod
     def unknown(cls) -> ViewSpec:
@@ -95,7 +102,13 @@ class ViewSpec:
 
     @cached_property
     def digest(self) -> str:
-        return spec_digest(self)
+        """Over all that changes the result. What came later counts only where it says something: older views keep their digest."""
+        return spec_digest({name: value for name, value in self.to_dict().items() if value or name not in _LATER_FIELDS})
+
+    @property
+    def geometry(self) -> ViewSpec:
+        """The same without windows: views of one geometry share their resampling."""
+        return replace(self, windows=())
 
     @property
     def fitted(self) -> ViewSpec:
@@ -118,6 +131,14 @@ class ViewSpec:
             parts.append("x".join(map(str, self.size)) + "px")
         if self.slices not in ("source", UNKNOWN):
             parts.append(self.slices)
+        if self.interpolation not in ("linear", UNKNOWN):
+            parts.append(self.interpolation)
+        if self.orientation not in ("LPS", UNKNOWN):
+            parts.append(self.orientation)
+        if self.mask:
+            parts.append(self.mask)
+        if self.align:
+            parts.append(f"aligned-{self.align[:8]}")
         return ",".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,6 +153,9 @@ class ViewSpec:
         plain = _tuples(data)
         plain["windows"] = tuple(Window(**w) for w in data.get("windows", ()))
         return cls(**plain)
+
+
+_LATER_FIELDS = ("mask", "align")
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,19 @@ from typing import Any
 import open_clip
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+from open_clip.timm_model import TimmModel
+from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
 from ...store.errors import EncoderError, UnknownNameError, UsageError
 from ...store.specs import EncoderSpec, ViewSpec
 from ...store.windows import PRESETS
+from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
+from .timm_models import vit_blocks
 
 _HUB = "hf-hub:"
 _HUB_NAMES = (HF_SAFE_WEIGHTS_NAME, "open_clip_pytorch_model.safetensors", HF_WEIGHTS_NAME)
@@ -84,7 +88,16 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         return model.encode_text(tokenizer()(batch).to(on), normalize=True)
 
     view = ViewSpec(windows=(PRESETS["ctclip"],), size=size)
-    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size)
+    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size, blocks=_blocks(model.visual))
+
+
+def _blocks(visual: Any) -> Blocks | None:
+    if isinstance(visual, TimmModel):
+        return vit_blocks(visual.trunk)
+    if not isinstance(visual, VisionTransformer):
+        return None
+    transformer: Any = visual.transformer
+    return Blocks(tuple(transformer.resblocks), tuple(visual.grid_size), prefix=1, batch_first=bool(transformer.batch_first))
 
 
 def _create(uri: str, place: _Place, **options: Any) -> Any:

@@ -10,11 +10,14 @@ import timm
 import torch
 from timm.data.config import resolve_model_data_config
 from timm.models import get_pretrained_cfg, is_model
+from timm.models.eva import Eva
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from ...store.errors import EncoderError, UnknownNameError
 from ...store.specs import EncoderSpec, ViewSpec
 from ...store.windows import PRESETS
+from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
 from ..torch_encoder import TorchEncoder
@@ -45,7 +48,16 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     )
     fixed = bool(getattr(model, "pretrained_cfg", {}).get("fixed_input_size"))
     view = ViewSpec(windows=(PRESETS["ctclip"],), size=size)
-    return TorchEncoder(spec, view, model, on, slices=model, size=size if fixed else None)
+    return TorchEncoder(spec, view, model, on, slices=model, size=size if fixed else None, blocks=vit_blocks(model))
+
+
+def vit_blocks(model: nn.Module) -> Blocks | None:
+    """The blocks of one of timm's vision transformers; None for other networks."""
+    if not isinstance(model, VisionTransformer | Eva):
+        return None
+    modules: Any = model.blocks
+    grid: Any = model.patch_embed.grid_size
+    return Blocks(tuple(modules), tuple(grid), prefix=int(model.num_prefix_tokens))
 
 
 def _check_name(name: str) -> None:

@@ -287,9 +287,11 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("view", "message"),
         [
-            (ViewSpec(windows=(BRAIN,), slices="every2"), "slices 'every2'"),
-            (ViewSpec(windows=(BRAIN,), interpolation="cubic"), "interpolation 'cubic'"),
-            (ViewSpec(windows=(BRAIN,), orientation="RAS"), "orientation 'RAS'"),
+            (ViewSpec(windows=(BRAIN,), slices="every2"), "slice policy 'every2' is unknown"),
+            (ViewSpec(windows=(BRAIN,), interpolation="sinc"), "interpolation 'sinc'"),
+            (ViewSpec(windows=(BRAIN,), spacing_mm=(1, 1, 1), interpolation="cubic"), "takes linear or nearest"),
+            (ViewSpec(windows=(BRAIN,), spacing_mm=(1, 1, 1), slices="trim"), "leave one of them out"),
+            (ViewSpec(windows=(BRAIN,), orientation="RAA"), "orientation 'RAA'"),
             (ViewSpec(windows=(BRAIN,), code=99), "code 99"),
             (ViewSpec(windows=(BRAIN,), spacing_mm=(1, 0, 1)), "lengths over 0"),
             (ViewSpec(windows=(BRAIN,), size=(0, 5)), "at least 1"),

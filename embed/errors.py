@@ -1,0 +1,12 @@
+"""Errors of encoding that the pipeline tells apart from others."""
+
+from __future__ import annotations
+
+from ..store.errors import EncoderError
+
+
+class OutOfDeviceMemoryError(EncoderError):
+    """A batch was too large for the device's memory; a smaller one may fit."""
+
+    def __init__(self, encoder: str, device: str, batch: int) -> None:
+        super().__init__(f"encoder {encoder!r} ran out of memory on {device} with a batch of {batch}; use a smaller batch")

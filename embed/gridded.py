@@ -1,0 +1,113 @@
+"""A view's geometry applied to a scan: its voxels on the view's grid, in their own units, before windows. On the CPU or an accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import ViewError
+from ..store.scan import Volume
+from ..store.specs import ViewSpec
+from .grid import centre_span, resampled_axes, source_z
+from .orientation import CANONICAL, oriented
+from .windowing import BELOW_ALL
+
+
+@final
+@dataclass(frozen=True)
+class Gridded:
+    """Voxels (Z, Y, X) on a view's grid: a numpy array, or a torch tensor on an accelerator."""
+
+    values: Any
+    """int16 or float32; padding holds `BELOW_ALL`."""
+    z_mm: NDArray[np.float64]
+    """(Z,) mm along the superior axis of each plane's centre; NaN where unknown and in padding."""
+
+
+def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
+    """The whole scan on the grid of a view; its windows do not matter here.
+
+    Args:
+        volume: The scan.
+        geometry: The view.
+        device: Empty for numpy on the CPU, else the torch device to compute on and to leave the values on.
+    """
+    volume = oriented(volume, geometry.orientation)
+    z_mm, spacing, axes = source_z(volume), volume.spacing_mm, None
+    counts: Sequence[int] = volume.voxels.shape
+    if geometry.spacing_mm is not None:
+        axes = resampled_axes(volume, geometry.spacing_mm)
+        if geometry.interpolation == "nearest":
+            axes = (axes[0].nearest, axes[1].nearest, axes[2].nearest)
+        z_mm, spacing = axes[0].carried(z_mm), tuple(axis.step_mm for axis in axes)
+        counts = [len(axis.centres_mm) for axis in axes]
+    spans = [centre_span(count, wanted) for count, wanted in zip(counts, geometry.shape or (None, None, None), strict=True)]
+    depth, height, width = (span.taken for span in spans)
+    filled = tuple(span.filled for span in spans)
+    if axes is not None:
+        import torch
+
+        from .resample import interpolate  # torch, only where a view resamples
+
+        out = torch.full([span.length for span in spans], BELOW_ALL, device=device or "cpu")
+        # what the crop leaves out is never made
+        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), out=out[filled])
+        values: Any = out if device else out.numpy()
+    else:
+        values = volume.voxels[depth, height, width]
+        if any(span.padded for span in spans):
+            canvas = np.full([span.length for span in spans], BELOW_ALL, np.float32)
+            canvas[filled] = values
+            values = canvas
+    z_out = np.full(len(values), np.nan)
+    z_out[spans[0].filled] = z_mm[depth]
+    if geometry.size is not None:
+        values = _fitted(values, (spacing[1], spacing[2]), geometry, device)
+    return Gridded(_placed(values, device), z_out)
+
+
+def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64], device: str = "") -> Any:
+    """The scan's own planes (n, Y, X) of these 0-based places along the slice axis, shown upright, resized to the view's size.
+
+    Raises:
+        ViewError: the view turns the planes of a scan that is not axial.
+    """
+    if geometry.orientation != CANONICAL:
+        if volume.slice_axis != 0 or geometry.orientation[2] != "S":
+            raise ViewError(
+                f"view has orientation {geometry.orientation}; slices are shown in the order they have in axial scans alone: use LPS"
+            )
+        volume = oriented(volume, geometry.orientation)
+    steps = np.diff(indices)
+    # a run of planes is a view of the volume, anything else a copy
+    run = len(indices) > 0 and indices[0] >= 0 and bool((steps == 1).all())
+    wanted = slice(int(indices[0]), int(indices[-1]) + 1) if run else indices
+    planes = np.moveaxis(volume.voxels, volume.slice_axis, 0)[wanted]
+    if volume.slice_axis != 0:
+        planes = planes[:, ::-1]
+    if geometry.size is None:
+        return _placed(planes, device)
+    row, column = (axis for axis in range(3) if axis != volume.slice_axis)
+    return _placed(_fitted(planes, (volume.spacing_mm[row], volume.spacing_mm[column]), geometry, device), device)
+
+
+def _fitted(planes: Any, spacing: tuple[float | None, float | None], geometry: ViewSpec, device: str) -> Any:
+    from .resample import fit_planes  # torch, only where a view resizes
+
+    size = geometry.size
+    return planes if size is None else fit_planes(planes, spacing, size, geometry.interpolation, device or "cpu")
+
+
+def _placed(values: Any, device: str) -> Any:
+    """A numpy array without a device, a tensor on it with one."""
+    if isinstance(values, np.ndarray):
+        if not device:
+            return values
+        from .resample import on_device
+
+        return on_device(values, device)
+    return values if device else values.numpy()
