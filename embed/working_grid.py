@@ -49,18 +49,28 @@ def working_grid(hu: NDArray[np.number], spacing: Spacing) -> WorkingGrid:
         raise ViewError(f"a mask found by HU needs the spacing of pixels in mm; the scan's is unknown {spacing}: leave the mask out")
     own = (depth or _WORK_MM, height, width)
     factors = tuple(max(1, int(_WORK_MM / step + 0.25)) for step in own)
-    blocks = hu
+    coarse = hu
     for axis, factor in enumerate(factors):
-        if factor > 1:
-            starts = np.arange(0, hu.shape[axis], factor)
-            counts = np.diff(np.append(starts, hu.shape[axis])).astype(np.float32)
-            sums = np.add.reduceat(blocks, starts, axis=axis, dtype=np.float32)
-            blocks = sums / counts.reshape([-1 if a == axis else 1 for a in range(3)])
-    coarse = np.ascontiguousarray(blocks, np.float32)
+        coarse = _block_means(coarse, axis, factor)
+    coarse = np.ascontiguousarray(coarse, np.float32)
     if not np.isfinite(coarse).all():
         raise ViewError("a mask found by HU needs finite voxels; the scan holds values that are NaN or infinite")
     z, y, x = (step * factor for step, factor in zip(own, factors, strict=True))
     return WorkingGrid(coarse, (factors[0], factors[1], factors[2]), (z, y, x))
+
+
+def _block_means(values: NDArray[np.number], axis: int, factor: int) -> NDArray[np.number]:
+    """Of `factor` neighbours along an axis; the last block may be of fewer."""
+    if factor == 1:
+        return values
+    along = np.moveaxis(values, axis, 0)
+    sums = along[::factor].astype(np.float32)
+    for offset in range(1, factor):
+        part = along[offset::factor]
+        sums[: len(part)] += part
+    counts = np.minimum(factor, len(along) - np.arange(0, len(along), factor)).astype(np.float32)
+    sums /= counts[:, None, None]
+    return np.moveaxis(sums, 0, axis)
 
 
 def refined(coarse: Mask, grid: WorkingGrid, fine: Mask) -> Mask:
@@ -75,7 +85,10 @@ def refined(coarse: Mask, grid: WorkingGrid, fine: Mask) -> Mask:
 
 def _spread(coarse: Mask, grid: WorkingGrid, shape: tuple[int, ...]) -> Mask:
     for axis, (factor, count) in enumerate(zip(grid.factors, shape, strict=True)):
-        coarse = np.repeat(coarse, factor, axis).take(np.arange(count), axis) if factor > 1 else coarse
+        if factor > 1:
+            coarse = np.repeat(coarse, factor, axis)
+            if coarse.shape[axis] > count:  # the last block was of fewer
+                coarse = coarse.take(np.arange(count), axis)
     return coarse
 
 
