@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..store.erasure import tokens
 from ..store.feature_rows import FeatureRows, joined
-from ..store.features import CHUNK_ROWS
+from ..store.features import CHUNK_ROWS, rows_in_chunk
 from ..store.specs import FeatureKey
 from .plan import Present
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..store.bank import Bank
     from ..store.commit import Commit
 
+FLUSH_BYTES = 256 * 2**20
+"""Vectors that wait at most for their chunks to be full."""
 FLUSH_SECONDS = 120.0
 """A slow encoder commits at least this often, chunk or no chunk: weeks of GPU time are not held back for alignment."""
 
@@ -52,7 +54,9 @@ class FeatureBuffer:
         """Commit whole chunks where there are any, or everything where the last commit is long ago."""
         if time.monotonic() - self._last > FLUSH_SECONDS:
             self.flush()
-        elif any(self._rows[key.digest] % CHUNK_ROWS + self.pending(key) >= CHUNK_ROWS for key in self._keys):
+        elif self._waiting_bytes() > FLUSH_BYTES or any(
+            self._rows[key.digest] % CHUNK_ROWS + self.pending(key) >= CHUNK_ROWS for key in self._keys
+        ):
             self._commit({key.digest: self._aligned(key) for key in self._keys})
 
     def flush(self) -> None:
@@ -61,8 +65,12 @@ class FeatureBuffer:
 
     def _aligned(self, key: FeatureKey) -> int:
         """How many pending rows end on a chunk's border."""
-        rows = self._rows[key.digest]
-        return max(0, (rows + self.pending(key)) // CHUNK_ROWS * CHUNK_ROWS - rows)
+        rows, held = self._rows[key.digest], self._vectors[key.digest]
+        chunk = rows_in_chunk(held[0].vector.shape[1:]) if held else CHUNK_ROWS
+        return max(0, (rows + self.pending(key)) // chunk * chunk - rows)
+
+    def _waiting_bytes(self) -> int:
+        return sum(rows.nbytes for held in self._vectors.values() for rows in held)
 
     def _commit(self, counts: Mapping[str, int]) -> None:
         if not any(counts.values()) and not self._table_rows:

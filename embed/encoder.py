@@ -78,6 +78,14 @@ class Encoder(ABC):
         """
         raise UsageError(f"encoder {self.spec.name!r} computes in float32 alone; found precision {precision!r}: leave it out")
 
+    def compile(self) -> None:
+        """Have the model compiled.
+
+        Raises:
+            UsageError: there is nothing to compile.
+        """
+        raise UsageError(f"encoder {self.spec.name!r} is no torch model; leave --compile out")
+
     @final
     def encode_volumes(self, voxels: Any, layers: Sequence[int] = ()) -> Encoded:
         """Encode voxels (B, C, Z, Y, X), float32, in the encoder's input range.
@@ -89,7 +97,7 @@ class Encoder(ABC):
         Raises:
             EncoderError: it offers no volumes or no such block, or what goes in or comes out has not the shape or holds NaN.
         """
-        return self._checked("volume", self._pixels("volume", voxels), self._blocks(layers))
+        return self._checked("volume", self._pixels("volume", voxels), self.check_layers(layers))
 
     @final
     def encode_slices(self, pixels: Any, layers: Sequence[int] = ()) -> Encoded:
@@ -102,7 +110,7 @@ class Encoder(ABC):
         Raises:
             EncoderError: as in `encode_volumes`.
         """
-        return self._checked("slice", self._pixels("slice", pixels), self._blocks(layers))
+        return self._checked("slice", self._pixels("slice", pixels), self.check_layers(layers))
 
     @final
     def encode_texts(self, texts: Sequence[str]) -> Encoded:
@@ -139,7 +147,13 @@ class Encoder(ABC):
             plural = "" if takes == "1" else "s"
             raise EncoderError(f"encoder {self.spec.name!r} takes {takes} window{plural} (channel{plural}) at once; found {found}")
 
-    def _blocks(self, layers: Sequence[int]) -> tuple[int, ...]:
+    @final
+    def check_layers(self, layers: Sequence[int]) -> tuple[int, ...]:
+        """The layers, where the encoder has them.
+
+        Raises:
+            EncoderError: it has no such block.
+        """
         if layers and not self.blocks:
             raise EncoderError(f"encoder {self.spec.name!r} gives no tokens; choose one with transformer blocks, such as timm:vit_*")
         for layer in layers:

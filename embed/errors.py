@@ -10,3 +10,7 @@ class OutOfDeviceMemoryError(EncoderError):
 
     def __init__(self, encoder: str, device: str, batch: int) -> None:
         super().__init__(f"encoder {encoder!r} ran out of memory on {device} with a batch of {batch}; use a smaller batch")
+
+
+class EncoderUnavailableError(EncoderError):
+    """The encoder itself is out of reach, such as a service that ended: no scan's fault, so that none is noted as failed."""

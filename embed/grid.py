@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import ViewError
-from ..store.scan import Volume
+from ..store.scan import ScanHeader, Volume
+from .shear import Shear
 
 _NAMES = "zyx"
 _ROUNDING = 1e-6
@@ -71,29 +72,41 @@ def centre_span(count: int, wanted: int | None) -> Span:
     return Span(slice(skipped, skipped + taken), slice(before, before + taken), length)
 
 
-def resampled_axes(volume: Volume, spacing_mm: tuple[float, float, float]) -> tuple[Axis, Axis, Axis]:
-    """The three axes (z, y, x) of a scan, resampled to a spacing (z, y, x) in mm.
+def spacing_unknown(scan: Volume | ScanHeader) -> bool:
+    """Whether a scan cannot be resampled to mm. A lone slice needs no distance to the next: it becomes one plane."""
+    if isinstance(scan, Volume):
+        axis, slices = scan.slice_axis, scan.voxels.shape[scan.slice_axis]
+    else:
+        axis, slices = 0, len(scan.slices)
+    return any(step is None for a, step in enumerate(scan.spacing_mm) if a != axis or slices > 1)
+
+
+def resampled_axes(volume: Volume, spacing_mm: tuple[float, float, float], shear: Shear | None = None) -> tuple[Axis, Axis, Axis]:
+    """The three axes (z, y, x) of a scan, resampled to a spacing (z, y, x) in mm; of an upright box around the whole of a leaning one.
 
     Raises:
         ViewError: the scan's spacing is unknown.
     """
-    z, y, x = (resampled_axis(_source_centres(volume, a), volume.spacing_mm[a], spacing_mm[a]) for a in range(3))
+    beside, steps = [0.0, 0.0, 0.0], list(volume.spacing_mm)
+    if shear is not None:
+        slices, rows, columns = shear.order
+        start, stop = _extent(_source_centres(volume, slices, volume.spacing_mm[slices]), volume.spacing_mm[slices])
+        beside[rows], beside[columns] = shear.beside_mm(stop - start, volume.voxels.shape[rows])
+        steps[rows], steps[columns] = shear.step_mm
+    z, y, x = (resampled_axis(_source_centres(volume, a, steps[a]), steps[a], spacing_mm[a], beside[a]) for a in range(3))
     return z, y, x
 
 
-def resampled_axis(centres: NDArray[np.float64], width_mm: float | None, spacing_mm: float) -> Axis:
-    """Voxels of `spacing_mm` over the extent of the source's voxels at `centres` (increasing, mm).
+def resampled_axis(centres: NDArray[np.float64], width_mm: float | None, spacing_mm: float, beside_mm: float = 0.0) -> Axis:
+    """Voxels of `spacing_mm` over the extent of the source's voxels at `centres` (increasing, mm), and `beside_mm` more at either end.
 
     The extent runs from half a gap before the first centre to half a gap behind the last, where a single voxel is
     `width_mm` wide. It holds floor(extent / spacing) voxels, at least one, which share it evenly. On even centres
     this is torch.nn.functional.interpolate(size=..., align_corners=False) without antialiasing, as in CT-CLIP's
     published preprocessing; beyond the outer centres the outer value holds.
     """
-    if len(centres) > 1:
-        start, stop = centres[0] - (centres[1] - centres[0]) / 2, centres[-1] + (centres[-1] - centres[-2]) / 2
-    else:
-        half = (spacing_mm if width_mm is None else width_mm) / 2
-        start, stop = centres[0] - half, centres[0] + half
+    start, stop = _extent(centres, spacing_mm if width_mm is None else width_mm)
+    start, stop = start - beside_mm, stop + beside_mm
     count = max(1, int((stop - start) / spacing_mm + _ROUNDING))
     step = float(stop - start) / count
     at = start + (np.arange(count) + 0.5) * step
@@ -102,6 +115,13 @@ def resampled_axis(centres: NDArray[np.float64], width_mm: float | None, spacing
     gap = np.where(upper > lower, centres[upper] - centres[lower], 1.0)
     weight = np.clip((at - centres[lower]) / gap, 0, 1).astype(np.float32)
     return Axis(centres, at, step, lower, upper, weight)
+
+
+def _extent(centres: NDArray[np.float64], width_mm: float | None) -> tuple[float, float]:
+    if len(centres) > 1:
+        return float(centres[0] - (centres[1] - centres[0]) / 2), float(centres[-1] + (centres[-1] - centres[-2]) / 2)
+    half = (width_mm or 0.0) / 2
+    return float(centres[0] - half), float(centres[0] + half)
 
 
 def source_z(volume: Volume) -> NDArray[np.float64]:
@@ -113,11 +133,10 @@ def source_z(volume: Volume) -> NDArray[np.float64]:
     return superior[0] * (width - 1) / 2 + superior[1] * (height - 1) / 2 + superior[2] * np.arange(depth) + superior[3]
 
 
-def _source_centres(volume: Volume, axis: int) -> NDArray[np.float64]:
+def _source_centres(volume: Volume, axis: int, step: float | None) -> NDArray[np.float64]:
     """(n,) mm along an axis of its voxels: the true positions for slices, even steps otherwise."""
     if axis == volume.slice_axis and np.isfinite(volume.positions_mm).all():
         return volume.positions_mm
-    step = volume.spacing_mm[axis]
     if step is None:
         raise ViewError(f"view resamples to a spacing in mm; the scan's spacing along {_NAMES[axis]} is unknown: leave the spacing out")
     return np.arange(volume.voxels.shape[axis]) * float(step)

@@ -14,6 +14,7 @@ from ..store.scan import Volume
 from ..store.specs import ViewSpec
 from .grid import centre_span, resampled_axes, source_z
 from .orientation import CANONICAL, oriented
+from .shear import shear_of
 from .windowing import BELOW_ALL
 
 
@@ -37,10 +38,11 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
         device: Empty for numpy on the CPU, else the torch device to compute on and to leave the values on.
     """
     volume = oriented(volume, geometry.orientation)
-    z_mm, spacing, axes = source_z(volume), volume.spacing_mm, None
+    z_mm, spacing, axes, shear = source_z(volume), volume.spacing_mm, None, None
     counts: Sequence[int] = volume.voxels.shape
     if geometry.spacing_mm is not None:
-        axes = resampled_axes(volume, geometry.spacing_mm)
+        shear = shear_of(volume)
+        axes = resampled_axes(volume, geometry.spacing_mm, shear)
         if geometry.interpolation == "nearest":
             axes = (axes[0].nearest, axes[1].nearest, axes[2].nearest)
         z_mm, spacing = axes[0].carried(z_mm), tuple(axis.step_mm for axis in axes)
@@ -55,7 +57,7 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
 
         out = torch.full([span.length for span in spans], BELOW_ALL, device=device or "cpu")
         # what the crop leaves out is never made
-        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), out=out[filled])
+        interpolate(volume.voxels, (axes[0][depth], axes[1][height], axes[2][width]), out[filled], shear, geometry.clip)
         values: Any = out if device else out.numpy()
     else:
         values = volume.voxels[depth, height, width]
@@ -96,10 +98,12 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
 
 
 def _fitted(planes: Any, spacing: tuple[float | None, float | None], geometry: ViewSpec, device: str) -> Any:
-    from .resample import fit_planes  # torch, only where a view resizes
+    from .resample import clipped, fit_planes, on_device  # torch, only where a view resizes
 
-    size = geometry.size
-    return planes if size is None else fit_planes(planes, spacing, size, geometry.interpolation, device or "cpu")
+    if geometry.size is None:
+        return planes
+    given = clipped(planes if not isinstance(planes, np.ndarray) else on_device(planes, device or "cpu"), geometry.clip)
+    return fit_planes(given, spacing, geometry.size, geometry.interpolation)
 
 
 def _placed(values: Any, device: str) -> Any:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..store.errors import UsageError
 from ..store.scan import DECLARED
-from ..store.specs import FeatureKey
+from ..store.slice_policy import ALL, chosen_slices, needs_z
+from ..store.specs import FeatureKey, ViewSpec
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -24,12 +26,30 @@ class Work:
     ordinal: int
     slices: int
     slice_ordinal: int
+    z_mm: tuple[float, ...] | None = None
+    """Of each slice, where a view asks for it."""
 
     def items(self, kind: str) -> NDArray[np.int64]:
-        """The ordinals that hold this volume's vectors in a set of `kind`."""
+        """The ordinals that hold this volume's vectors in a set of `kind`: of all slices, or of the volume."""
         if kind == "slice":
             return np.arange(self.slice_ordinal, self.slice_ordinal + self.slices, dtype=np.int64)
         return np.array([self.ordinal], dtype=np.int64)
+
+    def planes(self, view: ViewSpec) -> tuple[int, ...] | None:
+        """The slices that a view takes, counted from 0; None for all of them, and where nobody can tell."""
+        if view.slices == ALL:
+            return None
+        try:
+            return tuple(chosen_slices(view.slices, self.slices, None if self.z_mm is None else np.asarray(self.z_mm)).tolist())
+        except UsageError:
+            return None
+
+    def items_of(self, key: FeatureKey, *, by_slice: bool) -> NDArray[np.int64]:
+        """The ordinals that hold this volume's vectors in a set. `by_slice`: sets of kind `tokens` hold those of slices."""
+        slices = key.kind == "slice" or (key.kind == "tokens" and by_slice)
+        every = self.items("slice" if slices else key.kind)
+        planes = self.planes(key.view) if slices else None
+        return every if planes is None else every[list(planes)]
 
 
 class Present:
@@ -54,11 +74,17 @@ def present(bank: Bank, keys: Sequence[FeatureKey]) -> dict[str, Present]:
     return {key.digest: Present(sets[key.digest].items() if key.digest in sets else empty) for key in keys}
 
 
-def missing(bank: Bank, keys: Sequence[FeatureKey], have: dict[str, Present]) -> tuple[list[Work], int]:
+def missing(bank: Bank, keys: Sequence[FeatureKey], have: Mapping[str, Present], *, by_slice: bool) -> tuple[list[Work], int]:
     """The volumes that lack a vector in any of the sets, and how many lack none."""
     scans = f"kind IS DISTINCT FROM '{DECLARED}'"  # those have nothing to decode
     answer = bank.sql(f"SELECT volume, ordinal, slices, slice_ordinal FROM volumes WHERE {scans} ORDER BY ordinal")
     columns = [answer.column(name).to_pylist() for name in ("volume", "ordinal", "slices", "slice_ordinal")]
-    every = [Work(*row) for row in zip(*columns, strict=True)]
-    todo = [work for work in every if any(not have[key.digest].mask(work.items(key.kind)).all() for key in keys)]
+    z_mm = _heights(bank) if any(needs_z(key.view.slices) for key in keys) else {}
+    every = [Work(*row, z_mm.get(row[0])) for row in zip(*columns, strict=True)]
+    todo = [work for work in every if any(not have[key.digest].mask(work.items_of(key, by_slice=by_slice)).all() for key in keys)]
     return todo, len(every) - len(todo)
+
+
+def _heights(bank: Bank) -> dict[str, tuple[float, ...]]:
+    answer = bank.sql('SELECT volume, list(z_mm ORDER BY "index") AS z FROM slices GROUP BY volume').to_pylist()
+    return {row["volume"]: tuple(row["z"]) for row in answer if None not in row["z"]}

@@ -20,7 +20,9 @@ _REUSE_BYTES = 64 * 2**20
 class Reusable:
     """Vectors by content digest, from this run or from the bank."""
 
-    def __init__(self, bank: Bank, have: Mapping[str, Present]) -> None:
+    def __init__(self, bank: Bank, have: Mapping[str, Present], *, by_slice: bool) -> None:
+        """`by_slice`: sets of kind `tokens` hold those of slices."""
+        self._by_slice = by_slice
         self._sets = {s.digest: s for s in bank.feature_sets}
         self._have = have
         query = """SELECT c.content, v.volume, v.ordinal, v.slices, v.slice_ordinal
@@ -48,8 +50,8 @@ class Reusable:
         if (recent := self._recent.get((key.digest, content))) is not None:
             return recent
         for work in self._embedded.get(content, []):
-            items = work.items(key.kind)
-            if self._have[key.digest].mask(items).all():
+            items = work.items_of(key, by_slice=self._by_slice)
+            if len(items) and self._have[key.digest].mask(items).all():
                 return self._sets[key.digest].rows_of(items)
         return None
 

@@ -4,7 +4,9 @@ Conventions:
 - Planes of axial scans are shown as they lie in the LPS frame: rows run front to back, columns from the patient's right to the left.
   Planes of coronal and sagittal scans have their rows turned, so that the head is up.
 - `orientation` says where the axes of the result run to; spacing, shape and size are along these.
-- `spacing_mm` resamples along the scan's own axes, by the true positions of the slices.
+- `spacing_mm` resamples along the scan's own axes, each the one nearest to the patient's, by the true positions of the slices; a stack
+  that leans, as a tilted gantry's does, is put upright, in a box around the whole of it. Without it the grid stays the scan's own.
+- A plane's height (z_mm) is that of the source plane that lies in it, at the source's centre line, so that equal heights are equal planes.
 - `shape` crops to, or pads around, the centre: of an odd surplus or lack, the greater half is at the end.
 - `size` fits each plane into the given pixels with its aspect in mm kept, centred.
 - Padding holds the lower end of the window.
@@ -22,6 +24,7 @@ from ..store.errors import UsageError, ViewError
 from ..store.scan import ScanHeader, Volume
 from ..store.slice_policy import ALL, check_policy, chosen_slices
 from ..store.specs import VIEW_CODE_VERSION, ViewSpec
+from .grid import spacing_unknown
 from .gridded import gridded, source_planes
 from .orientation import check_orientation
 from .windowing import apply_windows, check_windows, require_finite, value_windows
@@ -29,8 +32,8 @@ from .windowing import apply_windows, check_windows, require_finite, value_windo
 INTERPOLATIONS = ("linear", "nearest", "cubic")
 
 
-def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
-    """Say whether a scan can give a view, from its header alone or decoded.
+def check_view(view: ViewSpec, scan: Volume | ScanHeader, *, windows: bool = True) -> None:
+    """Say whether a scan can give a view, from its header alone or decoded. Without `windows`, whether it can give the view's geometry.
 
     Raises:
         ViewError: the view is malformed or of another version, or the scan lacks the HU or the spacing that it needs.
@@ -51,7 +54,7 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
             raise ViewError("view has interpolation 'cubic', which is for resizing planes; a spacing in mm takes linear or nearest")
         if not all(math.isfinite(step) and step > 0 for step in view.spacing_mm):
             raise ViewError(f"view has spacing {view.spacing_mm} mm; expected three lengths over 0")
-        if None in scan.spacing_mm:
+        if spacing_unknown(scan):
             raise ViewError(
                 f"view resamples to a spacing in mm; the scan's spacing is unknown in part {scan.spacing_mm}: "
                 "leave the spacing out (`embed --fit`)"
@@ -61,7 +64,8 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader) -> None:
             raise ViewError(f"view has {name} {counts}; expected counts of at least 1")
     if view.shape is not None and view.size is not None:
         raise ViewError("view has a shape and a size; both say how large planes become: give one of them")
-    check_windows(view, scan)
+    if windows:
+        check_windows(view, scan)
 
 
 def wanted_slices(view: ViewSpec, volume: Volume) -> NDArray[np.int64]:
@@ -71,7 +75,7 @@ def wanted_slices(view: ViewSpec, volume: Volume) -> NDArray[np.int64]:
         ViewError: the view's slice policy needs to know where the slices lie, and the scan does not tell.
     """
     try:
-        return chosen_slices(view.slices, volume.voxels.shape[volume.slice_axis], volume.positions_mm)
+        return chosen_slices(view.slices, volume.voxels.shape[volume.slice_axis], volume.z_mm)
     except UsageError as error:
         raise ViewError(str(error)) from error
 

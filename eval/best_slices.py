@@ -63,7 +63,8 @@ def best_slices(
         z_slices = heights[row["ordinal"]]
         if depths is None:
             run = np.arange(row["slice_ordinal"], row["slice_ordinal"] + row["slices"], dtype=np.int64)
-            z, indices, vectors = z_slices, np.arange(row["slices"]), features.of(run)
+            indices = np.flatnonzero(features.holds(run))  # the view may take a part of them
+            z, vectors = z_slices[indices], features.of(run[indices])
         elif row["ordinal"] in held:
             rows = depths.rows_of(np.array([row["ordinal"]], dtype=np.int64))
             assert rows.z_mm is not None  # of a set of kind `depth`

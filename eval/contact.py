@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..embed.decoding import decode
 from ..embed.grid import source_z
-from ..embed.pipeline import decode
 from ..embed.plan import Work
 from ..store.errors import ReadError, ScanbankError
 from ..store.progress import Progress, Silent

@@ -6,17 +6,20 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from ..embed.named import is_named
 from ..store.errors import UnknownNameError, UsageError
 from ..store.features import FeatureSet, distinct_names
 from ..store.windows import parse_windows
-from .pooling import POOLS
+from .pools import is_pool, pool_of
 from .units import Unit
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
-USABLE: dict[Unit, tuple[str, ...]] = {"volume": ("volume", "slice"), "slice": ("slice",)}
-"""Kinds of feature sets that have vectors of a unit, those of slices pooled."""
+USABLE: dict[Unit, tuple[str, ...]] = {"volume": ("volume", "slice", "depth", "tokens"), "slice": ("slice", "tokens")}
+"""Kinds of feature sets that have vectors of a unit, pooled where there are several."""
+_BESIDE = ("depth", "tokens")
+"""Kinds that are compared where they are named; where they are not, only of encoders that have nothing else."""
 
 
 @final
@@ -52,8 +55,7 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
         UnknownNameError: a name, encoder or pooling is none of the bank's.
         UsageError: no set fits; the message says which there are.
     """
-    if choice.pool not in POOLS:
-        raise UnknownNameError("pooling", choice.pool, POOLS)
+    pool_of(choice.pool)
     every = bank.feature_sets
     usable = [s for s in every if s.key.kind in USABLE[unit]]
     if not usable:
@@ -65,10 +67,10 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
 
     names = distinct_names(every)
     asked = [name for text in choice.names for name in _apart(text, set(names.values()))]
-    chosen = [_named(bank, name, names, unit, choice.pool) for name in asked] or [(s, choice.pool) for s in usable]
+    chosen = [_named(bank, name, names, unit, choice.pool) for name in asked] or [(s, choice.pool) for s in _by_default(usable)]
     if choice.encoder:
         known = {s.key.encoder.name for s, _ in chosen}
-        chosen = [(s, p) for s, p in chosen if choice.encoder in (s.key.encoder.name, s.key.encoder.name.partition("@")[0])]
+        chosen = [(s, p) for s, p in chosen if is_named(choice.encoder, s.key.encoder.name)]
         if not chosen:
             raise UnknownNameError(f"encoder of a feature set of {unit}s", choice.encoder, known, "`scanbank embed` makes more")
     if choice.window:
@@ -80,6 +82,11 @@ def choose_features(bank: Bank, unit: Unit, choice: FeatureChoice) -> list[Chose
             raise UsageError(f"no feature set has window {choice.window!r}; there are: {listed}. {way_out}")
     distinct = {(s.digest, p): ChosenSet(s, p, names[s.digest]) for s, p in chosen}
     return sorted(distinct.values(), key=lambda c: (c.name, c.pool))
+
+
+def _by_default(usable: list[FeatureSet]) -> list[FeatureSet]:
+    plain = {s.key.encoder.digest for s in usable if s.key.kind not in _BESIDE}
+    return [s for s in usable if s.key.kind not in _BESIDE or s.key.encoder.digest not in plain]
 
 
 def _apart(text: str, known: Set[str]) -> list[str]:
@@ -96,13 +103,13 @@ def _apart(text: str, known: Set[str]) -> list[str]:
 def _plain(name: str) -> str:
     """Without its pooling."""
     head, _, tail = name.rpartition("/")
-    return head if tail in POOLS else name
+    return head if is_pool(tail) else name
 
 
 def _named(bank: Bank, asked: str, names: Mapping[str, str], unit: Unit, pool: str) -> tuple[FeatureSet, str]:
     """The set of a name as it is shown, or of one that `Bank.features` knows; its pooling, where the name ends in one."""
     head, _, tail = asked.rpartition("/")
-    plain, pool = (head, tail) if tail in POOLS else (asked, pool)
+    plain, pool = (head, tail) if is_pool(tail) else (asked, pool)
     digest = next((digest for digest, name in names.items() if name == plain), plain)
     found = bank.features(digest)
     if found.key.kind not in USABLE[unit]:

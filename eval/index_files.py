@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ..store.errors import ScanbankError
 from ..store.features import CHUNK_ROWS, FeatureSet
 from ..store.files import write_atomic
+from ..store.slice_policy import least_slices
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -123,7 +124,7 @@ def _whole(bank: Bank, features: FeatureSet) -> tuple[NDArray[np.int64], NDArray
 
 
 def _pooled(bank: Bank, features: FeatureSet) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Ordinals of the volumes whose slices all have vectors, and the mean of these."""
+    """Ordinals of the volumes of which all slices that the view takes have vectors, and the mean of these."""
     answer = bank.sql("SELECT ordinal, slice_ordinal, slices FROM volumes ORDER BY slice_ordinal")
     ordinals, starts, counts = (answer.column(name).to_numpy() for name in ("ordinal", "slice_ordinal", "slices"))
     sums, seen = np.zeros((len(starts), features.dim)), np.zeros(len(starts), np.int64)
@@ -135,8 +136,8 @@ def _pooled(bank: Bank, features: FeatureSet) -> tuple[NDArray[np.int64], NDArra
         vectors = features.vectors(at, at + _BATCH_ROWS)
         np.add.at(sums, owner[rows], vectors[rows])
         np.add.at(seen, owner[rows], 1)
-    whole = seen == counts
-    return ordinals[whole], sums[whole] / counts[whole, None]
+    whole = (seen >= least_slices(features.key.view.slices, counts)) & (seen > 0)
+    return ordinals[whole], sums[whole] / seen[whole, None]
 
 
 def _within(rows: NDArray[np.int64], at: int) -> slice:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..embed.encoder import Encoder
-from ..embed.registry import open_encoder
+from ..embed.named import is_named, open_named
 from ..store.errors import EncoderError, UnknownNameError, UsageError
 from ..store.features import FeatureSet
 from ..store.specs import ViewSpec
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def searchable(
-    bank: Bank, query: str, *, encoder: str = "", window: str = "", opened_by: Callable[[str], Encoder] = open_encoder
+    bank: Bank, query: str, *, encoder: str = "", window: str = "", opened_by: Callable[[str], Encoder] = open_named
 ) -> tuple[FeatureSet, Encoder]:
     """The feature set to search and its encoder, opened.
 
@@ -89,7 +89,7 @@ def _named(sets: Sequence[FeatureSet], encoder: str) -> list[FeatureSet]:
 
 
 def _of_encoder(sets: Sequence[FeatureSet], encoder: str) -> list[FeatureSet]:
-    found = [s for s in sets if not encoder or encoder in (s.key.encoder.name, s.key.encoder.name.partition("@")[0])]
+    found = [s for s in sets if not encoder or is_named(encoder, s.key.encoder.name)]
     if not found:
         raise UnknownNameError("encoder of a feature set", encoder, {s.key.encoder.name for s in sets}, "`scanbank embed` makes more")
     return found

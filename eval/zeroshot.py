@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..embed.encoder import Encoder
-from ..embed.registry import open_encoder
+from ..embed.named import open_named
 from ..heads import zero_shot
 from ..store.errors import EncoderError, UsageError
 from ..store.progress import Progress, Silent
@@ -43,7 +43,7 @@ def zeroshot(
     split: str | None = None,
     everyone: bool = False,
     choice: FeatureChoice | None = None,
-    opened_by: Callable[[str], Encoder] = open_encoder,
+    opened_by: Callable[[str], Encoder] = open_named,
     progress: Progress | None = None,
 ) -> Result:
     """Score units by their nearness to a prompt of presence over one of absence; keep run, metrics, predictions and prompts in one commit.

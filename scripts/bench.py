@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = ("help", "status", "ingest", "decode", "memory", "store")
+NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

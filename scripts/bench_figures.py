@@ -38,6 +38,16 @@ class Sizes:
     """Runs, and metrics of each."""
     commits: int = 60
     """In which the vectors of a set come that is then compacted."""
+    vit: str = "timm:vit_base_patch16_224+random0"
+    vit_scans: tuple[int, int] = (2, 48)
+    """Scans, and slices of each, for an encoder that takes its time."""
+    light_scans: tuple[int, int] = (6, 120)
+    """And for encoders that take less than decoding does."""
+    loop_scans: tuple[int, int] = (4, 120)
+    """And for the loop that people write."""
+    embed_scans: tuple[int, int] = (20, 400)
+    """Few and many, for the memory of embedding."""
+    slow_repeats: int = 3
     repeats: int = 5
     seed: int = 0
 

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from scanbank.embed.pipeline import decode
+from scanbank.embed.decoding import decode
 from scanbank.embed.plan import Work
 from scanbank.store import Bank
 from scanbank.store.ingest import ingest
 
+from .bench_embed import embed_
 from .bench_figures import Figure, Sizes, rate, rounds, seconds
 from .bench_input import Series, elements_of
 from .bench_store import store
@@ -143,6 +144,7 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "decode": decode_,
     "memory": memory,
     "store": store,
+    "embed": embed_,
 }
 
 

@@ -10,6 +10,7 @@ import typer
 
 from .options import BankPath, Json, listed
 from .output import complain, print_json, print_table, progress, say
+from .text_encoders import TrustCode
 
 if TYPE_CHECKING:
     from ..eval.feature_choice import FeatureChoice
@@ -29,7 +30,7 @@ Features = Annotated[
 ]
 OfEncoder = Annotated[str, typer.Option("--encoder", help="Feature sets of this encoder alone.", show_default=False)]
 OfWindow = Annotated[str, typer.Option("--window", help="Feature sets of this HU window alone.", show_default=False)]
-Pool = Annotated[str, typer.Option("--pool", help="How vectors of slices become one of a volume: mean or max.")]
+Pool = Annotated[str, typer.Option("--pool", help="How vectors of slices, depths or patches become one: mean, max or topK such as top5.")]
 Unit = Annotated[
     str | None,
     typer.Option("--unit", help="volume or slice; by default volumes, unless only slices are labelled.", show_default=False),
@@ -93,6 +94,7 @@ def zeroshot(
     split: SplitName = None,
     seed: Seed = 0,
     device: Annotated[str, typer.Option(help="Where prompts are encoded: auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
     """Zero-shot: how far a pair of prompts tells a finding, with encoders that have a text side."""
@@ -104,7 +106,7 @@ def zeroshot(
     with progress(not json) as listener:
         result = run_zeroshot(
             Bank.open(bank), finding, prompt=prompt, negative=negative, seed=seed, unit=cast("Any", unit), source=source, split=split,
-            everyone=everyone, choice=choice, opened_by=opener(device), progress=listener,
+            everyone=everyone, choice=choice, opened_by=opener(device, typed=encoder, trust_code=trust_code), progress=listener,
         )  # fmt: skip
     _tell(result, json=json)
 

@@ -9,6 +9,7 @@ import typer
 
 from .options import At, BankPath
 from .output import progress, say, size
+from .text_encoders import TrustCode
 
 
 def report(
@@ -24,6 +25,7 @@ def report(
         bool, typer.Option("--pictures/--no-pictures", help="Draw search hits. They are scans of patients: share the page as such.")
     ] = True,
     device: Annotated[str, typer.Option(help="Where queries are encoded: auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    trust_code: TrustCode = False,
     at: At = None,
 ) -> None:
     """Write one self-contained HTML page: contents, few-shot tables, curves, ROC, search hits, failures."""
@@ -36,7 +38,7 @@ def report(
     if query and not pictures:
         raise UsageError("--query asks for pictures and --no-pictures for none; give one of them")
     check_target("-o", output, ".html", ".htm")
-    opened_by = opener(device)
+    opened_by = opener(device, trust_code=trust_code)
     opened = Bank.open(bank, at=at)
     asked = [] if not pictures else query or None
     with progress() as listener:

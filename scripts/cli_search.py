@@ -11,6 +11,7 @@ import typer
 
 from .options import At, BankPath, Json
 from .output import complain, print_json, print_table, progress, say
+from .text_encoders import TrustCode
 
 if TYPE_CHECKING:
     from ..eval.search import SearchResult
@@ -36,6 +37,7 @@ def search(
         str, typer.Option(help="HU window of the pictures, such as mediastinum; by default what fits the query.", show_default=False)
     ] = "",
     device: Annotated[str, typer.Option(help="Where the query is encoded: auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    trust_code: TrustCode = False,
     at: At = None,
     json: Json = False,
 ) -> None:
@@ -51,7 +53,9 @@ def search(
     if png:
         check_target("--png", png, ".png")
     opened = Bank.open(bank, at=at)
-    features, model = searchable(opened, query, encoder=encoder, window=window, opened_by=opener(device))
+    features, model = searchable(
+        opened, query, encoder=encoder, window=window, opened_by=opener(device, typed=encoder, trust_code=trust_code)
+    )
     result = search_scans(opened, model, features, query, k=k, all_series=all_series)
     if png:
         with progress(not json) as listener:

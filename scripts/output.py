@@ -131,6 +131,7 @@ def progress(shown: bool = True) -> Iterator[Progress]:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             yield _Bar(bar)
@@ -144,24 +145,30 @@ class _Bar:
     def start(self, stage: str, total: int | None = None) -> None:
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(stage, total=total)
+        self._task = self._bar.add_task(stage, total=total, note="")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        del note
-        self._bar.advance(self._task, steps)
+        self._bar.update(self._task, advance=steps, **({"note": note} if note else {}))
 
 
 class _Lines:
     def __init__(self) -> None:
-        self._stage, self._total, self._done, self._last = "", None, 0, 0.0
+        self._stage, self._total, self._done, self._last, self._began = "", None, 0, 0.0, 0.0
 
     def start(self, stage: str, total: int | None = None) -> None:
         self._stage, self._total, self._done, self._last = stage, total, 0, time.monotonic()
+        self._began = self._last
         complain(f"{stage}: {total}" if total is not None else stage)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        del note
         self._done += steps
         if time.monotonic() - self._last > _QUIET_SECONDS:
             self._last = time.monotonic()
-            complain(f"{self._stage}: {self._done}" + (f" of {self._total}" if self._total else ""))
+            left = f", {self._left()} left" if self._total else ""
+            complain(f"{self._stage}: {self._done}" + (f" of {self._total}" if self._total else "") + left + (f", {note}" if note else ""))
+
+    def _left(self) -> str:
+        from datetime import timedelta
+
+        elapsed = time.monotonic() - self._began
+        return str(timedelta(seconds=round(elapsed / self._done * ((self._total or 0) - self._done))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -18,18 +19,21 @@ class FeatureRows:
     """Rows of a feature set, one for each item."""
 
     vector: NDArray[Any]
-    """(N, D); of kind `depth` (N, Z', D)."""
+    """(N, D); of kind `depth` (N, Z', D), of kind `tokens` (N, T, D)."""
     z_mm: NDArray[np.float32] | None = None
     """(N, Z'), of kind `depth`: millimetres along the superior axis; NaN where unknown and in padding."""
     mask: NDArray[np.bool_] | None = None
     """(N, Z'), of kind `depth`: False where a step is padding."""
+    grid: tuple[int, ...] | None = None
+    """Of kind `tokens`: how the T tokens lie, such as (Y', X'), the last axis running fastest."""
 
     def __len__(self) -> int:
         return len(self.vector)
 
     def __getitem__(self, chosen: slice | NDArray[Any]) -> FeatureRows:
         """Rows by slice, index or mask."""
-        return FeatureRows(*(None if part is None else part[chosen] for part in (self.vector, self.z_mm, self.mask)))  # pyright: ignore[reportArgumentType]
+        z_mm, mask = (None if part is None else part[chosen] for part in (self.z_mm, self.mask))
+        return FeatureRows(self.vector[chosen], z_mm, mask, self.grid)
 
     @property
     def nbytes(self) -> int:
@@ -50,15 +54,19 @@ def joined(parts: Sequence[FeatureRows]) -> FeatureRows:
     steps = max((part.mask.shape[1] for part in parts if part.mask is not None), default=0)
     even = [part.padded(steps) for part in parts]
     if not steps:
-        return FeatureRows(np.concatenate([part.vector for part in even]))
+        return FeatureRows(np.concatenate([part.vector for part in even]), grid=parts[0].grid if parts else None)
     z_mm, mask = [part.z_mm for part in even if part.z_mm is not None], [part.mask for part in even if part.mask is not None]
     return FeatureRows(np.concatenate([part.vector for part in even]), np.concatenate(z_mm), np.concatenate(mask))
 
 
-def check_rows(rows: FeatureRows, items: NDArray[np.int64], name: str, dim: int, *, depth: bool) -> None:
+def check_rows(rows: FeatureRows, items: NDArray[np.int64], name: str, dim: int, kind: str) -> None:
     """Raises UsageError where rows do not fit their items or their feature set, or are not finite."""
     expected: tuple[int, ...] = (len(items), dim)
-    if depth:
+    if kind == "tokens":
+        if rows.grid is None or rows.vector.ndim != 3:
+            raise UsageError(f"vectors for {name!r} are tokens; expected (N, T, D) and the grid of the T; found shape {rows.vector.shape}")
+        expected = (len(items), math.prod(rows.grid), rows.vector.shape[2])  # a block's width is not that of the encoder's vector
+    if kind == "depth":
         if rows.z_mm is None or rows.mask is None:
             raise UsageError(f"vectors for {name!r} lie along depth; expected z_mm and mask beside them")
         expected = (len(items), rows.mask.shape[1], dim)

@@ -1,6 +1,7 @@
 """Feature sets: one group of Zarr arrays per FeatureKey, `vector` (N, D) and `item` (N,), in chunks with a checksum.
 
-Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (N, Z'). `runs` (R, 3) says which rows hold which items.
+Sets of kind `depth` have `vector` (N, Z', D), and beside it `z_mm` and `mask` (N, Z'); those of kind `tokens` have `vector` (N, T, D)
+and an attribute `grid`. `runs` (R, 3) says which rows hold which items.
 """
 
 from __future__ import annotations
@@ -65,6 +66,11 @@ class FeatureSet:
         return self._array("vector").shape[-1]
 
     @property
+    def vector_shape(self) -> tuple[int, ...]:
+        """Of one row: (D,), of kind `depth` (Z', D), of `tokens` (T, D)."""
+        return self._array("vector").shape[1:]
+
+    @property
     def dtype(self) -> str:
         return str(self._array("vector").dtype)
 
@@ -73,12 +79,20 @@ class FeatureSet:
         """Rows that are stored, and so best read, together."""
         return self._array("vector").chunks[0]
 
+    @property
+    def grid(self) -> tuple[int, ...] | None:
+        """Of a set of kind `tokens`: how the T tokens of an item lie, such as (Y', X'), the last axis running fastest."""
+        held = cast("Any", self.group.attrs.get("grid"))
+        return None if held is None else tuple(held)
+
     def items(self) -> NDArray[np.int64]:
         """(N,) ordinals, in the order of `vectors`."""
         return self._read("item")
 
     def vectors(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32] | NDArray[np.float16]:
-        """(N, D), of kind `depth` (N, Z', D), or rows start..stop of it. Read-only: it may be mapped from a file. Copy it to change it.
+        """(N, D), of kind `depth` (N, Z', D), of `tokens` (N, T, D), or rows start..stop of it.
+
+        Read-only: it may be mapped from a file. Copy it to change it.
 
         Raises:
             BankDamagedError: a chunk is missing, or its checksum does not fit its bytes.
@@ -119,6 +133,10 @@ class FeatureSet:
         """
         return self.rows_of(ordinals).vector
 
+    def holds(self, ordinals: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(M,): which of these items have a vector here."""
+        return self._index.rows(np.asarray(ordinals, dtype=np.int64)) >= 0
+
     def rows_of(self, ordinals: NDArray[np.int64]) -> FeatureRows:
         """As `of`, with the places of vectors along depth.
 
@@ -130,7 +148,7 @@ class FeatureSet:
             raise UsageError(f"feature set {self.name!r} has no vector for {missing} of {len(ordinals)} items; embed them first")
         kept = self.cache.opened(self._copy) if self.cache else None
         vector = self._read("vector", rows) if kept is None else kept[rows]
-        return FeatureRows(vector, *(self._read(name, rows) for name in _names(self.key)[1:]))
+        return FeatureRows(vector, *(self._read(name, rows) for name in _names(self.key)[1:]), grid=self.grid)
 
     @property
     def _copy(self) -> str:
@@ -198,11 +216,14 @@ def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[
     Raises:
         UsageError: shapes do not fit, a value is not finite, or an item comes twice within the rows.
     """
-    check_rows(rows, items, key.name, key.encoder.dim, depth=key.kind == "depth")
+    check_rows(rows, items, key.name, key.encoder.dim, key.kind)
     path = f"{SETS}/{key.digest}"
     group = root.get(path)
     if not isinstance(group, zarr.Group):
         group = _create(root, path, key, rows, declared)
+    held = cast("Any", group.attrs.get("grid"))
+    if rows.grid is not None and list(rows.grid) != list(held):
+        raise UsageError(f"tokens for {key.name!r} lie in a grid {tuple(rows.grid)}; the set holds {tuple(held)}: give the view a size")
     item = _array(group, "item")
     start, stop = item.shape[0], item.shape[0] + len(items)
     if key.kind == "depth":
@@ -216,6 +237,11 @@ def append(root: zarr.Group, key: FeatureKey, rows: FeatureRows, items: NDArray[
     item[start:stop] = items
     append_runs(group, items, start)
     stamp(group)
+
+
+def rows_in_chunk(inner: Sequence[int]) -> int:
+    """Rows of vectors of this shape in a chunk: about as many vectors where a row holds many; a power of two, as commits are aligned."""
+    return max(1, CHUNK_ROWS >> (inner[0] - 1).bit_length()) if len(inner) > 1 else CHUNK_ROWS
 
 
 def stamp(group: zarr.Group) -> None:
@@ -233,10 +259,10 @@ def _create(root: zarr.Group, path: str, key: FeatureKey, rows: FeatureRows, dec
         raise UsageError(f"precision {precision!r} of {key.encoder.name!r} cannot be stored; choose one of {', '.join(_DTYPES)}")
     spec = {"kind": key.kind, "encoder": key.encoder.to_dict(), "view": key.view.to_dict(), "layer": key.layer}
     group = root.create_group(path, attributes={"key": _jsonable(spec), "digest": key.digest, "name": key.name, "declared": declared})
+    if rows.grid is not None:
+        group.attrs["grid"] = list(rows.grid)
     inner: list[int] = list(rows.vector.shape[1:])
-    # about as many vectors in a chunk where a row holds many; a power of two, so that commits stay aligned to chunks
-    chunk = CHUNK_ROWS >> (inner[0] - 1).bit_length() if len(inner) > 1 else CHUNK_ROWS
-    chunk = max(1, chunk)
+    chunk = rows_in_chunk(inner)
     group.create_array("vector", shape=(0, *inner), chunks=(chunk, *(max(1, n) for n in inner)), dtype=precision, **CODECS)
     if key.kind == "depth":
         steps = max(1, inner[0])

@@ -39,7 +39,8 @@ def orientation(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if not np.isfinite(affine).all():
         raise ReadError("geometry holds a number that is not finite")
-    ornt = np.asarray(io_orientation(affine), dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # of lengths beyond all measure
+        ornt = np.asarray(io_orientation(affine), dtype=np.float64)
     if np.isnan(ornt).any():
         raise ReadError("geometry is degenerate: two axes of the voxel grid fall together or one has no length")
     return ornt

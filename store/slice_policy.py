@@ -30,23 +30,23 @@ def check_policy(policy: str) -> str:
     raise UsageError(f"slice policy {policy!r} is unknown; write {_FORMS}")
 
 
-def needs_positions(policy: str) -> bool:
+def needs_z(policy: str) -> bool:
     """Whether a policy asks where the slices lie, and not for their number alone."""
     return policy.startswith("every:")
 
 
-def chosen_slices(policy: str, count: int, positions_mm: NDArray[np.float64] | None = None) -> NDArray[np.int64]:
+def chosen_slices(policy: str, count: int, z_mm: NDArray[np.float64] | None = None) -> NDArray[np.int64]:
     """The 0-based planes along the slice axis that a policy takes of a scan of `count`, in order, none twice.
 
     Args:
         policy: `source`: all. `trim`: all but the first and last 15% (rounded down) of more than 150. `even:N`: the middles of N equal
-            parts (all of fewer than N). `middle:N`: the N in the middle, one after the other. `every:KMM`: those nearest to positions K mm
+            parts (all of fewer than N). `middle:N`: the N in the middle, one after the other. `every:KMM`: those nearest to levels K mm
             apart, from the first on.
         count: At least 1.
-        positions_mm: (count,) increasing, of the planes along the slice axis; asked for by `every:` alone.
+        z_mm: (count,) of the planes, along the patient's superior axis, increasing; asked for by `every:` alone.
 
     Raises:
-        UsageError: the policy is none, or needs positions that are not known.
+        UsageError: the policy is none, or needs to know where the slices lie, and that is unknown, or they do not lie above each other.
     """
     check_policy(policy)
     every = np.arange(count, dtype=np.int64)
@@ -60,13 +60,23 @@ def chosen_slices(policy: str, count: int, positions_mm: NDArray[np.float64] | N
             return every[start : start + wanted]
         return every[((2 * np.arange(wanted) + 1) * count) // (2 * wanted)]
     if match := _SPACED.fullmatch(policy):
-        if positions_mm is None or not np.isfinite(positions_mm).all():
-            raise UsageError(f"slice policy {policy!r} needs the places of the slices in mm, which this scan does not tell; use even:N")
-        step = float(match[1])
-        targets = positions_mm[0] + step * np.arange(int((positions_mm[-1] - positions_mm[0]) / step + 1e-6) + 1)
-        above = np.clip(np.searchsorted(positions_mm, targets), 1, max(1, count - 1))
+        if z_mm is None or not np.isfinite(z_mm).all() or not (np.diff(z_mm) > 0).all():
+            raise UsageError(f"slice policy {policy!r} needs slices above each other at places in mm; this scan's are not: use even:N")
         if count == 1:
             return every
-        nearer = targets - positions_mm[above - 1] <= positions_mm[above] - targets
+        step = float(match[1])
+        targets = z_mm[0] + step * np.arange(int((z_mm[-1] - z_mm[0]) / step + 1e-6) + 1)
+        above = np.clip(np.searchsorted(z_mm, targets), 1, count - 1)
+        nearer = targets - z_mm[above - 1] <= z_mm[above] - targets
         return np.unique(np.where(nearer, above - 1, above)).astype(np.int64)
     return every
+
+
+def least_slices(policy: str, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many slices a policy takes of scans of so many, at least; all of them where the policy is unknown."""
+    if needs_z(policy):
+        return np.minimum(counts, 1)
+    try:
+        return counts if policy == ALL else np.array([len(chosen_slices(policy, int(count))) for count in counts], np.int64)
+    except UsageError:  # of vectors that were made elsewhere
+        return counts

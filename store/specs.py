@@ -79,6 +79,8 @@ class ViewSpec:
     """The version of our code that made the view; 0 where other code did."""
     mask: str = ""
     """What is kept: `body`, `lung`, `head` or `user:FINDING`; with `:crop` at the end the box around it instead of the voxels in it."""
+    clip: tuple[float, float] | None = None
+    """HU that values are cut to before they are interpolated, for models that were trained so; windows cut afterwards anyway."""
     align: str = ""
     """Digest of the reference that the scan is aligned to rigidly; empty where it lies as it was scanned."""
 
@@ -135,6 +137,8 @@ class ViewSpec:
             parts.append(self.interpolation)
         if self.orientation not in ("LPS", UNKNOWN):
             parts.append(self.orientation)
+        if self.clip:
+            parts.append(f"clip{self.clip[0]:g}..{self.clip[1]:g}")
         if self.mask:
             parts.append(self.mask)
         if self.align:
@@ -155,7 +159,7 @@ class ViewSpec:
         return cls(**plain)
 
 
-_LATER_FIELDS = ("mask", "align")
+_LATER_FIELDS = ("mask", "clip", "align")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dicom_files import write_series
 from scanbank.embed.encoder import Encoded, Encoder
-from scanbank.embed.pipeline import embed
+from scanbank.embed.pipeline import Outputs, embed
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.ingest import ingest
 
@@ -50,7 +50,7 @@ def bright_bank(bank: Bank, folder: Path, encoder: Encoder, *, depth: bool = Tru
         voxels[-1, 0, 0] = 1000  # below the window: no two scans of equal content
         write_series(folder / str(i), voxels=voxels, step=5.0, patient_id=f"p{i}", series_uid=f"1.{i}", seed=i)
     ingest(bank, [folder])
-    embed(bank, encoder, depth=depth)
+    embed(bank, encoder, outputs=Outputs(depth=depth))
     return bank
 
 

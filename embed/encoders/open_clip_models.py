@@ -25,7 +25,7 @@ from ..device import pick_device
 from ..encoder import Encoder
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
-from .timm_models import vit_blocks
+from .timm_models import interpolation_of, vit_blocks
 
 _HUB = "hf-hub:"
 _HUB_NAMES = (HF_SAFE_WEIGHTS_NAME, "open_clip_pytorch_model.safetensors", HF_WEIGHTS_NAME)
@@ -87,7 +87,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     def texts(batch: list[str]) -> Tensor:
         return model.encode_text(tokenizer()(batch).to(on), normalize=True)
 
-    view = ViewSpec(windows=(PRESETS["ctclip"],), size=size)
+    view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(prepared["interpolation"]))
     return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size, blocks=_blocks(model.visual))
 
 

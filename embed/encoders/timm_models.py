@@ -47,8 +47,13 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         std=tuple(map(float, config["std"])),
     )
     fixed = bool(getattr(model, "pretrained_cfg", {}).get("fixed_input_size"))
-    view = ViewSpec(windows=(PRESETS["ctclip"],), size=size)
+    view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(config["interpolation"]))
     return TorchEncoder(spec, view, model, on, slices=model, size=size if fixed else None, blocks=vit_blocks(model))
+
+
+def interpolation_of(name: str) -> str:
+    """How planes are resized, from the name that timm and open_clip have for what a model was trained with."""
+    return "cubic" if name == "bicubic" else "linear"
 
 
 def vit_blocks(model: nn.Module) -> Blocks | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...embed.encoder import Encoder
-from ...embed.registry import open_encoder
+from ...embed.named import open_named
 from ...store.errors import ScanbankError
 from ...store.progress import Progress, Silent
 from ...store.status import overview
@@ -41,7 +41,7 @@ def report(
     bank: Bank,
     *,
     queries: Sequence[str] | None = None,
-    opened_by: Callable[[str], Encoder] = open_encoder,
+    opened_by: Callable[[str], Encoder] = open_named,
     progress: Progress | None = None,
 ) -> str:
     """The page as HTML.

@@ -14,6 +14,7 @@ from pydicom.encaps import encapsulate, generate_frames, parse_basic_offsets, pa
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 
 from ..errors import ReadError
+from .dicom_codestream import check_frame
 from .dicom_elements import BadElementsError, inflate, quiet
 from .dicom_record import DicomHeader
 from .dicom_syntax import CLASSES, DEFLATED_LE, EXPLICIT_BE, IMAGECODECS, PLUGINS, name_of
@@ -99,6 +100,10 @@ def _check_whole(data: bytes) -> None:
 
 
 def _decode(header: DicomHeader, frame: bytes) -> Stored:
+    try:
+        check_frame(header, frame)
+    except ValueError as error:
+        raise ReadError(f"{name_of(header.syntax)}: truncated or damaged frames: {error}") from error
     reasons: list[str] = []
     for plugin in PLUGINS[header.syntax]:
         decode = _by_imagecodecs if plugin == IMAGECODECS else partial(_by_pydicom, plugin)
@@ -130,7 +135,7 @@ def _by_pydicom(plugin: str, header: DicomHeader, frame: bytes) -> Stored:
 
 
 def _by_imagecodecs(header: DicomHeader, frame: bytes) -> Stored:
-    """Lossy JPEG of 12 bits, sequential or progressive. JPEG knows no sign: signed values are its bits, sign extended."""
+    """Lossy JPEG of 8 or 12 bits, sequential or progressive. JPEG knows no sign: signed values are its bits, sign extended."""
     from imagecodecs import jpeg8_decode
 
     stored = np.asarray(jpeg8_decode(frame))

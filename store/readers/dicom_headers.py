@@ -19,6 +19,11 @@ from .dicom_values import BadValueError, Values
 MAX_VOXELS = 2**31
 """Of one file: rows x columns x frames beyond this are taken for a lie of the header."""
 
+_PACKED_AT_MOST = 10_000
+"""Times its size that a file may unpack to; blank slices as JPEG-LS come near it, what patients look like packs 2 to 10 times."""
+_PLAUSIBLE = 1 << 26
+"""Bytes of pixel data that nobody asks questions about."""
+
 _FAR = 1e6
 """mm, or HU: nothing in a header of CT is larger."""
 
@@ -179,9 +184,12 @@ def _check_pixels(elements: Elements, size: int, rows: int, columns: int, count:
     encapsulated = CLASSES[elements.syntax] != "native"
     if encapsulated != (elements.pixels_length == UNDEFINED):
         raise BadValueError(f"pixel data is {'not ' if encapsulated else ''}encapsulated, against its transfer syntax")
+    expected = rows * columns * count * allocated // 8
+    packed = encapsulated or elements.syntax == DEFLATED_LE
+    if packed and expected > max(_PLAUSIBLE, (size - elements.body_at) * _PACKED_AT_MOST):
+        raise BadValueError(f"the header declares {expected} bytes of pixel data, more than the file's {size} can hold")
     if encapsulated:
         return
-    expected = rows * columns * count * allocated // 8
     found = elements.pixels_length
     if elements.syntax != DEFLATED_LE:
         found = min(found, max(0, size - elements.pixels_at))

@@ -14,14 +14,16 @@ IMPLICIT_LE = "1.2.840.10008.1.2"
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
 DEFLATED_LE = "1.2.840.10008.1.2.1.99"
 EXPLICIT_BE = "1.2.840.10008.1.2.2"
+RLE = "1.2.840.10008.1.2.5"
 
 _JPEG = "1.2.840.10008.1.2.4."
+JPEG_LS = (_JPEG + "80", _JPEG + "81")
 CLASSES: Mapping[str, Class] = {
     IMPLICIT_LE: "native",
     EXPLICIT_LE: "native",
     DEFLATED_LE: "native",
     EXPLICIT_BE: "native",
-    "1.2.840.10008.1.2.5": "lossless",  # RLE
+    RLE: "lossless",
     **dict.fromkeys((_JPEG + last for last in ("57", "70", "80", "90", "201", "202")), "lossless"),
     # Those that may be either count as lossy: what a decoder makes of them is not guaranteed bit by bit.
     **dict.fromkeys((_JPEG + last for last in ("50", "51", "53", "55", "81", "91", "203")), "lossy"),
@@ -30,18 +32,17 @@ CLASSES: Mapping[str, Class] = {
 
 IMAGECODECS = "imagecodecs"
 PLUGINS: Mapping[str, tuple[str, ...]] = {
-    "1.2.840.10008.1.2.5": ("pylibjpeg", "pydicom"),
+    RLE: ("pylibjpeg", "pydicom"),
     **dict.fromkeys((_JPEG + last for last in ("90", "91")), ("gdcm", "pylibjpeg")),
     **dict.fromkeys((_JPEG + last for last in ("201", "202", "203")), ("pylibjpeg",)),
-    **dict.fromkeys((_JPEG + last for last in ("80", "81")), ("pyjpegls",)),
-    _JPEG + "50": ("gdcm", "pillow"),
-    _JPEG + "51": ("gdcm", "pillow", IMAGECODECS),  # the first two take 8 bits only
-    **dict.fromkeys((_JPEG + last for last in ("53", "55")), (IMAGECODECS,)),  # retired in 2004, but they lie in archives
+    **dict.fromkeys(JPEG_LS, ("pyjpegls",)),
+    # 53 and 55 were retired in 2004, but they lie in archives
+    **dict.fromkeys((_JPEG + last for last in ("50", "51", "53", "55")), (IMAGECODECS,)),
     **dict.fromkeys((_JPEG + last for last in ("57", "70")), ("gdcm",)),
 }
-"""Decoders by transfer syntax, in the order they are tried: pydicom's plug-ins, and imagecodecs for 12-bit JPEG.
+"""Decoders by transfer syntax, in the order they are tried: pydicom's plug-ins, and imagecodecs for lossy JPEG.
 
-gdcm is not tried on JPEG-LS: given damaged frames it ends the whole process, which no `except` can stop.
+gdcm is not tried on JPEG-LS and lossy JPEG: given damaged frames it ends the whole process, which no `except` can stop.
 """
 
 

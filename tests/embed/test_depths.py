@@ -9,7 +9,7 @@ import pytest
 from dicom_files import write_series
 from scanbank.embed.depths import depth_rows
 from scanbank.embed.encoder import Encoded, Encoder
-from scanbank.embed.pipeline import embed, keys_of
+from scanbank.embed.pipeline import Outputs, embed, keys_of
 from scanbank.store import Bank, EncoderSpec, ViewSpec, Window
 from scanbank.store.errors import EncoderError
 from scanbank.store.ingest import ingest
@@ -86,8 +86,8 @@ def test_an_encoder_that_gives_depth_fills_both_sets_by_one_pass(scans: Bank) ->
 
 def test_depth_can_be_left_out_and_added_later(scans: Bank) -> None:
     encoder = PlanePairs()
-    assert [key.kind for key in keys_of(encoder, [encoder.view], depth=False)] == ["volume"]
-    embed(scans, encoder, depth=False)
+    assert [key.kind for key in keys_of(encoder, [encoder.view], outputs=Outputs(depth=False))] == ["volume"]
+    embed(scans, encoder, outputs=Outputs(depth=False))
     assert [found.key.kind for found in scans.feature_sets] == ["volume"]
     report = embed(scans, encoder)
     assert sorted(report.sets.values()) == [0, 2]

@@ -1,6 +1,11 @@
-"""What every encoder must do, run over each kind."""
+"""What every encoder must do, run over each kind and each side it offers."""
+
+from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -11,123 +16,174 @@ import torch
 from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from torchvision.transforms import Normalize
 
+from encoder_zoo import SIDES, TEXTS, batch_for, encode, open_one, prepare
 from scanbank.embed.encoder import Encoded, Encoder, Side
-from scanbank.embed.registry import open_encoder
 from scanbank.store.errors import EncoderError
 from scanbank.store.specs import EncoderSpec, ViewSpec
 from scanbank.store.windows import parse_windows
 
-TINY_CLIP = {
-    "embed_dim": 24,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-}
-URIS = ("intensity", "timm:test_resnet+random0", "timm:test_vit+random0", "open_clip:scanbank-test-clip+random0")
-TEXTS = ("a head CT with hemorrhage", "a normal head CT")
+PIXELS = [(key, side) for key, sides in SIDES.items() for side in sides if side != "text"]
+WITH_TEXTS = [key for key, sides in SIDES.items() if "text" in sides]
 
 
 @pytest.fixture(scope="module")
-def encoders(tmp_path_factory) -> dict[str, Encoder]:
-    config = tmp_path_factory.mktemp("config") / "scanbank-test-clip.json"
-    config.write_text(json.dumps(TINY_CLIP))
-    open_clip.add_model_config(config)
-    return {uri: open_encoder(uri, device="cpu") for uri in URIS}
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Encoder]]:
+    folder = tmp_path_factory.mktemp("zoo")
+    prepare(folder)
+    yield {key: open_one(key, folder) for key in SIDES}
+    sys.path.remove(str(folder))
 
 
-@pytest.fixture(params=URIS)
-def encoder(request, encoders) -> Encoder:
+@pytest.fixture(params=PIXELS, ids=lambda p: f"{p[0]}-{p[1]}")
+def case(request: pytest.FixtureRequest, encoders: dict[str, Encoder]) -> tuple[Encoder, Side, Any]:
+    """An encoder, a side of it that takes pixels, and a batch for it."""
+    key, side = request.param
+    return encoders[key], side, batch_for(key, encoders[key], side)
+
+
+@pytest.fixture(params=SIDES)
+def encoder(request: pytest.FixtureRequest, encoders: dict[str, Encoder]) -> Encoder:
     return encoders[request.param]
 
 
-def pixels_for(encoder: Encoder, count=5, channels=1) -> np.ndarray:
-    size = encoder.view.size or (40, 48)
-    return np.random.default_rng(0).random((count, channels, *size), np.float32)
-
-
-class TestContract:
-    def test_gives_one_finite_vector_per_slice(self, encoder):
-        found = encoder.encode_slices(pixels_for(encoder))
-        assert found.vector.shape == (5, encoder.spec.dim)
-        assert found.vector.dtype == np.float32
+class TestPixels:
+    def test_each_gets_one_finite_vector(self, case):
+        encoder, side, batch = case
+        found = encode(encoder, side, batch)
+        assert (found.vector.shape, found.vector.dtype) == ((3, encoder.spec.dim), np.float32)
         assert np.isfinite(found.vector).all()
+        assert len(np.unique(found.vector, axis=0)) == 3
+        if encoder.spec.unit_length:
+            np.testing.assert_allclose(np.linalg.norm(found.vector, axis=1), 1, atol=1e-5)
 
-    def test_is_deterministic(self, encoder):
-        pixels = pixels_for(encoder)
-        np.testing.assert_array_equal(encoder.encode_slices(pixels).vector, encoder.encode_slices(pixels.copy()).vector)
+    def test_the_same_again_gives_the_same_and_the_caller_keeps_the_input(self, case):
+        encoder, side, batch = case
+        before = batch.copy()
+        np.testing.assert_array_equal(encode(encoder, side, batch).vector, encode(encoder, side, before).vector)
+        np.testing.assert_array_equal(batch, before)
 
-    def test_a_vector_does_not_depend_on_its_batch(self, encoder):
-        pixels = pixels_for(encoder)
-        alone = np.concatenate([encoder.encode_slices(pixels[i : i + 1]).vector for i in range(5)])
-        np.testing.assert_allclose(encoder.encode_slices(pixels).vector, alone, atol=1e-5)
+    def test_a_vector_does_not_depend_on_its_batch(self, case):
+        encoder, side, batch = case
+        alone = np.concatenate([encode(encoder, side, one[None]).vector for one in batch])
+        np.testing.assert_allclose(encode(encoder, side, batch).vector, alone, rtol=1e-5, atol=1e-5)
 
-    def test_different_slices_differ(self, encoder):
-        vectors = encoder.encode_slices(pixels_for(encoder)).vector
-        assert len(np.unique(vectors, axis=0)) == 5
+    def test_constant_ones_are_encoded(self, case):
+        encoder, side, batch = case
+        flat = np.stack([np.full_like(batch[0], value) for value in (0, 0.5, 1)])
+        assert np.isfinite(encode(encoder, side, flat).vector).all()
 
-    def test_constant_slices_are_encoded(self, encoder):
-        pixels = np.stack([np.full_like(pixels_for(encoder, 1)[0], value) for value in (0, 0.5, 1)])
-        assert np.isfinite(encoder.encode_slices(pixels).vector).all()
-
-    def test_the_caller_keeps_the_input(self, encoder):
-        pixels = pixels_for(encoder)
-        before = pixels.copy()
-        pixels.flags.writeable = True
-        encoder.encode_slices(pixels)
-        np.testing.assert_array_equal(pixels, before)
-
-    def test_an_empty_batch_is_empty(self, encoder):
-        assert encoder.encode_slices(pixels_for(encoder, 0)).vector.shape == (0, encoder.spec.dim)
+    def test_an_empty_batch_is_empty(self, case):
+        encoder, side, batch = case
+        assert encode(encoder, side, batch[:0]).vector.shape == (0, encoder.spec.dim)
 
     @pytest.mark.parametrize("change", [lambda p: p[0], lambda p: p[:, :, None], lambda p: p.astype(np.float64), lambda p: p[:, :, :0]])
-    def test_other_shapes_and_dtypes_are_refused(self, encoder, change):
-        with pytest.raises(EncoderError, match=r"float32 \(B, C, Y, X\)|without a pixel|channels"):
-            encoder.encode_slices(change(pixels_for(encoder)))
+    def test_other_shapes_and_dtypes_are_refused(self, case, change):
+        encoder, side, batch = case
+        with pytest.raises(EncoderError, match=r"float32 \(B, C, (Z, )?Y, X\)|without a pixel|channel"):
+            encode(encoder, side, change(batch))
 
-    def test_two_channels_are_refused(self, encoder):
+    def test_two_channels_are_refused(self, case):
+        encoder, side, batch = case
         with pytest.raises(EncoderError, match="found 2"):
-            encoder.encode_slices(pixels_for(encoder, channels=2))
+            encode(encoder, side, np.repeat(batch, 2, axis=1))
         with pytest.raises(EncoderError, match="found 2"):
             encoder.check_view(ViewSpec(windows=parse_windows("brain+bone"), size=encoder.view.size))
 
-    def test_not_a_number_is_refused(self, encoder):
-        pixels = pixels_for(encoder)
-        pixels[2, 0, 3, 3] = np.nan
+    def test_as_many_channels_as_it_takes_are_one_repeated(self, case):
+        encoder, side, batch = case
+        many = np.repeat(batch, max(encoder.channels), axis=1)
+        np.testing.assert_allclose(encode(encoder, side, many).vector, encode(encoder, side, batch).vector, rtol=1e-5, atol=1e-5)
+
+    def test_not_a_number_is_refused(self, case):
+        encoder, side, batch = case
+        batch[2, 0, 3, 3] = np.nan
         with pytest.raises(EncoderError, match="not finite"):
-            encoder.encode_slices(pixels)
+            encode(encoder, side, batch)
+
+    def test_depths_come_where_they_are_promised(self, case):
+        encoder, side, batch = case
+        found = encode(encoder, side, batch)
+        assert (found.depth is not None) == (encoder.gives_depth and side == "volume")
+        if found.depth is not None:
+            assert found.depth.shape[::2] == (3, encoder.spec.dim)
+            assert found.depth_mask is not None
+            assert (found.depth_mask.shape, found.depth_mask.dtype) == (found.depth.shape[:2], bool)
+
+    def test_tokens_come_for_the_blocks_asked_for(self, case):
+        encoder, side, batch = case
+        call = encoder.encode_volumes if side == "volume" else encoder.encode_slices
+        if not encoder.blocks:
+            with pytest.raises(EncoderError, match="gives no tokens"):
+                call(batch, layers=[1])
+            return
+        found = call(batch, layers=[encoder.blocks, 1])
+        assert found.tokens is not None
+        assert found.grid is not None
+        assert set(found.tokens) == {1, encoder.blocks}
+        for tokens in found.tokens.values():
+            assert tokens.shape[:2] == (3, np.prod(found.grid))
+        np.testing.assert_array_equal(found.vector, call(batch).vector)
+
+
+class TestEncoder:
+    def test_it_offers_what_it_says(self, encoders):
+        assert {key: set(one.offers) for key, one in encoders.items()} == {key: set(sides) for key, sides in SIDES.items()}
 
     def test_what_it_does_not_offer_is_one_clear_error(self, encoder):
-        with pytest.raises(EncoderError, match=rf"'{encoder.spec.name.replace('+', '.')}' encodes slices.*; it has no volume side"):
-            encoder.encode_volumes(np.zeros((1, 1, 4, 8, 8), np.float32))
-        if "text" not in encoder.offers:
-            with pytest.raises(EncoderError, match="it has no text side: choose one that has, such as tiny"):
-                encoder.encode_texts(["lungs are clear"])
-
-    def test_texts_lie_in_the_space_of_slices(self, encoder):
-        if "text" not in encoder.offers:
-            pytest.skip("encodes no texts")
-        found = encoder.encode_texts(TEXTS).vector
-        assert found.shape == (2, encoder.spec.dim)
-        np.testing.assert_allclose(found, np.concatenate([encoder.encode_texts([t]).vector for t in TEXTS]), atol=1e-5)
-        with pytest.raises(EncoderError, match="expected a list"):
-            encoder.encode_texts("one string")
-
-    def test_unit_length_is_as_the_spec_says(self, encoder):
-        lengths = np.linalg.norm(encoder.encode_slices(pixels_for(encoder)).vector, axis=1)
-        assert np.allclose(lengths, 1, atol=1e-5) == encoder.spec.unit_length
+        given = {"volume": np.zeros((1, 1, 4, 8, 8), np.float32), "slice": np.zeros((1, 1, 8, 8), np.float32), "text": ["clear lungs"]}
+        for side in set(given) - encoder.offers:
+            with pytest.raises(EncoderError) as caught:
+                encode(encoder, side, given[side])
+            assert str(caught.value).startswith(f"encoder {encoder.spec.name!r} encodes ")
+            assert f"it has no {side} side: " in str(caught.value)
 
     def test_its_own_view_fits_it(self, encoder):
         encoder.check_view(encoder.view)
-        assert encoder.view.window_label == "ctclip"
+        expected = "-1024..1024+-135..215+brain" if "medsiglip" in encoder.spec.name else "ctclip"
+        assert encoder.view.window_label == expected
 
-    def test_the_spec_survives_json(self, encoder):
-        again = EncoderSpec.from_dict(json.loads(json.dumps(encoder.spec.to_dict())))
+    def test_the_spec_survives_json_and_says_no_path(self, encoder):
+        said = json.dumps(encoder.spec.to_dict())
+        again = EncoderSpec.from_dict(json.loads(said))
         assert again == encoder.spec
         assert again.digest == encoder.spec.digest
+        assert "zoo0" not in said
+        assert str(Path(sys.path[-1])) not in said
+
+    def test_names(self, encoders):
+        named = {key: one.spec.name for key, one in encoders.items()}
+        expected = {key: key.replace("FOLDER/", "").removesuffix(".pt") for key in SIDES} | {"tiny": "tiny@1"}
+        assert named == expected
+
+
+@pytest.mark.parametrize("key", WITH_TEXTS)
+class TestTexts:
+    def test_texts_lie_in_the_space_of_pixels(self, key, encoders):
+        encoder = encoders[key]
+        found = encoder.encode_texts(TEXTS).vector
+        assert (found.shape, found.dtype) == ((3, encoder.spec.dim), np.float32)
+        assert len(np.unique(found, axis=0)) == 3
+        np.testing.assert_allclose(found, np.concatenate([encoder.encode_texts([t]).vector for t in TEXTS]), atol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+        assert encoder.spec.unit_length
+        assert encoder.spec.logit_scale is not None
+
+    def test_odd_texts(self, key, encoders):
+        long = " ".join(TEXTS * 200)
+        vectors = encoders[key].encode_texts(["", long, f"{long} and more", "Ödem", "肺部清晰"]).vector
+        assert np.isfinite(vectors).all()
+
+    def test_one_string_is_no_list(self, key, encoders):
+        with pytest.raises(EncoderError, match="expected a list"):
+            encoders[key].encode_texts("one string")
+
+
+FIXED = "open_clip:scanbank-test-clip+random0"
 
 
 @pytest.mark.parametrize("size", [None, (31, 32)])
 def test_a_fixed_size_is_checked_before_and_after_decoding(encoders, size):
-    encoder = encoders[URIS[3]]
+    encoder = encoders[FIXED]
     with pytest.raises(EncoderError, match="32x32 pixels"):
         encoder.check_view(ViewSpec(windows=parse_windows("brain"), size=size))
     with pytest.raises(EncoderError, match="32x32 pixels; found 40x48"):
@@ -135,20 +191,21 @@ def test_a_fixed_size_is_checked_before_and_after_decoding(encoders, size):
 
 
 def test_timm_equals_timm_called_directly(encoders):
+    encoder = encoders["timm:test_resnet+random0"]
     torch.manual_seed(0)
     model = timm.create_model("test_resnet", num_classes=0).eval()
-    pixels = pixels_for(encoders[URIS[1]], channels=3)
+    pixels = batch_for("timm", encoder, "slice", channels=3)
     with torch.no_grad():
         expected = model((torch.from_numpy(pixels) - 0.5) / 0.5).numpy()
-    np.testing.assert_allclose(encoders[URIS[1]].encode_slices(pixels).vector, expected, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_slices(pixels).vector, expected, atol=1e-5)
 
 
 def test_open_clip_equals_open_clip_called_directly(encoders):
-    encoder = encoders[URIS[3]]
+    encoder = encoders[FIXED]
     torch.manual_seed(0)
     model: Any = open_clip.create_model("scanbank-test-clip").eval()
     normalize = Normalize(OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
-    grey = pixels_for(encoder)
+    grey = batch_for(FIXED, encoder, "slice")
     with torch.no_grad():
         images = model.encode_image(normalize(torch.from_numpy(np.repeat(grey, 3, axis=1))), normalize=True).numpy()
         texts = model.encode_text(open_clip.get_tokenizer("scanbank-test-clip")(list(TEXTS)), normalize=True).numpy()

@@ -136,6 +136,36 @@ def test_bad_scans_cost_themselves_only_and_heal(bank: Bank, tmp_path: Path) -> 
     assert bank.sql("SELECT * FROM failures").num_rows == 2
 
 
+def _trunk() -> np.ndarray[Any, Any]:
+    """(4, 64, 64) stored values: air at 24, and a disc of soft tissue at 1064 with a rim of fat and skin."""
+    y, x = np.meshgrid(*[np.linspace(-1, 1, 64)] * 2, indexing="ij")
+    r = x**2 + y**2
+    plane = np.select([r < 0.5, r < 0.6, r < 0.63], [1064, 924, 500], 24)
+    return np.rint(plane + np.random.default_rng(0).triangular(-8, 0, 8, (4, 64, 64))).astype(np.int16)
+
+
+def test_voxels_that_are_no_hu_are_refused_with_the_peaks_seen_until_they_are_accepted(bank: Bank, tmp_path: Path) -> None:
+    write_series(tmp_path / "hu", voxels=_trunk(), seed=1)
+    write_series(tmp_path / "stored", voxels=_trunk(), slope=None, intercept=None, seed=2)
+    write_series(tmp_path / "twice", voxels=_trunk() - 1024, seed=3)
+    write_series(tmp_path / "crop", voxels=_trunk()[:, 24:40, 24:40], intercept=0, seed=4)
+    ingest(bank, [tmp_path])
+    report = embed(bank, open_encoder("intensity"), [BRAIN])
+    assert (report.volumes, report.failed, report.suspicious) == (2, 2, 1)
+    assert report.suspicion.startswith("it may never have been rescaled to HU: soft tissue peaks at 106")
+    assert sorted(report.reasons) == [
+        f"it was {how}; `embed --accept-hu` takes it as it is" for how in ("never rescaled to HU", "rescaled to HU twice")
+    ]
+    told = sorted(bank.sql("SELECT reason FROM failures WHERE stage = 'decode'").column(0).to_pylist())
+    assert [reason.split(" (values")[0] for reason in told] == [
+        "it was never rescaled to HU: air peaks at 24, expected -1000; soft tissue peaks at 1064, expected 0..80",
+        "it was rescaled to HU twice: air peaks at -2024, expected -1000; soft tissue peaks at -984, expected 0..80",
+    ]
+    accepted = embed(bank, open_encoder("intensity"), [BRAIN], accept_hu=True)
+    assert (accepted.volumes, accepted.skipped, accepted.failed, accepted.suspicious) == (2, 2, 0, 0)
+    assert bank.sql("SELECT * FROM failures").num_rows == 0
+
+
 def test_a_changed_file_is_noticed_and_accepted_once(scans: Bank, tmp_path: Path) -> None:
     (path, *_) = sorted((tmp_path / "scans" / "0").iterdir())
     os.utime(path, ns=(1, 1))

@@ -16,11 +16,10 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
+from encoder_zoo import TINY_CLIP
 from scanbank.embed.registry import encoder_schemes, open_encoder
 from scanbank.embed.weights import offline, weights_digest
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
-
-from .test_encoder_contract import TINY_CLIP
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +50,11 @@ def snapshot(hub_cache: Path, repo: str) -> Path:
 
 class TestNames:
     def test_forms(self):
-        assert encoder_schemes() == ("intensity", "open_clip:MODEL/TAG", "timm:NAME", "tiny")
+        forms = encoder_schemes()
+        assert {"intensity", "tiny", "timm:NAME", "siglip:ORG/NAME", "monai:NET@CHECKPOINT", "module:PACKAGE.MODULE:FACTORY"} < set(forms)
+        page = (Path(__file__).resolve().parents[2] / "docs" / "encoders.md").read_text("utf-8")
+        for form in forms:
+            assert f"`{form}`" in page, f"docs/encoders.md has no line for {form}"
 
     @pytest.mark.parametrize(
         ("uri", "message"),
@@ -62,7 +65,7 @@ class TestNames:
             ("timm:resnet18.a1_in2k", "did you mean 'a1_in1k'"),
             ("open_clip:ViT-B32/openai", "did you mean 'ViT-B-32'"),
             ("open_clip:ViT-B-32/opnai", "did you mean 'openai'"),
-            ("zzz:y", "choose one of: intensity, open_clip, timm"),
+            ("zzz:y", "choose one of: .*intensity, .*open_clip, .*timm"),
         ],
     )
     def test_unknown_ones_suggest_the_nearest(self, uri, message):

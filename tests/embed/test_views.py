@@ -237,6 +237,15 @@ class TestSpacing:
         np.testing.assert_allclose(found, np.full((1, 2, 2, 2), 7), atol=1e-3)
         np.testing.assert_allclose(z_mm, [300 - 1.25, 300 + 1.25])
 
+    def test_a_lone_slice_of_unknown_width_is_one_plane(self):
+        volume = scan(np.arange(8, dtype=np.int16).reshape(1, 2, 4), (None, 1.0, 2.0))
+        found, z_mm = volume_voxels(volume, ViewSpec(windows=(WIDE,), spacing_mm=(5.0, 1.0, 1.0)), (-4000, 4000))
+        assert found.shape == (1, 1, 2, 8)
+        np.testing.assert_allclose(found[0, 0, 1], [4, 4.25, 4.75, 5.25, 5.75, 6.25, 6.75, 7], atol=1e-3)
+        np.testing.assert_allclose(z_mm, [300])
+        with pytest.raises(ViewError, match="unknown in part"):
+            volume_voxels(scan(np.zeros((2, 2, 4)), (None, 1.0, 2.0)), ViewSpec(windows=(WIDE,), spacing_mm=(5.0, 1.0, 1.0)), (0, 1))
+
     def test_published_ct_clip_preprocessing(self, shared_data):
         path = shared_data.parent / "goldens" / "ctclip" / "preprocess.safetensors"
         if not path.exists():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from scanbank.eval.pooling import unit_features
 from scanbank.eval.units import evaluation_units
 from scanbank.store import Bank, EncoderSpec, FeatureKey
 from scanbank.store.errors import UnknownNameError, UsageError
+from scanbank.store.feature_rows import FeatureRows
 
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
@@ -25,7 +28,12 @@ def test_slices_are_pooled_whatever_their_order_and_blocks(bank: Bank, monkeypat
     add_vectors(bank, SLICE, every[keep], vectors[keep])
     units = evaluation_units(bank, "a")
     by_volume = vectors.reshape(4, 5, 4)[[0, 2, 3]]
-    for pool, expected in (("mean", by_volume.mean(axis=1)), ("max", by_volume.max(axis=1))):
+    for pool, expected in (
+        ("mean", by_volume.mean(axis=1)),
+        ("max", by_volume.max(axis=1)),
+        ("top2", np.sort(by_volume, axis=1)[:, -2:].mean(axis=1)),
+        ("top9", by_volume.mean(axis=1)),
+    ):
         found = unit_features(bank.features(SLICE.name), units, pool)
         assert (found.name, found.pool, found.present.tolist()) == (f"{SLICE.name}/{pool}", pool, [True, True, False])
         np.testing.assert_allclose(found.X[:2], expected[:2], rtol=1e-6)
@@ -60,3 +68,40 @@ def test_sets_are_named_by_name_digest_or_pooling(bank: Bank) -> None:
         names(FeatureChoice((SLICE.name,)))
     with pytest.raises(UsageError, match="has no vectors of slices; those that have: flat"):
         names(FeatureChoice((VOLUME.name,)), "slice")
+
+
+@pytest.mark.parametrize("block", [1, 5, 1000])
+def test_steps_along_depth_and_tokens_are_pooled_too(bank: Bank, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(pooling, "BLOCK_ROWS", block)
+    ordinals = add_volumes(bank, ["p0", "p1"], slices=3)
+    add_labels(bank, "a", {"v0": "1", "v1": "0"})
+    rng = np.random.default_rng(0)
+    depth, tokens = rng.normal(size=(2, 4, 8)).astype(np.float32), rng.normal(size=(6, 4, 3)).astype(np.float32)
+    mask = np.array([[True] * 4, [True, True, False, False]])
+    of_volumes = FeatureKey("depth", VOLUME.encoder, VOLUME.view)
+    of_slices = FeatureKey("tokens", SLICE.encoder, SLICE.view, "block1")
+    with bank.commit("test") as commit:
+        commit.append_features(of_volumes, FeatureRows(depth, np.zeros((2, 4), np.float32), mask), ordinals)
+        commit.append_features(of_slices, FeatureRows(tokens, grid=(2, 2)), (ordinals[:, None] + 1 + np.arange(3)).ravel())
+    bank.refresh()
+    units = evaluation_units(bank, "a")
+    found = unit_features(bank.features(of_volumes.name), units, "max")
+    np.testing.assert_allclose(found.X, [depth[0].max(0), depth[1, :2].max(0)], rtol=1e-6)
+    assert found.name == f"{of_volumes.name}/max"
+    by_volume = tokens.reshape(2, 12, 3)
+    for pool, expected in (("mean", by_volume.mean(1)), ("top3", np.sort(by_volume, axis=1)[:, -3:].mean(1))):
+        found = unit_features(bank.features(of_slices.name), units, pool)
+        assert found.present.all()
+        np.testing.assert_allclose(found.X, expected, rtol=1e-5)
+    assert [c.name for c in choose_features(bank, "volume", FeatureChoice())] == sorted([of_volumes.name, of_slices.name])
+
+
+def test_of_a_part_of_the_slices_all_that_are_there_are_pooled(bank: Bank) -> None:
+    ordinals = add_volumes(bank, ["p0", "p1", "p2"], slices=5)
+    add_labels(bank, "a", {"v0": "1", "v1": "0", "v2": "0"})
+    vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    some = FeatureKey("slice", SLICE.encoder, replace(SLICE.view, slices="middle:3"))
+    add_vectors(bank, some, np.concatenate([ordinals[0] + 1 + np.array([1, 2, 3]), ordinals[1] + 1 + np.array([1, 2])]), vectors[:5])
+    found = unit_features(bank.features(some.name), evaluation_units(bank, "a"))
+    assert found.present.tolist() == [True, False, False]
+    np.testing.assert_allclose(found.X[0], vectors[:3].mean(0), rtol=1e-6)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from encoder_zoo import docs_example
 from scanbank.embed.encoder import Encoder
+from scanbank.embed.registry import open_encoder
 from scanbank.eval.search_sets import foreign_window, searchable
 from scanbank.eval.window_words import picture_window, window_of
+from scanbank.scripts.text_encoders import opener as opener_of_command
 from scanbank.store import PRESETS, Bank, FeatureKey, ViewSpec, Window
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
 from search_banks import BRAIN, Fixed, catalog, f32, put
+from siglip_folders import siglip_folder
 
 LUNG, SUBDURAL, WIDE = (ViewSpec((PRESETS[name],)) for name in ("lung", "subdural", "ctclip"))
 
@@ -142,3 +147,28 @@ def test_imported_vectors_are_not_searched(several: Bank) -> None:
     several.refresh()
     found, _ = searchable(several, "hemorrhage", opened_by=opener(DUAL, MUTE))
     assert found.name == "dual@1/brain/volume"  # though fewer scans have it
+
+
+def test_code_that_a_bank_names_runs_only_by_the_users_word(bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "code_of_bank.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'sprung')!r}).touch()\n" + docs_example())
+    monkeypatch.syspath_prepend(str(tmp_path))
+    uri = "module:code_of_bank:open_encoder"
+    maker = fixed(uri, "volume", "text", scale=10.0)
+    put(bank, maker, "volume", np.ones((2, 2), np.float32), catalog(bank, range(2)))
+    with pytest.raises(EncoderError, match=f"encoder '{uri}' is named inside the bank and was not opened, because it runs code"):
+        searchable(bank, "effusion")
+    assert not (tmp_path / "sprung").exists()
+    for trusted in (opener_of_command("cpu", typed=uri), opener_of_command("cpu", trust_code=True)):
+        assert searchable(bank, "effusion", opened_by=trusted)[1].spec.name == uri
+
+
+def test_an_encoder_of_local_files_is_asked_for_by_its_path(bank: Bank, tmp_path: Path) -> None:
+    folder = siglip_folder(tmp_path / "mine")
+    model = open_encoder(f"siglip:{folder}", device="cpu")
+    first = catalog(bank, range(1), slices=3)[0] + 1
+    pixels = np.random.default_rng(0).random((3, 1, 32, 32), np.float32)
+    put(bank, model, "slice", model.encode_slices(pixels).vector, first + np.arange(3), model.view)
+    uri = f"siglip:{folder}"
+    features, opened = searchable(bank, "lungs", encoder=uri, opened_by=opener_of_command("cpu", typed=uri))
+    assert (features.key.encoder, opened.spec) == (model.spec, model.spec)
+    assert str(tmp_path) not in features.name

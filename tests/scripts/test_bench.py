@@ -33,6 +33,12 @@ TINY = Sizes(
     volumes=(5, 4),
     sweeps=(3, 4),
     commits=3,
+    vit="timm:test_vit+random0",
+    vit_scans=(1, 3),
+    light_scans=(2, 3),
+    loop_scans=(1, 3),
+    embed_scans=(1, 2),
+    slow_repeats=1,
     repeats=1,
 )
 

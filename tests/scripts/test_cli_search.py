@@ -49,7 +49,7 @@ def test_main_job(full: Bank, tmp_path: Path) -> None:
     done = run("search", full.path, "left pleural effusion", "-k", 2, "--png", sheet, "--json", "--device", "cpu")
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
-    assert answer["features"] == f"{MODEL}+random0/brain,224x224px/slice/mean"
+    assert answer["features"] == f"{MODEL}+random0/brain,224x224px,cubic/slice/mean"
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2]
     assert (answer["searched"], answer["studies"], answer["without_vector"]) == (2, 2, 0)
     assert {hit["volume"] for hit in answer["hits"]} <= set(full.sql("SELECT volume FROM volumes WHERE is_primary").column(0).to_pylist())

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanbank.store.errors import UsageError
-from scanbank.store.slice_policy import check_policy, chosen_slices, needs_positions
+from scanbank.store.slice_policy import check_policy, chosen_slices, needs_z
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,10 @@ def test_every_so_many_mm() -> None:
     assert chosen_slices("every:2.5mm", 6, positions).tolist() == [0, 2, 3, 4, 5]
     assert chosen_slices("every:100mm", 6, positions).tolist() == [0]
     assert chosen_slices("every:1mm", 1, positions[:1]).tolist() == [0]
-    assert needs_positions("every:3mm")
-    assert not needs_positions("even:3")
-    for unknown in (None, np.full(6, np.nan)):
-        with pytest.raises(UsageError, match="places of the slices"):
+    assert needs_z("every:3mm")
+    assert not needs_z("even:3")
+    for unknown in (None, np.full(6, np.nan), np.zeros(6)):
+        with pytest.raises(UsageError, match="above each other"):
             chosen_slices("every:3mm", 6, unknown)
 
 

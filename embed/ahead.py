@@ -1,0 +1,97 @@
+"""Work that goes on in a thread while its results are used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import Any, TypeVar, final
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.1
+
+
+def ahead(items: Generator[T, Any, Any], most: int) -> Generator[T, None, None]:
+    """The items, in order, made in a thread that is at most `most` of them ahead. What it raises is raised here."""
+    queue: Queue[tuple[bool, T | BaseException | None]] = Queue(most)
+    stop = Event()
+
+    def put(last: bool, item: T | BaseException | None) -> None:
+        while not stop.is_set():
+            try:
+                queue.put((last, item), timeout=_LOOK_SECONDS)
+            except Full:
+                continue
+            return
+
+    def make() -> None:
+        try:
+            for item in items:
+                put(False, item)
+                if stop.is_set():
+                    return
+        except BaseException as error:  # noqa: BLE001 - told where the items are used
+            put(True, error)
+        else:
+            put(True, None)
+
+    thread = Thread(target=make, name="ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            last, item = queue.get()
+            if last:
+                if isinstance(item, BaseException):
+                    raise item
+                return
+            yield item  # pyright: ignore[reportReturnType]
+    finally:
+        stop.set()
+        thread.join()
+        items.close()
+
+
+@final
+class InOrder:
+    """Calls done one after the other in a thread, at most `most` of them waiting. What one raises ends it, and is raised here."""
+
+    def __init__(self, most: int) -> None:
+        self._queue: Queue[Callable[[], object] | None] = Queue(most)
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._go, name="in-order", daemon=True)
+        self._thread.start()
+
+    def do(self, call: Callable[[], object]) -> None:
+        """Raises what an earlier call raised."""
+        while True:
+            if self._error is not None:
+                raise self._error
+            try:
+                return self._queue.put(call, timeout=_LOOK_SECONDS)
+            except Full:
+                continue
+
+    def end(self) -> None:
+        """Wait for all of them. Raises what one raised."""
+        while self._thread.is_alive():
+            try:
+                self._queue.put(None, timeout=_LOOK_SECONDS)
+                break
+            except Full:
+                continue
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _go(self) -> None:
+        try:
+            while (call := self._queue.get()) is not None:
+                call()
+        except BaseException as error:  # noqa: BLE001 - told where the calls come from
+            self._error = error
+            while True:  # whoever waits for room goes on, and is told
+                try:
+                    self._queue.get_nowait()
+                except Empty:
+                    return

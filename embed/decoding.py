@@ -1,0 +1,180 @@
+"""From a volume of the bank to what the encoder's side needs of it: decoded once, checked, and put on the grids that views ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import ReadError, ScanbankError, SourceChangedError, ViewError
+from ..store.local_map import Located
+from ..store.readers import load_volume
+from ..store.scan import Volume
+from ..store.specs import ViewSpec
+from .gridded import gridded, source_planes
+from .hu_check import OK, HuVerdict, examine
+from .plan import Work
+from .views import check_view
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+PLANES = 32
+"""Planes that are resized at once."""
+
+
+@final
+@dataclass(frozen=True)
+class Request:
+    """What is made of a scan while it is decoded."""
+
+    geometry: ViewSpec
+    """A view without windows."""
+    planes: bool
+    """The scan's own planes; else the whole scan on the view's grid."""
+    indices: tuple[int, ...] | None = None
+    """Which planes, 0-based along the slice axis; all of them for None."""
+
+
+@final
+@dataclass(frozen=True)
+class Job:
+    """A scan to decode, with all that is needed to do it elsewhere."""
+
+    located: Located
+    slices: int
+    """That it had at ingest."""
+    requests: tuple[Request, ...] = ()
+    keep_voxels: bool = True
+    """Also give the voxels as they were decoded; without, only what was requested."""
+    accept_changed: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Prepared:
+    """A scan's voxels in one geometry, before windows."""
+
+    values: Any
+    """(n, Y, X) planes, or (Z, Y, X): a numpy array, or a torch tensor on an accelerator."""
+    z_mm: NDArray[np.float64]
+    """(n,) of planes or of Z: mm along the superior axis; NaN where unknown and in padding."""
+    indices: NDArray[np.int64]
+    """(n,) 0-based places along the slice axis of the scan's own planes; empty where they are not the scan's own."""
+
+
+@final
+@dataclass(frozen=True)
+class Decoded:
+    """A scan, and what was asked to be made of it: where that failed, why."""
+
+    volume: Volume
+    prepared: Mapping[Request, Prepared | ScanbankError] = field(default_factory=dict[Request, "Prepared | ScanbankError"])
+    hu: HuVerdict = OK
+    """Whether voxels that should be HU look like it."""
+
+
+def run_job(job: Job) -> Decoded:
+    """Decode a scan and make what is asked of it.
+
+    Raises:
+        SourceChangedError: a file has another size or time than at ingest.
+        ReadError: it cannot be read, is not what was ingested, or holds voxels that no encoder should see.
+    """
+    volume = load_volume(job.located, accept_changed=job.accept_changed)
+    check_voxels(volume, job.slices)
+    made: dict[Request, Prepared | ScanbankError] = {}
+    for request in job.requests:
+        try:
+            made[request] = prepare(volume, request)
+        except ViewError as error:
+            made[request] = error
+    verdict = examine(volume.voxels) if volume.has_hu else OK
+    return Decoded(volume if job.keep_voxels else replace(volume, voxels=volume.voxels[:0]), made, verdict)
+
+
+def prepare(volume: Volume, request: Request, device: str = "") -> Prepared:
+    """One geometry of a scan, on the CPU as numpy or on a torch device.
+
+    Raises:
+        ViewError: the scan cannot give it.
+    """
+    geometry = request.geometry
+    check_view(geometry, volume, windows=False)
+    if not request.planes:
+        found = gridded(volume, geometry, device)
+        return Prepared(found.values, found.z_mm, np.empty(0, np.int64))
+    every = np.arange(volume.voxels.shape[volume.slice_axis], dtype=np.int64)
+    indices = every if request.indices is None else np.asarray(request.indices, np.int64)
+    z_mm = volume.z_mm[indices]
+    if geometry.size is None or device:
+        return Prepared(source_planes(volume, geometry, indices, device), z_mm, indices)
+    values = np.empty((len(indices), *geometry.size), np.float32)  # a few at a time: the resizing needs room of its own
+    for start in range(0, len(indices), PLANES):
+        values[start : start + PLANES] = source_planes(volume, geometry, indices[start : start + PLANES])
+    return Prepared(values, z_mm, indices)
+
+
+def decode_for(
+    bank: Bank,
+    work: Work,
+    content: str | None = None,
+    requests: tuple[Request, ...] = (),
+    run: Callable[[Job], Decoded] = run_job,
+    *,
+    keep_voxels: bool = True,
+) -> Decoded:
+    """A volume of the bank from its files on this machine, through `run`.
+
+    Args:
+        bank: Knows where the files are.
+        work: The volume.
+        content: The digest of what it held when it was embedded before: a file that was only touched is taken as it is.
+        requests: What to make of it.
+        run: Does the job, here or in another process.
+        keep_voxels: Whether the voxels themselves are wanted too.
+
+    Raises:
+        SourceChangedError: a file has another size or time than at ingest.
+        ReadError: it cannot be read, is not what was ingested, or holds voxels that no encoder should see.
+    """
+    located = bank.local_map.locate(work.volume)
+    if located is None:
+        raise ReadError("this machine does not know where its files are; ingest the folder here, or bring the local map along")
+    job = Job(located, work.slices, requests, keep_voxels)
+    try:
+        return run(job)
+    except SourceChangedError:
+        if content is None:
+            raise
+        decoded = run(replace(job, accept_changed=True))
+        if decoded.volume.content != content:
+            raise
+        bank.local_map.accept(work.volume)  # touched or moved, but what it holds is what was embedded
+        return decoded
+
+
+def decode(bank: Bank, work: Work, content: str | None = None) -> Volume:
+    """The voxels of a volume of the bank.
+
+    Raises:
+        SourceChangedError: as in `decode_for`.
+        ReadError: as in `decode_for`.
+    """
+    return decode_for(bank, work, content).volume
+
+
+def check_voxels(volume: Volume, slices: int) -> None:
+    """Raises ReadError for what no encoder should see."""
+    found = volume.voxels.shape[volume.slice_axis]
+    if found != slices:
+        raise ReadError(f"it has {found} slices, but had {slices} at ingest; ingest its folder again")
+    lowest, highest = volume.voxels.min(), volume.voxels.max()
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        count = int((~np.isfinite(volume.voxels)).sum())
+        raise ReadError(f"{count} of {volume.voxels.size} voxels are NaN or infinite")
+    if lowest == highest:
+        raise ReadError(f"every voxel has the same value, {lowest:g}")

@@ -1,0 +1,193 @@
+"""`siglip:ORG/NAME` or `siglip:FOLDER`: SigLIP, SigLIP 2 of fixed resolution and MedSigLIP, through the transformers library."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast, SiglipModel
+from transformers.utils import logging as library_logging
+
+from ...store.errors import EncoderError
+from ...store.specs import EncoderSpec, ViewSpec
+from ...store.windows import PRESETS, Window
+from ..block_tokens import Blocks
+from ..device import pick_device
+from ..encoder import Encoder
+from ..names import folder_name, is_folder
+from ..torch_encoder import TorchEncoder
+from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, one_line, seeded
+
+MEDSIGLIP_WINDOWS = (Window(-1024, 1024), Window(-135, 215), Window(0, 80))
+"""Red, green and blue of a CT slice: wide, soft tissue, brain, as Google's CT notebook for MedGemma and its MedSigLIP encoder
+(google-health/medgemma, notebooks/high_dimensional_ct_hugging_face.ipynb) shows them to the model."""
+MEDSIGLIP_SIZE = 448
+"""In pixels; no other published SigLIP has it."""
+
+_CONFIG = "config.json"
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+
+
+def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
+    """The encoder `siglip:NAME`: a folder as `save_pretrained` writes it, or a repository in the Hugging Face cache."""
+    uri = f"siglip:{folder_name(name)}"
+    folder = _found(uri, name, random_weights is None)
+    on = pick_device(device)
+    config = _config(uri, folder)
+    if random_weights is None:
+        model = _trained(uri, folder, config)
+    else:
+        uri += f"+random{random_weights}"
+        with seeded(random_weights), _quiet():
+            model = SiglipModel(config)
+    mean, std = _normalization(uri, folder)
+    side = int(config.vision_config.image_size)
+    spec = EncoderSpec(
+        name=uri,
+        version="1",
+        dim=int(config.vision_config.hidden_size),
+        unit_length=True,
+        logit_scale=float(model.logit_scale.detach().exp()),
+        logit_bias=float(model.logit_bias.detach()),
+        mean=mean,
+        std=std,
+    )
+
+    @cache
+    def tokenizer() -> Any:
+        """Made when the first text comes: slices need none."""
+        return _tokenizer(uri, folder)
+
+    def images(pixels: Tensor) -> Tensor:
+        pixels = pixels.expand(-1, int(config.vision_config.num_channels), -1, -1)
+        return _unit(model.get_image_features(pixel_values=pixels))
+
+    def texts(batch: list[str]) -> Tensor:
+        # SigLIP was trained on texts padded to their full length, whose padding is attended to
+        length = int(config.text_config.max_position_embeddings)
+        given = tokenizer()(batch, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        tokens = {key: given[key].to(on) for key in ("input_ids", "attention_mask") if key in given}
+        return _unit(model.get_text_features(**tokens))
+
+    medical = side == MEDSIGLIP_SIZE or "medsiglip" in uri.lower()
+    view = ViewSpec(windows=MEDSIGLIP_WINDOWS if medical else (PRESETS["ctclip"],), size=(side, side))
+    patches = side // int(config.vision_config.patch_size)
+    blocks = Blocks(tuple(model.vision_model.encoder.layers), (patches, patches))
+    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=(side, side), blocks=blocks)
+
+
+def _found(uri: str, name: str, want_weights: bool) -> Path:
+    """The folder that holds the model."""
+    wanted = [(_CONFIG,), *([_WEIGHTS] if want_weights else [])]
+    if is_folder(name):
+        folder = Path(name).expanduser()
+        lacking = [" or ".join(names) for names in wanted if not any((folder / one).is_file() for one in names)]
+        if lacking:
+            raise EncoderError(
+                f"encoder {uri!r} is not whole: {folder} holds no {' and no '.join(lacking)}; "
+                "put the model there with save_pretrained, or name the folder that holds it"
+            )
+        return folder
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise EncoderError(
+            f"encoder {uri!r} has no weights on this machine (nothing is downloaded): there is no folder {name}; "
+            "write siglip:FOLDER, or siglip:ORG/NAME for a model in the Hugging Face cache"
+        )
+    config = cached_file(name, (_CONFIG,))
+    looked = [in_hub_cache(name, names) for names in wanted if cached_file(name, names) is None]
+    if config is None or looked:
+        get = f"hf download {name} (after hf auth login, where its terms ask for it), or give the folder of a copy: siglip:FOLDER"
+        raise missing(uri, looked, get) if config else missing(uri, looked, get, otherwise="")
+    return config.parent
+
+
+def _config(uri: str, folder: Path) -> Any:
+    try:
+        with offline(), _quiet():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except LOAD_ERRORS as error:
+        raise EncoderError(f"encoder {uri!r}: {folder / _CONFIG} cannot be read ({one_line(error)})") from error
+    if config.model_type != "siglip":
+        what = "takes patches of any size, not planes" if config.model_type == "siglip2" else "is another architecture"
+        raise EncoderError(
+            f"encoder {uri!r}: {folder / _CONFIG} is of model type {config.model_type!r}, which {what}; "
+            "expected 'siglip', which SigLIP, SigLIP 2 of fixed resolution and MedSigLIP are"
+        )
+    return config
+
+
+def _trained(uri: str, folder: Path, config: Any) -> Any:
+    try:
+        with offline(), _quiet():
+            model, found = SiglipModel.from_pretrained(
+                folder, config=config, dtype=torch.float32, local_files_only=True, weights_only=True, output_loading_info=True
+            )
+    except LOAD_ERRORS as error:
+        raise EncoderError(f"encoder {uri!r}: weights in {folder} cannot be loaded ({one_line(error)})") from error
+    if lacking := sorted({*found["missing_keys"], *(one[0] for one in found["mismatched_keys"])}):
+        raise EncoderError(
+            f"encoder {uri!r}: weights in {folder} are not those of its {_CONFIG}: {len(lacking)} tensors are missing or of another shape, "
+            f"such as {lacking[0]}; get the model's files again"
+        )
+    return model
+
+
+def _normalization(uri: str, folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, by the files that processors are saved in; 0.5 where there are none."""
+    prepared: dict[str, Any] = {}
+    for file in (folder / "preprocessor_config.json", folder / "processor_config.json"):
+        if file.is_file():
+            try:
+                read = json.loads(file.read_text("utf-8"))
+                prepared = read.get("image_processor", read)
+                if not prepared.get("do_normalize", True):
+                    return (0.0,) * 3, (1.0,) * 3
+                mean, std = (tuple(map(float, prepared.get(key, (0.5,) * 3))) for key in ("image_mean", "image_std"))
+                if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+                    raise ValueError(f"image_mean {mean} and image_std {std}; expected three numbers each")
+            except (OSError, ValueError, TypeError, AttributeError) as error:
+                raise EncoderError(f"encoder {uri!r}: {file} cannot be read ({one_line(error)})") from error
+            return mean, std
+    return (0.5,) * 3, (0.5,) * 3
+
+
+def _tokenizer(uri: str, folder: Path) -> Any:
+    try:
+        with offline(), _quiet():
+            try:
+                return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            except ImportError:
+                if not (folder / "tokenizer.json").is_file():  # the same tokenizer without the SentencePiece library
+                    raise
+                return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    except ImportError as error:
+        raise EncoderError(f"texts of encoder {uri!r} need libraries that are missing: pip install sentencepiece protobuf") from error
+    except (*LOAD_ERRORS, TypeError, AttributeError) as error:
+        raise EncoderError(f"the tokenizer of encoder {uri!r} cannot be read from {folder} ({one_line(error)})") from error
+
+
+def _unit(found: Any) -> Tensor:
+    """Transformers 5 gives the tower's whole output, earlier versions the vectors alone."""
+    vector = found if isinstance(found, Tensor) else found.pooler_output
+    return vector / vector.norm(p=2, dim=-1, keepdim=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Transformers tells of its steps and draws bars; what is wrong is told here."""
+    level, bars = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
+    library_logging.set_verbosity(logging.CRITICAL)
+    library_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        library_logging.set_verbosity(level)
+        if bars:
+            library_logging.enable_progress_bar()

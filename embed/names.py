@@ -1,0 +1,28 @@
+"""What a bank calls an encoder of local files: by their name, never by their path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def is_folder(name: str) -> bool:
+    """Whether what follows the scheme is a folder of this machine."""
+    return Path(name).expanduser().is_dir()
+
+
+def folder_name(name: str) -> str:
+    """`/models/mine` as `mine`; what is no folder of this machine and no path, such as ORG/NAME, as it is."""
+    looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1
+    return Path(name).expanduser().resolve().name if looks_like_path or is_folder(name) else name
+
+
+def checkpoint_name(name: str) -> str:
+    """`resnet18@/models/fold0.pt` as `resnet18@fold0`; what has no `@` as it is."""
+    net, _, checkpoint = name.partition("@")
+    return f"{net}@{Path(checkpoint).stem}" if checkpoint else name
+
+
+def file_name(name: str) -> str:
+    """`/models/CT-CLIP_v2.pt,/models/config.json` as `CT-CLIP_v2`."""
+    source, comma, config = name.rpartition(",")
+    return Path(source if comma and config.endswith(".json") else name).stem

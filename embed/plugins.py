@@ -1,0 +1,73 @@
+"""Encoders of installed packages: entry points of the group `scanbank.encoders`, and what code that is not ours is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ..store.errors import EncoderError, ScanbankError
+from .encoder import Encoder
+
+GROUP = "scanbank.encoders"
+
+
+def plugin_schemes() -> dict[str, list[EntryPoint]]:
+    """The schemes that installed packages bring, each with who brings it; nothing is imported."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, []).append(point)
+    return found
+
+
+def open_plugin(uri: str, points: list[EntryPoint], name: str, *, random_weights: int | None, device: str) -> Encoder:
+    """The encoder NAME of a package's scheme: its entry point is called as `open_encoder(name, *, random_weights, device)`.
+
+    Raises:
+        EncoderError: two packages bring the scheme, or the package's code does not give an encoder.
+    """
+    if len({point.value for point in points}) > 1:
+        who = " and ".join(sorted(_package(point) for point in points))
+        raise EncoderError(f"encoder {uri!r}: packages {who} both bring this scheme; uninstall one of them")
+    who = f"entry point {points[0].value} of package {_package(points[0])}"
+    opened_by: Any = called(uri, f"importing {who}", points[0].load)
+    if not callable(opened_by):
+        raise EncoderError(f"encoder {uri!r}: {who} is {_a(opened_by)}; expected open_encoder(name, *, random_weights, device)")
+    found = called(uri, who, lambda: opened_by(name, random_weights=random_weights, device=device))
+    return named(uri if random_weights is None else f"{uri}+random{random_weights}", who, found)
+
+
+def called(uri: str, what: str, run: Callable[[], Any]) -> Any:
+    """What `run`, code that is not ours, gives; whatever it raises is told in one line."""
+    try:
+        return run()
+    except ScanbankError:
+        raise
+    except Exception as error:
+        from .weights import one_line
+
+        raise EncoderError(f"encoder {uri!r}: {what} raised {one_line(error)}") from error
+
+
+def named(uri: str, what: str, found: Any) -> Encoder:
+    """What was given as an encoder, under the name that opens it again.
+
+    Raises:
+        EncoderError: it is no encoder, or not a whole one.
+    """
+    if not isinstance(found, Encoder):
+        raise EncoderError(f"encoder {uri!r}: {what} gave {_a(found)}; expected a subclass of scanbank.embed.Encoder")
+    lacking = [name for name in ("spec", "view", "offers", "channels") if not hasattr(found, name)]
+    if lacking:
+        raise EncoderError(f"encoder {uri!r}: {what} gave an encoder that lacks {', '.join(lacking)}; docs/encoders.md has an example")
+    found.spec = replace(found.spec, name=uri)
+    return found
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "unknown"
+
+
+def _a(found: Any) -> str:
+    return "nothing (None)" if found is None else f"{found!r}"[:80] if isinstance(found, type) else f"a {type(found).__name__}"

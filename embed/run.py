@@ -1,0 +1,267 @@
+"""One run of the embedding path over the scans of a bank that lack vectors."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import MapMissingError, ReadError, ScanbankError, UsageError, ViewError
+from ..store.progress import Progress
+from ..store.readers import import_loaders
+from ..store.specs import FeatureKey, ViewSpec
+from .ahead import InOrder, ahead
+from .assembly import ScanResult, plane_part, volume_part
+from .batches import Batches
+from .buffer import FeatureBuffer
+from .decode_pool import DecodePool
+from .decoding import Decoded, Job, Prepared, Request, decode_for, prepare
+from .encoder import Encoder, Side
+from .plan import Work, missing, present
+from .report import EmbedReport
+from .reuse import Reusable
+from .speed import Speed
+from .views import check_view
+from .wanted import is_plain, is_resampled
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+BATCH: dict[Side, int] = {"slice": 32, "volume": 1}
+"""Planes or volumes given to the encoder at once on the CPU."""
+_ON_ACCELERATOR = 8
+"""Times as many there."""
+_HELD_SCANS, _HELD_BYTES = 16, 2**29
+"""Scans on their way, and what they hold, before planes that wait for a full batch are encoded without."""
+_WAITING_CALLS = 64
+"""Of the thread that commits."""
+_PREPARED_AHEAD = 2
+
+_Ready = tuple[Work, Decoded | ScanbankError, dict[Request, Prepared | ScanbankError]]
+
+
+@final
+class Run:
+    """State that lives as long as one call of `embed`."""
+
+    def __init__(
+        self,
+        bank: Bank,
+        encoder: Encoder,
+        keys: list[FeatureKey],
+        side: Side,
+        layers: Sequence[int],
+        progress: Progress,
+        *,
+        accept_hu: bool = False,
+    ) -> None:
+        self.bank = bank
+        self.encoder = encoder
+        self.keys = keys
+        self.side = side
+        self.layers = layers
+        self.progress = progress
+        self.accept_hu = accept_hu
+        self.have = present(bank, keys)
+        self.buffer = FeatureBuffer(bank, keys, self.have, f"embed: {', '.join(key.name for key in keys)}")
+        self.report = EmbedReport(sets={key.name: 0 for key in keys})
+        self.reusable = Reusable(bank, self.have, by_slice=side == "slice")
+        failures = bank.sql("SELECT stage, source FROM failures WHERE stage IN ('decode', 'embed')").to_pylist()
+        self.failed_before = {(row["stage"], row["source"]) for row in failures}
+        self.on_way: deque[ScanResult] = deque()
+        self.speed = Speed()
+
+    def go(self, workers: int, batch: int | None, shard: tuple[int, int]) -> EmbedReport:
+        """Embed what is missing."""
+        todo, self.report.skipped = missing(self.bank, self.keys, self.have, by_slice=self.side == "slice")
+        if not todo and not self.report.skipped:
+            raise UsageError(f"{self.bank.name} holds no volumes; `scanbank ingest` some first")
+        # by its id: processes that begin at other times agree on who does what
+        todo = [work for work in todo if int(work.volume[:8], 16) % shard[1] == shard[0]]
+        _check_map(self.bank, todo)
+        import_loaders(self.bank.sql("SELECT DISTINCT kind FROM volumes").column("kind").to_pylist())
+        batches = Batches(self.encoder, self.side, self.layers, batch or BATCH[self.side] * (_ON_ACCELERATOR if self._device else 1))
+        pool = DecodePool(self._decode, workers, self._isolated())
+        writer = InOrder(_WAITING_CALLS)
+        self.progress.start(f"embedding with {self.encoder.spec.name}", len(todo))
+        ready = self._ready(pool, todo)
+        # On an accelerator views are made by a thread, so that the next batch is there when it has done with one.
+        stream = ahead(ready, _PREPARED_AHEAD) if self._device else ready
+        try:
+            for one in stream:
+                self._one(one, batches, writer)
+                self.progress.advance(1, self.speed.told(pool.waiting, self.report.failed))
+            self._encode(batches, writer)
+        except KeyboardInterrupt:
+            self.report.interrupted = True
+        finally:
+            stream.close()
+            writer.do(self.buffer.flush)
+            writer.end()
+        self.report.batch = batches.most
+        self.bank.refresh()
+        return self.report
+
+    @property
+    def _device(self) -> str:
+        return self.encoder.accelerator
+
+    def _isolated(self) -> Callable[[Work], bool]:
+        """Compressed frames and HDF5 are read by libraries that damaged bytes have been seen to end the process of."""
+        rows = self.bank.sql("""SELECT volume FROM volumes WHERE kind = 'hdf5'
+            UNION SELECT item FROM attributes WHERE level = 'volume' AND name = 'transfer_syntax' AND value <> 'native'""")
+        held = set(rows.column(0).to_pylist())
+        return lambda work: work.volume in held
+
+    def _items(self, work: Work, key: FeatureKey) -> NDArray[np.int64]:
+        return work.items_of(key, by_slice=self.side == "slice")
+
+    def _request(self, work: Work, view: ViewSpec) -> Request:
+        planes = self.side == "slice" and not is_resampled(view)
+        return Request(view.geometry, planes, work.planes(view) if planes else None)
+
+    def _requests(self, work: Work) -> tuple[Request, ...]:
+        """What is made of a scan for the views in which it lacks vectors."""
+        views = dict.fromkeys(key.view for key in self.keys if not self.have[key.digest].mask(self._items(work, key)).all())
+        return tuple(dict.fromkeys(self._request(work, view) for view in views))
+
+    def _decode(self, work: Work, run: Callable[[Job], Decoded]) -> Decoded:
+        """Where the encoder is on the CPU, what takes time is made where the scan is decoded: less goes from there to here."""
+        requests = self._requests(work)
+        there = () if self._device else tuple(request for request in requests if not is_plain(request.geometry))
+        return decode_for(
+            self.bank, work, self.reusable.content_of(work.volume), there, run, keep_voxels=len(there) < len(requests) or not requests
+        )
+
+    def _ready(self, pool: DecodePool, todo: Sequence[Work]) -> Generator[_Ready, None, None]:
+        """Scans with all that was requested of them."""
+        for work, decoded in pool.decoded(todo):
+            prepared: dict[Request, Prepared | ScanbankError] = {}
+            if isinstance(decoded, Decoded):
+                for request in self._requests(work):
+                    prepared[request] = decoded.prepared.get(request) or self._prepare(decoded, request)
+            yield work, decoded, prepared
+
+    def _prepare(self, decoded: Decoded, request: Request) -> Prepared | ScanbankError:
+        try:
+            return prepare(decoded.volume, request, self._device)
+        except ViewError as error:
+            return error
+
+    def _one(self, ready: _Ready, batches: Batches, writer: InOrder) -> None:
+        work, decoded, prepared = ready
+        if not isinstance(decoded, Decoded):
+            self._fail(writer, "decode", work, work.volume, decoded)
+            return
+        if not self.accept_hu and decoded.hu.judgement == "wrong":
+            way_out = "; `embed --accept-hu` takes it as it is"
+            error = ReadError(f"{decoded.hu}{way_out}")
+            self._fail(writer, "decode", work, work.volume, error, shown=f"{decoded.hu.reason}{way_out}")
+            return
+        if not self.accept_hu and decoded.hu.judgement == "suspicious":
+            self.report.suspicious += 1
+            self.report.suspicion = self.report.suspicion or str(decoded.hu)
+        self._clear(writer, "decode", work.volume)
+        content = decoded.volume.content
+        if self.reusable.is_new(work, content):
+            writer.do(lambda: self.buffer.add_row("contents", {"volume": work.volume, "content": content}))
+        result = ScanResult(work, decoded.volume, {})
+        for key in self.keys:
+            lacking = np.flatnonzero(~self.have[key.digest].mask(self._items(work, key)))
+            if not len(lacking):
+                continue
+            found = prepared[self._request(work, key.view)]
+            try:
+                if isinstance(found, ScanbankError):
+                    raise found
+                check_view(key.view, decoded.volume)
+            except ViewError as error:
+                self._fail(writer, "embed", work, f"{work.volume}:{key.digest[:8]}", error)
+                continue
+            self._clear(writer, "embed", f"{work.volume}:{key.digest[:8]}")
+            result.wanted[key] = lacking
+        self.on_way.append(result)
+        self._give(result, prepared, batches)
+        if len(self.on_way) > _HELD_SCANS or sum(one.bytes for one in self.on_way) > _HELD_BYTES:
+            self._encode(batches, writer)
+        self._finish(writer)
+
+    def _give(self, result: ScanResult, prepared: dict[Request, Prepared | ScanbankError], batches: Batches) -> None:
+        """Hand over what is to be encoded; what a scan of equal content has, or is getting, is not."""
+        content = result.volume.content
+        coming = {key for other in self.on_way if other is not result and other.volume.content == content for key in other.wanted}
+        todo: dict[ViewSpec, list[FeatureKey]] = {}
+        for key in result.wanted:
+            if (copied := self.reusable.find(key, content)) is not None:
+                result.vectors[key] = copied
+                result.copied.add(key)
+            elif key in coming:
+                result.follows.add(key)
+            else:
+                todo.setdefault(key.view, []).append(key)
+        part_of = plane_part if self.side == "slice" else volume_part
+        for view, keys in todo.items():
+            found = prepared[self._request(result.work, view)]
+            assert isinstance(found, Prepared)  # those that failed are not wanted any more
+            result.bytes += int(found.values.nbytes)
+            with self.speed.busy():
+                batches.add(part_of(result, keys, found, self.encoder.spec.input_range))
+
+    def _encode(self, batches: Batches, writer: InOrder) -> None:
+        with self.speed.busy():
+            batches.flush()
+        self._finish(writer)
+
+    def _finish(self, writer: InOrder) -> None:
+        """Hand scans that are done to the thread that commits, in order."""
+        while self.on_way and self.on_way[0].done:
+            result = self.on_way.popleft()
+            work = result.work
+            for key in result.follows:
+                if (copied := self.reusable.find(key, result.volume.content)) is None:  # the other one could not be encoded
+                    result.errors[key] = UsageError("a scan of equal content could not be encoded")
+                else:
+                    result.vectors[key] = copied
+                    result.copied.add(key)
+            for key, error in result.errors.items():
+                self._fail(writer, "embed", work, f"{work.volume}:{key.digest[:8]}", error)
+            for key, whole in result.vectors.items():
+                lacking = result.wanted[key]
+                self.reusable.keep(key, result.volume.content, whole)
+                self._commit(writer, key, self._items(work, key)[lacking], whole, lacking)
+                self.report.sets[key.name] += len(lacking)
+            self.report.volumes += bool(result.vectors)
+            self.report.copied += bool(result.copied) and len(result.copied) == len(result.wanted)
+            self.speed.done()
+            writer.do(self.buffer.flush_if_due)
+
+    def _commit(self, writer: InOrder, key: FeatureKey, items: NDArray[np.int64], rows: Any, lacking: NDArray[np.int64]) -> None:
+        writer.do(lambda: self.buffer.add(key, items, rows[lacking]))
+
+    def _fail(self, writer: InOrder, stage: str, work: Work, source: str, error: ScanbankError, shown: str = "") -> None:
+        reason = str(error)
+        self.failed_before.add((stage, source))
+        row = {"stage": stage, "source": source, "volume": work.volume, "reason": reason, "files": 1, "noticed": datetime.now(UTC)}
+        writer.do(lambda: self.buffer.add_row("failures", row))
+        self.report.failed += 1
+        shown = shown or re.sub(r" \(\d+ bytes then, .* now\)", "", reason)  # alike for all files that changed
+        self.report.reasons[shown] = self.report.reasons.get(shown, 0) + 1
+
+    def _clear(self, writer: InOrder, stage: str, source: str) -> None:
+        if (stage, source) in self.failed_before:
+            row = {"stage": stage, "source": source, "reason": "", "files": 1, "noticed": datetime.now(UTC)}
+            writer.do(lambda: self.buffer.add_row("failures", row))
+
+
+def _check_map(bank: Bank, todo: Sequence[Work]) -> None:
+    """Raises MapMissingError where no volume can be found: one line, and nothing written, instead of a failure for each."""
+    if todo and not any(bank.local_map.locate(work.volume) for work in todo):
+        raise MapMissingError(
+            f"voxels of {len(todo)} volumes are asked for, and the local map of this machine ({bank.local_map.path}) knows none of their "
+            "files; bring that file along from where they were ingested, or ingest the scans here with the bank's key"
+        )

@@ -1,0 +1,74 @@
+"""Which feature sets an embedding fills, from what the user asks for and the encoder offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from ..store.errors import EncoderError
+from ..store.specs import FeatureKey, Kind, ViewSpec
+from .assembly import layer_name
+from .encoder import Encoder, Side
+
+
+@final
+@dataclass(frozen=True)
+class Outputs:
+    """What is kept of what an encoder gives."""
+
+    depth: bool = True
+    """Vectors along depth, where it gives them."""
+    slices: bool = False
+    """Vectors of slices, also of an encoder that takes volumes."""
+    layers: tuple[int, ...] = ()
+    """Blocks whose tokens are kept, numbered from 1."""
+
+
+def side_of(encoder: Encoder, outputs: Outputs) -> Side:
+    """Whether scans go in whole or by their slices: whole where the encoder takes volumes, unless slices are asked for.
+
+    Raises:
+        EncoderError: the encoder takes no scans, or not their slices.
+    """
+    if not encoder.offers & {"volume", "slice"}:
+        raise EncoderError(f"encoder {encoder.spec.name!r} takes neither volumes nor slices")
+    if outputs.slices and "slice" not in encoder.offers:
+        raise EncoderError(f"encoder {encoder.spec.name!r} takes volumes alone; leave --slices out")
+    return "volume" if "volume" in encoder.offers and not outputs.slices else "slice"
+
+
+def keys_of(encoder: Encoder, views: Sequence[ViewSpec], outputs: Outputs | None = None) -> list[FeatureKey]:
+    """The feature sets that embedding with these views fills.
+
+    Of volumes where the encoder takes volumes, else of slices; under a view that resamples to mm or gives a shape, slices are planes
+    along depth, and the set is of kind `depth`.
+
+    Raises:
+        EncoderError: the encoder takes no scans, a view does not fit it, or it has no such block.
+    """
+    outputs = outputs or Outputs()
+    side = side_of(encoder, outputs)
+    encoder.check_layers(outputs.layers)
+    keys: list[FeatureKey] = []
+    for view in dict.fromkeys(views):
+        encoder.check_view(view)
+        resampled = side == "slice" and is_resampled(view)
+        kinds: list[tuple[Kind, str]] = [("depth" if resampled else side, "")]  # pyright: ignore[reportAssignmentType]
+        if side == "volume" and outputs.depth and encoder.gives_depth:
+            kinds.append(("depth", ""))
+        if outputs.layers and resampled:
+            raise EncoderError("tokens are kept of the scan's own slices or of whole volumes; leave --spacing and --shape out, or --layers")
+        kinds += [("tokens", layer_name(layer)) for layer in outputs.layers]
+        keys += [FeatureKey(kind, encoder.spec, view, layer) for kind, layer in kinds]
+    return keys
+
+
+def is_resampled(view: ViewSpec) -> bool:
+    """Whether the view's planes are not the scan's own."""
+    return bool(view.spacing_mm or view.shape)
+
+
+def is_plain(view: ViewSpec) -> bool:
+    """Whether the view's geometry is the scan's own, so that nothing has to be computed for it."""
+    return not (is_resampled(view) or view.size or view.mask or view.align)
