@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from ..store.errors import ViewError
 from ..store.scan import Volume
-from .grid import centre_span, resampled_axis
+from .grid import centre_span, plane_places, resampled_axis, unevenness
 from .resample import on_device
 from .windowing import BELOW_ALL
 
@@ -59,7 +59,7 @@ def target_grid(
     """
     directions = frame.affine[:3, :3] / np.linalg.norm(frame.affine[:3, :3], axis=0)
     skew = np.abs(directions.T @ directions - np.eye(3)).max()
-    uneven = _unevenness(frame)
+    uneven = unevenness(frame)
     if skew > _SQUARE or uneven > _SQUARE:
         raise ViewError(
             f"a frame to align to has even steps at right angles; this volume's axes are off by a cosine of {skew:.3f}, its steps by "
@@ -128,7 +128,7 @@ def source_indices(volume: Volume, transform: NDArray[np.float64], grid: TargetG
     # single precision is all that some accelerators have
     exact = torch.float32 if torch.device(device).type == "mps" else torch.float64
     depth, height, width = (torch.arange(n, dtype=exact, device=device) for n in grid.shape)
-    places = torch.from_numpy(plane_places(volume)).to(device, exact) if _unevenness(volume) > 0 else None
+    places = torch.from_numpy(plane_places(volume)).to(device, exact) if unevenness(volume) > 0 else None
     planes = max(1, _CHUNK_VOXELS // (grid.shape[1] * grid.shape[2]))
     for start in range(0, grid.shape[0], planes):
         z = depth[start : start + planes]
@@ -140,18 +140,3 @@ def source_indices(volume: Volume, transform: NDArray[np.float64], grid: TargetG
             left = torch.bucketize(along.contiguous(), places).sub_(1).clamp_(0, len(places) - 2)
             along.copy_(left + (along - places[left]) / (places[left + 1] - places[left]))
         yield indices
-
-
-def plane_places(volume: Volume) -> NDArray[np.float64]:
-    """(slices,) the place of each plane along the slice axis, in steps of the affine: 0, 1, 2, ... where they are even."""
-    step = volume.spacing_mm[volume.slice_axis]
-    if step is None or len(volume.positions_mm) < 2:
-        return np.arange(len(volume.positions_mm), dtype=np.float64)
-    return (volume.positions_mm - volume.positions_mm[0]) / step
-
-
-def _unevenness(volume: Volume) -> float:
-    """The furthest that a plane lies from its even place, in steps; 0 where that is rounding."""
-    places = plane_places(volume)
-    furthest = float(np.abs(places - np.arange(len(places))).max())
-    return furthest if np.isfinite(furthest) and furthest > _SQUARE else 0.0

@@ -8,12 +8,11 @@ import nibabel
 import numpy as np
 import pytest
 
+from rigid_moves import transform
 from scanbank.embed.align import Reference, Rigid, load_reference, rigid_to_reference
 from scanbank.store.errors import UsageError, ViewError
 from scanbank.store.readers.grid import volume_of
 from scanbank.store.scan import Volume
-
-from test_rigid import transform
 
 SHAPE, SPACING = (44, 60, 56), 3.0
 

@@ -7,22 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
-from scipy.spatial.transform import Rotation
 
-from scanbank.embed.rigid import TargetGrid, plane_places, resample_rigid, target_grid
+from rigid_moves import transform
+from scanbank.embed.grid import plane_places
+from scanbank.embed.rigid import TargetGrid, resample_rigid, target_grid
 from scanbank.embed.windowing import BELOW_ALL
 from scanbank.store.errors import ViewError
 from scanbank.store.readers.grid import volume_of
 from scanbank.store.scan import Volume
 
 HU_RANGE = 4000.0
-
-
-def transform(degrees: tuple[float, float, float], shift: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> np.ndarray:
-    made = np.eye(4)
-    made[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
-    made[:3, 3] = shift
-    return made
 
 
 def scan(shape: tuple[int, int, int] = (9, 12, 14), spacing: tuple[float, float, float] = (3.0, 1.5, 1.0), seed: int = 0) -> Volume:
