@@ -60,11 +60,8 @@ def mask_paths(roots: Sequence[Path]) -> list[tuple[Path, str]]:
 
 def not_scans(masks: Sequence[tuple[Path, str]], roots: Sequence[Path], scans: Sequence[Path]) -> frozenset[Path]:
     """The files that ingest should not take for scans: those called a mask, and all NIfTI files of a folder that is for masks alone."""
-    apart = [
-        root.resolve()
-        for root in roots
-        if not any(root.resolve() == one or root.resolve() in one.parents for one in map(Path.resolve, scans))
-    ]
+    taken = [scan.resolve() for scan in scans]
+    apart = [root.resolve() for root in roots if not any(root.resolve() in (scan, *scan.parents) for scan in taken)]
     return frozenset(
         path
         for path, kind in masks
