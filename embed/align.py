@@ -82,7 +82,7 @@ def load_reference(path: Path) -> Reference:
 
     found = scan(path) if path.is_file() else Rejected(path, "no such file")
     if isinstance(found, Rejected):
-        raise UsageError(f"--align {path}: {found.reason}; expected a NIfTI file of a CT in HU, or head")
+        raise UsageError(f"--align {path}: {found.reason}; expected a NIfTI file of a CT in HU")
     try:
         volume = load_volume(Located("nifti", found.sources, None))
         target_grid(volume)

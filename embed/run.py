@@ -29,7 +29,7 @@ from .report import EmbedReport
 from .reuse import Reusable
 from .speed import Speed
 from .views import check_view
-from .wanted import is_aided, is_plain, is_resampled
+from .wanted import is_aided, is_of_content, is_plain, is_resampled
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -216,7 +216,7 @@ class Run:
             if (copied := self.reusable.find(key, content)) is not None:
                 result.vectors[key] = copied
                 result.copied.add(key)
-            elif key in coming:
+            elif key in coming and is_of_content(key.view):
                 result.follows.add(key)
             else:
                 todo.setdefault(key.view, []).append(key)

@@ -105,6 +105,8 @@ class MaskMatcher:
             volumes = self._called(named["scan"], path)
             if len(volumes) == 1:
                 return volumes, self._finding(named["finding"])
+        if any(at == path for _, at in self._files.get(stem(path), ())):
+            return Rejected(path, "a scan of the bank, not a mask", left_out=True)
         alike = self._called(stem(path), path)
         if len(alike) == 1:
             return alike, finding_of(path.parent.name, self._said, self._known) or UNNAMED

@@ -26,7 +26,7 @@ _WHOLE = """
     rib_fracture hemorrhage haemorrhage any bleed intraparenchymal intraventricular subarachnoid subdural epidural edema infarct
     ischemia hydrocephalus midline_shift mass_effect pneumocephalus thrombus
 """
-KNOWN = frozenset(_WHOLE.split()) | {f"{name}_{side}" for name in _SIDED for side in ("left", "right")}
+KNOWN = frozenset(_WHOLE.split()) | {one for name in _SIDED for side in ("left", "right") for one in (f"{name}_{side}", f"{side}_{name}")}
 
 
 def slug(name: str) -> str:
