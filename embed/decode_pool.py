@@ -20,6 +20,8 @@ from .wire import PeerGoneError, decoded_of, job_to_dict, receive, send
 
 WORTH_SECONDS = 20.0
 """Decoding left, at the pace so far, from which on processes are started: several times what one needs for its imports."""
+HURRY_SECONDS = 2.0
+"""The same where an accelerator waits for scans."""
 PATIENCE_SECONDS = 300.0
 """A scan that is not decoded after so long, and a second more for each megabyte of its files, never will be."""
 _READY_SECONDS = 120.0
@@ -32,8 +34,11 @@ Decode = Callable[[Work, Callable[[Job], Decoded]], Decoded]
 class DecodePool:
     """`workers` threads, each of which decodes itself or has a process that does."""
 
-    def __init__(self, decode: Decode, workers: int, isolated: Callable[[Work], bool]) -> None:
-        """`isolated`: whether a scan goes to a process in any case, as a decoder of its kind may take its process down with it."""
+    def __init__(self, decode: Decode, workers: int, isolated: Callable[[Work], bool], *, hurry: bool = False) -> None:
+        """`isolated`: whether a scan goes to a process in any case, as a decoder of its kind may take its process down with it.
+        `hurry`: whether processes are started for little.
+        """
+        self._hurry = hurry
         self._decode = decode
         self._workers = max(1, workers)
         self._isolated = isolated
@@ -97,7 +102,8 @@ class DecodePool:
 
     def _worth(self) -> bool:
         with self._lock:
-            return self._done > 0 and self._spent / self._done * self._left > WORTH_SECONDS * self._workers
+            worth = HURRY_SECONDS if self._hurry else WORTH_SECONDS
+            return self._done > 0 and self._spent / self._done * self._left > worth * self._workers
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -174,7 +175,7 @@ class Encoder(ABC):
             raise EncoderError(
                 f"encoder {name!r} takes planes of {self.size[0]}x{self.size[1]} pixels; found {batch.shape[-2]}x{batch.shape[-1]}"
             )
-        if not (abs(batch) < float("inf")).all():  # alike for arrays and tensors; NaN is under nothing
+        if not (float(batch.min()) > -math.inf and float(batch.max()) < math.inf):  # alike for arrays and tensors; NaN is neither
             raise EncoderError(f"encoder {name!r} was given values that are not finite (NaN or infinite)")
         return batch
 

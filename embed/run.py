@@ -91,7 +91,7 @@ class Run:
         _check_map(self.bank, todo)
         import_loaders(self.bank.sql("SELECT DISTINCT kind FROM volumes").column("kind").to_pylist())
         batches = Batches(self.encoder, self.side, self.layers, batch or BATCH[self.side] * (_ON_ACCELERATOR if self._device else 1))
-        pool = DecodePool(self._decode, workers, self._isolated())
+        pool = DecodePool(self._decode, workers, self._isolated(), hurry=bool(self._device))
         writer = InOrder(_WAITING_CALLS)
         self.progress.start(f"embedding with {self.encoder.spec.name}", len(todo))
         ready = self._ready(pool, todo)

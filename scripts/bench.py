@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed")
+ALONE = ("cuda",)
+"""Run where they are named, as they need what not every machine has."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,14 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from scanbank.scripts.output import print_json, print_table, say
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all by default")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (all by default), {', '.join(ALONE)}")
     parser.add_argument("--json", action="store_true", help="for a program to read")
     parser.add_argument("--files", type=int, default=Sizes.files, help="files to ingest (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=Sizes.repeats, help="rounds (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the voxels (default %(default)s)")
     given = parser.parse_args(arguments)
-    if unknown := sorted(set(given.names) - set(NAMES)):
-        parser.error(f"benchmark {unknown[0]!r} is unknown; choose of {', '.join(NAMES)}")
+    if unknown := sorted(set(given.names) - {*NAMES, *ALONE}):
+        parser.error(f"benchmark {unknown[0]!r} is unknown; choose of {', '.join([*NAMES, *ALONE])}")
     sizes = Sizes(files=max(1, given.files), repeats=max(1, given.repeats), seed=given.seed)
     figures: list[Figure] = []
     for name in given.names or NAMES:

@@ -24,8 +24,7 @@ from scanbank.embed.run import BATCH
 from scanbank.embed.views import slice_pixels
 from scanbank.store import Bank, ViewSpec
 from scanbank.store.ingest import ingest
-from scanbank.store.local_map import Located
-from scanbank.store.readers import load_volume
+from scanbank.store.scan import Volume
 from scanbank.store.windows import parse_window
 
 from .bench_figures import Figure, Sizes, rate, rounds
@@ -51,17 +50,16 @@ def embed_(folder: Path, sizes: Sizes) -> list[Figure]:
 def _efficiency(folder: Path, sizes: Sizes) -> list[Figure]:
     """DICOM on disk to committed vectors, against the forward passes alone of the same encoder at the same batch."""
     scans, slices = sizes.vit_scans
-    bank = _ingested(folder, Series(slices, 512, sizes.seed), scans)
+    bank = ingested(folder, Series(slices, 512, sizes.seed), scans)
     encoder, batch = open_encoder(sizes.vit), BATCH["slice"]
-    volume = load_volume(_located(bank, _works(bank)[0]))
     indices = np.arange(batch) % slices
-    pixels = slice_pixels(volume, encoder.view, encoder.spec.input_range, indices)
+    pixels = slice_pixels(one_volume(bank), encoder.view, encoder.spec.input_range, indices)
     count = scans * slices
 
     def forward() -> float:
         return _timed(lambda: [encoder.encode_slices(pixels[: min(batch, count - at)]) for at in range(0, count, batch)])
 
-    found = rounds({"ours": lambda: _embedded(bank, encoder), "forward": forward}, sizes.slow_repeats)
+    found = rounds({"ours": lambda: embedded(bank, encoder), "forward": forward}, sizes.slow_repeats)
     what = f"embed of {scans} scans of {slices} x 512 x 512, {sizes.vit}, batch {batch}"
     return [rate(what, count, "slices/s", found["ours"], found["forward"], "forward passes alone", 0.9)]
 
@@ -70,7 +68,7 @@ def _light(folder: Path, sizes: Sizes, *, compressed: bool) -> list[Figure]:
     """Encoders that take less than decoding does, against both cores decoding and doing nothing else."""
     scans, slices = sizes.light_scans
     series = Series(slices, 512, sizes.seed)
-    bank = _ingested(folder, series, scans, compressed=compressed)
+    bank = ingested(folder, series, scans, compressed=compressed)
     works = _works(bank)
 
     def decoded() -> float:
@@ -80,7 +78,7 @@ def _light(folder: Path, sizes: Sizes, *, compressed: bool) -> list[Figure]:
     jobs: dict[str, Callable[[], float]] = {"decode": decoded}
     for name in _LIGHT:
         encoder = open_encoder(name)
-        jobs[name] = lambda encoder=encoder: _embedded(bank, encoder)
+        jobs[name] = lambda encoder=encoder: embedded(bank, encoder)
     found = rounds(jobs, sizes.slow_repeats)
     form = "JPEG 2000" if compressed else "uncompressed"
     return [
@@ -92,7 +90,7 @@ def _light(folder: Path, sizes: Sizes, *, compressed: bool) -> list[Figure]:
 
 def _windows(folder: Path, sizes: Sizes) -> list[Figure]:
     """Decode and resample under three windows, against one."""
-    bank = _ingested(folder, Series(sizes.decode_slices, 512, sizes.seed), 1)
+    bank = ingested(folder, Series(sizes.decode_slices, 512, sizes.seed), 1)
     (work,) = _works(bank)
     figures: list[Figure] = []
     for base, name in ((open_encoder("tiny").view, "tiny's view"), (ViewSpec(size=(224, 224)), "slices of 224 x 224")):
@@ -122,10 +120,10 @@ def _windows(folder: Path, sizes: Sizes) -> list[Figure]:
 def _loop(folder: Path, sizes: Sizes) -> list[Figure]:
     """What people write: pydicom, MONAI's transforms, the encoder, one scan after the other."""
     scans, slices = sizes.loop_scans
-    bank = _ingested(folder, Series(slices, 512, sizes.seed), scans)
+    bank = ingested(folder, Series(slices, 512, sizes.seed), scans)
     encoder = open_encoder("tiny")
     folders = sorted((folder / "input").iterdir())
-    found = rounds({"ours": lambda: _embedded(bank, encoder), "loop": lambda: _timed(lambda: _plain_loop(folders, encoder))}, 2)
+    found = rounds({"ours": lambda: embedded(bank, encoder), "loop": lambda: _timed(lambda: _plain_loop(folders, encoder))}, 2)
     what = f"embed of {scans} scans of {slices} x 512 x 512 with tiny"
     return [rate(what, scans, "scans/s", found["ours"], found["loop"], "loop of pydicom, MONAI and tiny", 3.0)]
 
@@ -181,14 +179,14 @@ def _plain_loop(folders: list[Path], encoder: Encoder) -> list[np.ndarray]:
     return found
 
 
-def _embedded(bank: Bank, encoder: Encoder) -> float:
+def embedded(bank: Bank, encoder: Encoder, *, workers: int = 2, batch: int | None = None) -> float:
     """Seconds from files to committed vectors, into a copy of the bank without any."""
     copy = Path(f"{bank.path}-copy")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(bank.path, copy)
     opened = Bank.open(copy)
     report = []
-    taken = _timed(lambda: report.append(embed(opened, encoder, workers=2)))
+    taken = _timed(lambda: report.append(embed(opened, encoder, workers=workers, batch=batch)))
     if report[0].failed or not report[0].volumes:
         raise RuntimeError(f"{report[0]}: there is no speed to be told")
     shutil.rmtree(copy)
@@ -211,7 +209,8 @@ def _windowed(view: ViewSpec, window: str) -> ViewSpec:
     return replace(view, windows=(parse_window(window),))
 
 
-def _ingested(folder: Path, series: Series, scans: int, *, compressed: bool = False) -> Bank:
+def ingested(folder: Path, series: Series, scans: int, *, compressed: bool = False) -> Bank:
+    """A bank of synthetic scans."""
     paths = series.write(folder / "input", scans)
     for path in paths if compressed else ():
         data = pydicom.dcmread(path)
@@ -227,10 +226,9 @@ def _works(bank: Bank) -> list[Work]:
     return [Work(**row) for row in bank.sql("SELECT volume, ordinal, slices, slice_ordinal FROM volumes ORDER BY ordinal").to_pylist()]
 
 
-def _located(bank: Bank, work: Work) -> Located:
-    located = bank.local_map.locate(work.volume)
-    assert located is not None
-    return located
+def one_volume(bank: Bank) -> Volume:
+    """The first scan of a bank, decoded."""
+    return decode_for(bank, _works(bank)[0]).volume
 
 
 def _require(found: object) -> None:

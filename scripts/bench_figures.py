@@ -47,6 +47,9 @@ class Sizes:
     """And for the loop that people write."""
     embed_scans: tuple[int, int] = (20, 400)
     """Few and many, for the memory of embedding."""
+    cuda_scans: tuple[int, int] = (60, 200)
+    cuda_batch: int = 256
+    cuda_workers: int = 12
     slow_repeats: int = 3
     repeats: int = 5
     seed: int = 0

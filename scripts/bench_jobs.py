@@ -21,6 +21,7 @@ from scanbank.embed.plan import Work
 from scanbank.store import Bank
 from scanbank.store.ingest import ingest
 
+from .bench_cuda import cuda
 from .bench_embed import embed_
 from .bench_figures import Figure, Sizes, rate, rounds, seconds
 from .bench_input import Series, elements_of
@@ -145,6 +146,7 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "memory": memory,
     "store": store,
     "embed": embed_,
+    "cuda": cuda,
 }
 
 

@@ -102,13 +102,8 @@ def as_encoder(model: CTCLIP, uri: str, device: str = "cpu", folder: Path | None
 def view_of(config: CTCLIPConfig) -> ViewSpec:
     """The published preprocessing at a model's size."""
     # HU are cut before they are interpolated, as the published scripts do
-    return ViewSpec(
-        windows=(WINDOW,),
-        spacing_mm=SPACING_MM,
-        shape=(config.frames, *config.image_size),
-        orientation=ORIENTATION,
-        clip=(WINDOW.lo, WINDOW.hi),
-    )
+    shape, clip = (config.frames, *config.image_size), (WINDOW.lo, WINDOW.hi)
+    return ViewSpec(windows=(WINDOW,), spacing_mm=SPACING_MM, shape=shape, orientation=ORIENTATION, clip=clip)
 
 
 def _parts(name: str) -> tuple[str, Path | None]:

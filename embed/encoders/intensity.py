@@ -46,13 +46,32 @@ class IntensityEncoder(Encoder):
 
     def _encode(self, side: Side, batch: Any) -> Encoded:
         del side
-        return Encoded(np.stack([slice_features(pixels[0]) for pixels in batch]))
+        room = _Room(batch.shape[2:])
+        return Encoded(np.stack([_features(room.counts(pixels[0])) for pixels in batch]))
 
 
 def slice_features(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """The (43,) features of one slice (Y, X) with values in 0..1; values beyond are taken as the nearer end."""
-    steps = np.clip(pixels, 0, 1) * _STEPS
-    counts = np.bincount(np.rint(steps).astype(np.intp).ravel(), minlength=_STEPS + 1)
+    return _features(_Room(pixels.shape).counts(pixels))
+
+
+@final
+class _Room:
+    """Memory that the slices of a batch use in turn: asking for it anew takes several times as long as counting."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._values, self._steps = np.empty(shape, np.float32), np.empty(shape, np.intp)
+
+    def counts(self, pixels: NDArray[np.float32]) -> NDArray[np.intp]:
+        """How many pixels lie at each step."""
+        np.clip(pixels, 0, 1, out=self._values)
+        np.multiply(self._values, _STEPS, out=self._values)
+        np.rint(self._values, out=self._values)
+        np.copyto(self._steps, self._values, casting="unsafe")
+        return np.bincount(self._steps.ravel(), minlength=_STEPS + 1)
+
+
+def _features(counts: NDArray[np.intp]) -> NDArray[np.float32]:
     share = counts / counts.sum()
     mean = float(share @ _VALUES)
     centred = _VALUES - mean

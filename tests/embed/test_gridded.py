@@ -100,3 +100,13 @@ def test_padding_lies_below_every_window() -> None:
     found = gridded(VOLUME, ViewSpec(shape=(14, 40, 30)), "cpu").values
     assert (found[[0, -1]] == BELOW_ALL).all()
     assert apply_windows(found, (Window(0, 80),), (-1, 1))[0].unique().tolist() == [-1]
+
+
+@pytest.mark.parametrize("geometry", [ViewSpec(spacing_mm=(2.0, 1.1, 1.0), shape=(40, 20, 50)), ViewSpec(size=(24, 20))])
+def test_values_are_cut_before_they_are_interpolated(geometry: ViewSpec) -> None:
+    cut = replace(VOLUME, voxels=VOLUME.voxels.clip(-300, 500))
+    expected = gridded(cut, geometry).values
+    for device in ("", "cpu"):
+        found = np.asarray(gridded(VOLUME, replace(geometry, clip=(-300, 500)), device).values)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert np.abs(gridded(VOLUME, geometry).values.clip(-300, 500) - expected)[expected > BELOW_ALL].max() > 10
