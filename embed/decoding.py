@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -11,16 +13,17 @@ from numpy.typing import NDArray
 
 from ..store.errors import ReadError, ScanbankError, SourceChangedError, ViewError
 from ..store.local_map import Located
-from ..store.readers import load_volume
+from ..store.readers import load_mask, load_volume
 from ..store.scan import Volume
 from ..store.specs import ViewSpec
-from .gridded import gridded, source_planes
+from .aided import NO_AIDS, Aids, Planes, whole
 from .hu_check import OK, HuVerdict, examine
 from .plan import Work
 from .views import check_view
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
+    from .align import Reference
 
 PLANES = 32
 """Planes that are resized at once."""
@@ -41,6 +44,17 @@ class Request:
 
 @final
 @dataclass(frozen=True)
+class Beside:
+    """Files beside the scan's that views of it need."""
+
+    masks: tuple[tuple[str, Located], ...] = ()
+    """By finding: masks that the user ingested."""
+    reference: Path | None = None
+    """What scans are aligned to."""
+
+
+@final
+@dataclass(frozen=True)
 class Job:
     """A scan to decode, with all that is needed to do it elsewhere."""
 
@@ -51,6 +65,7 @@ class Job:
     keep_voxels: bool = True
     """Also give the voxels as they were decoded; without, only what was requested."""
     accept_changed: bool = False
+    beside: Beside = Beside()
 
 
 @final
@@ -87,16 +102,37 @@ def run_job(job: Job) -> Decoded:
     volume = load_volume(job.located, accept_changed=job.accept_changed)
     check_voxels(volume, job.slices)
     made: dict[Request, Prepared | ScanbankError] = {}
+    aids = aids_of(job.beside)
     for request in job.requests:
         try:
-            made[request] = prepare(volume, request)
+            made[request] = prepare(volume, request, aids=aids)
         except ViewError as error:
             made[request] = error
     verdict = examine(volume.voxels) if volume.has_hu else OK
     return Decoded(volume if job.keep_voxels else replace(volume, voxels=volume.voxels[:0]), made, verdict)
 
 
-def prepare(volume: Volume, request: Request, device: str = "") -> Prepared:
+def aids_of(beside: Beside) -> Aids:
+    """The masks and the reference, read; what is wrong with a mask costs the views that need it."""
+    masks: dict[str, Volume | ScanbankError] = {}
+    for finding, located in beside.masks:
+        try:
+            masks[finding] = load_mask(located)
+        except ScanbankError as error:
+            masks[finding] = error
+    if beside.reference is None:
+        return Aids(masks) if masks else NO_AIDS
+    return Aids(masks, _reference(beside.reference))
+
+
+@lru_cache(maxsize=1)
+def _reference(path: Path) -> Reference:
+    from .align import load_reference
+
+    return load_reference(path)
+
+
+def prepare(volume: Volume, request: Request, device: str = "", aids: Aids = NO_AIDS) -> Prepared:
     """One geometry of a scan, on the CPU as numpy or on a torch device.
 
     Raises:
@@ -105,16 +141,17 @@ def prepare(volume: Volume, request: Request, device: str = "") -> Prepared:
     geometry = request.geometry
     check_view(geometry, volume, windows=False)
     if not request.planes:
-        found = gridded(volume, geometry, device)
+        found = whole(volume, geometry, device, aids)
         return Prepared(found.values, found.z_mm, np.empty(0, np.int64))
     every = np.arange(volume.voxels.shape[volume.slice_axis], dtype=np.int64)
     indices = every if request.indices is None else np.asarray(request.indices, np.int64)
     z_mm = volume.z_mm[indices]
+    planes = Planes(volume, geometry, device, aids)
     if geometry.size is None or device:
-        return Prepared(source_planes(volume, geometry, indices, device), z_mm, indices)
+        return Prepared(planes.at(indices), z_mm, indices)
     values = np.empty((len(indices), *geometry.size), np.float32)  # a few at a time: the resizing needs room of its own
     for start in range(0, len(indices), PLANES):
-        values[start : start + PLANES] = source_planes(volume, geometry, indices[start : start + PLANES])
+        values[start : start + PLANES] = planes.at(indices[start : start + PLANES])
     return Prepared(values, z_mm, indices)
 
 
@@ -126,6 +163,7 @@ def decode_for(
     run: Callable[[Job], Decoded] = run_job,
     *,
     keep_voxels: bool = True,
+    beside: Beside = Beside(),
 ) -> Decoded:
     """A volume of the bank from its files on this machine, through `run`.
 
@@ -136,6 +174,7 @@ def decode_for(
         requests: What to make of it.
         run: Does the job, here or in another process.
         keep_voxels: Whether the voxels themselves are wanted too.
+        beside: Files that the requests need beside the scan's.
 
     Raises:
         SourceChangedError: a file has another size or time than at ingest.
@@ -144,7 +183,7 @@ def decode_for(
     located = bank.local_map.locate(work.volume)
     if located is None:
         raise ReadError("this machine does not know where its files are; ingest the folder here, or bring the local map along")
-    job = Job(located, work.slices, requests, keep_voxels)
+    job = Job(located, work.slices, requests, keep_voxels, beside=beside)
     try:
         return run(job)
     except SourceChangedError:

@@ -12,6 +12,7 @@ from ..store.scan import ScanHeader, Volume
 from .shear import Shear
 
 _NAMES = "zyx"
+_EVEN = 1e-3
 _ROUNDING = 1e-6
 """Spacings come from positions and affines: 39.9999999 voxels are 40."""
 
@@ -140,3 +141,18 @@ def _source_centres(volume: Volume, axis: int, step: float | None) -> NDArray[np
     if step is None:
         raise ViewError(f"view resamples to a spacing in mm; the scan's spacing along {_NAMES[axis]} is unknown: leave the spacing out")
     return np.arange(volume.voxels.shape[axis]) * float(step)
+
+
+def plane_places(volume: Volume) -> NDArray[np.float64]:
+    """(slices,) the place of each plane along the slice axis, in steps of the affine: 0, 1, 2, ... where they are even."""
+    step = volume.spacing_mm[volume.slice_axis]
+    if step is None or len(volume.positions_mm) < 2:
+        return np.arange(len(volume.positions_mm), dtype=np.float64)
+    return (volume.positions_mm - volume.positions_mm[0]) / step
+
+
+def unevenness(volume: Volume) -> float:
+    """The furthest that a plane lies from its even place, in steps; 0 where that is rounding."""
+    places = plane_places(volume)
+    furthest = float(np.abs(places - np.arange(len(places))).max())
+    return furthest if np.isfinite(furthest) and furthest > _EVEN else 0.0

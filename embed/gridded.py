@@ -68,8 +68,8 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
     z_out = np.full(len(values), np.nan)
     z_out[spans[0].filled] = z_mm[depth]
     if geometry.size is not None:
-        values = _fitted(values, (spacing[1], spacing[2]), geometry, device)
-    return Gridded(_placed(values, device), z_out)
+        values = fitted(values, (spacing[1], spacing[2]), geometry, device)
+    return Gridded(placed(values, device), z_out)
 
 
 def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64], device: str = "") -> Any:
@@ -92,12 +92,13 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
     if volume.slice_axis != 0:
         planes = planes[:, ::-1]
     if geometry.size is None:
-        return _placed(planes, device)
+        return placed(planes, device)
     row, column = (axis for axis in range(3) if axis != volume.slice_axis)
-    return _placed(_fitted(planes, (volume.spacing_mm[row], volume.spacing_mm[column]), geometry, device), device)
+    return placed(fitted(planes, (volume.spacing_mm[row], volume.spacing_mm[column]), geometry, device), device)
 
 
-def _fitted(planes: Any, spacing: tuple[float | None, float | None], geometry: ViewSpec, device: str) -> Any:
+def fitted(planes: Any, spacing: tuple[float | None, float | None], geometry: ViewSpec, device: str) -> Any:
+    """Planes (n, Y, X) resized to the view's size, where it has one; their spacing is (y, x) in mm."""
     from .resample import clipped, fit_planes, on_device  # torch, only where a view resizes
 
     if geometry.size is None:
@@ -106,7 +107,7 @@ def _fitted(planes: Any, spacing: tuple[float | None, float | None], geometry: V
     return fit_planes(given, spacing, geometry.size, geometry.interpolation)
 
 
-def _placed(values: Any, device: str) -> Any:
+def placed(values: Any, device: str) -> Any:
     """A numpy array without a device, a tensor on it with one."""
     if isinstance(values, np.ndarray):
         if not device:

@@ -7,6 +7,7 @@ hold planes of several scans, and committed by a thread of its own. Scans are fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..store.progress import Progress, Silent
@@ -29,6 +30,7 @@ def embed(
     outputs: Outputs | None = None,
     accept_changed: bool = False,
     accept_hu: bool = False,
+    reference: Path | None = None,
     workers: int = 1,
     batch: int | None = None,
     shard: tuple[int, int] = (0, 1),
@@ -46,6 +48,7 @@ def embed(
         outputs: What is kept of what the encoder gives; by default vectors, and vectors along depth where it has them.
         accept_changed: Take files that changed since ingest as they are now; vectors of what they held before are left behind.
         accept_hu: Take voxels for HU also where air and soft tissue lie elsewhere than HU have them.
+        reference: The NIfTI file that views with `align` are aligned to.
         workers: Scans that are decoded at a time; memory holds that many and a few more.
         batch: Planes or volumes given to the encoder at once; by default what suits the device.
         shard: (i, n): part i, from 0, of n parts of the volumes, for n processes beside each other.
@@ -60,7 +63,7 @@ def embed(
     keys = keys_of(encoder, views, outputs)
     if accept_changed:
         accept_changes(bank, progress=progress)
-    run = Run(bank, encoder, keys, side_of(encoder, outputs), outputs.layers, progress, accept_hu=accept_hu)
+    run = Run(bank, encoder, keys, side_of(encoder, outputs), outputs.layers, progress, accept_hu=accept_hu, reference=reference)
     return run.go(workers, batch, shard)
 
 

@@ -13,6 +13,7 @@ from ..store.errors import UsageError
 from ..store.scan import DECLARED
 from ..store.slice_policy import ALL, chosen_slices, needs_z
 from ..store.specs import FeatureKey, ViewSpec
+from .mask_rule import parse_mask
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -88,3 +89,13 @@ def missing(bank: Bank, keys: Sequence[FeatureKey], have: Mapping[str, Present],
 def _heights(bank: Bank) -> dict[str, tuple[float, ...]]:
     answer = bank.sql('SELECT volume, list(z_mm ORDER BY "index") AS z FROM slices GROUP BY volume').to_pylist()
     return {row["volume"]: tuple(row["z"]) for row in answer if None not in row["z"]}
+
+
+def masks_by_volume(bank: Bank, masks: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Volume to (finding, mask) of the findings that views' masks name; nothing is asked of the bank where none does."""
+    wanted = {parse_mask(mask).finding for mask in masks if mask} - {""}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in bank.snapshot.latest("masks", "volume", "finding") if wanted else ():
+        if row["finding"] in wanted:
+            found.setdefault(row["volume"], []).append((row["finding"], row["mask"]))
+    return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..store.feature_rows import FeatureRows
 from ..store.specs import FeatureKey
 from .plan import Present, Work
+from .wanted import is_of_content
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -46,7 +47,9 @@ class Reusable:
         return self._known.get(work.volume) != content
 
     def find(self, key: FeatureKey, content: str) -> FeatureRows | None:
-        """All items' vectors of a scan of this content, from this run or from the bank."""
+        """All items' vectors of a scan of this content, from this run or from the bank; none where the content does not settle them."""
+        if not is_of_content(key.view):
+            return None
         if (recent := self._recent.get((key.digest, content))) is not None:
             return recent
         for work in self._embedded.get(content, []):

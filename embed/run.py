@@ -6,12 +6,14 @@ import re
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import MapMissingError, ReadError, ScanbankError, UsageError, ViewError
+from ..store.local_map import Located
 from ..store.progress import Progress
 from ..store.readers import import_loaders
 from ..store.specs import FeatureKey, ViewSpec
@@ -20,14 +22,14 @@ from .assembly import ScanResult, plane_part, volume_part
 from .batches import Batches
 from .buffer import FeatureBuffer
 from .decode_pool import DecodePool
-from .decoding import Decoded, Job, Prepared, Request, decode_for, prepare
+from .decoding import Beside, Decoded, Job, Prepared, Request, decode_for, prepare
 from .encoder import Encoder, Side
-from .plan import Work, missing, present
+from .plan import Work, masks_by_volume, missing, present
 from .report import EmbedReport
 from .reuse import Reusable
 from .speed import Speed
 from .views import check_view
-from .wanted import is_plain, is_resampled
+from .wanted import is_aided, is_of_content, is_plain, is_resampled
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -59,8 +61,11 @@ class Run:
         progress: Progress,
         *,
         accept_hu: bool = False,
+        reference: Path | None = None,
     ) -> None:
         self.bank = bank
+        self.reference = reference
+        self.masks = masks_by_volume(bank, [key.view.mask for key in keys])
         self.encoder = encoder
         self.keys = keys
         self.side = side
@@ -133,10 +138,21 @@ class Run:
     def _decode(self, work: Work, run: Callable[[Job], Decoded]) -> Decoded:
         """Where the encoder is on the CPU, what takes time is made where the scan is decoded: less goes from there to here."""
         requests = self._requests(work)
-        there = () if self._device else tuple(request for request in requests if not is_plain(request.geometry))
+        there = tuple(request for request in requests if is_aided(request.geometry) or not (self._device or is_plain(request.geometry)))
         return decode_for(
-            self.bank, work, self.reusable.content_of(work.volume), there, run, keep_voxels=len(there) < len(requests) or not requests
+            self.bank,
+            work,
+            self.reusable.content_of(work.volume),
+            there,
+            run,
+            keep_voxels=len(there) < len(requests) or not requests,
+            beside=Beside(self._masks(work), self.reference),
         )
+
+    def _masks(self, work: Work) -> tuple[tuple[str, Located], ...]:
+        """Where the masks that views ask for are on this machine."""
+        found = ((finding, self.bank.local_map.locate(mask)) for finding, mask in self.masks.get(work.volume, ()))
+        return tuple((finding, located) for finding, located in found if located is not None)
 
     def _ready(self, pool: DecodePool, todo: Sequence[Work]) -> Generator[_Ready, None, None]:
         """Scans with all that was requested of them."""
@@ -200,7 +216,7 @@ class Run:
             if (copied := self.reusable.find(key, content)) is not None:
                 result.vectors[key] = copied
                 result.copied.add(key)
-            elif key in coming:
+            elif key in coming and is_of_content(key.view):
                 result.follows.add(key)
             else:
                 todo.setdefault(key.view, []).append(key)

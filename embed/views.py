@@ -24,8 +24,9 @@ from ..store.errors import UsageError, ViewError
 from ..store.scan import ScanHeader, Volume
 from ..store.slice_policy import ALL, check_policy, chosen_slices
 from ..store.specs import VIEW_CODE_VERSION, ViewSpec
+from .aided import NO_AIDS, Aids, Planes, whole
 from .grid import spacing_unknown
-from .gridded import gridded, source_planes
+from .mask_rule import check_mask
 from .orientation import check_orientation
 from .windowing import apply_windows, check_windows, require_finite, value_windows
 
@@ -41,14 +42,18 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader, *, windows: bool = Tru
     if view.code != VIEW_CODE_VERSION:
         raise ViewError(f"view has code {view.code!r}; this version of scanbank makes {VIEW_CODE_VERSION!r} only")
     check_orientation(view.orientation)
+    check_mask(view.mask)
     try:
         check_policy(view.slices)
     except UsageError as error:
         raise ViewError(str(error)) from error
     if view.interpolation not in INTERPOLATIONS:
         raise ViewError(f"view has interpolation {view.interpolation!r}; choose one of {', '.join(INTERPOLATIONS)}")
-    if view.slices != ALL and (view.spacing_mm or view.shape):
-        raise ViewError(f"view takes a part of the scan's slices ({view.slices}) and has a spacing or a shape: leave one of them out")
+    if view.slices != ALL and (view.spacing_mm or view.shape or view.align):
+        raise ViewError(
+            f"view takes a part of the scan's slices ({view.slices}) and has a spacing, a shape or a reference to align to: "
+            "leave one of them out"
+        )
     if view.spacing_mm is not None:
         if view.interpolation == "cubic":
             raise ViewError("view has interpolation 'cubic', which is for resizing planes; a spacing in mm takes linear or nearest")
@@ -86,6 +91,7 @@ def slice_batches(
     input_range: tuple[float, float],
     batch: int,
     indices: NDArray[np.int64] | None = None,
+    aids: Aids = NO_AIDS,
 ) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32]]]]:
     """The scan's own planes in batches, under several views at once; views that differ in windows only share the resizing.
 
@@ -95,6 +101,7 @@ def slice_batches(
         input_range: The encoder's.
         batch: Planes at a time, at least 1; memory grows with it and not with the scan.
         indices: (n,) 0-based planes along the slice axis, in the order wanted; all of them when None.
+        aids: Masks of the user's, where a view asks for one.
 
     Yields:
         The indices of a batch (b,), and for each view its pixels (b, C, Y, X), float32.
@@ -104,15 +111,18 @@ def slice_batches(
     """
     for view in views:
         check_view(view, volume)
-        if view.spacing_mm or view.shape:
-            raise ViewError("view has a spacing or a shape, but slices are the scan's own planes: leave both out, or give a size")
+        if view.spacing_mm or view.shape or view.align:
+            raise ViewError(
+                "view has a spacing or a shape, or is aligned, but slices are the scan's own planes: leave these out, or give a size"
+            )
     windows = [value_windows(view, volume) for view in views]
+    made = {geometry: Planes(volume, geometry, aids=aids) for geometry in {view.geometry for view in views}}
     wanted = np.arange(volume.voxels.shape[volume.slice_axis], dtype=np.int64) if indices is None else indices
     for start in range(0, len(wanted), batch):
         part = wanted[start : start + batch]
         if volume.voxels.dtype.kind == "f":
             require_finite(volume.voxels.take(part, volume.slice_axis))
-        fitted = {geometry: source_planes(volume, geometry, part) for geometry in {view.geometry for view in views}}
+        fitted = {geometry: planes.at(part) for geometry, planes in made.items()}
         yield part, [apply_windows(fitted[view.geometry], own, input_range) for view, own in zip(views, windows, strict=True)]
 
 
@@ -131,7 +141,7 @@ def slice_pixels(
 
 
 def volume_batches(
-    volume: Volume, views: Sequence[ViewSpec], input_range: tuple[float, float]
+    volume: Volume, views: Sequence[ViewSpec], input_range: tuple[float, float], aids: Aids = NO_AIDS
 ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float64]]]:
     """The whole scan under several views, one after the other; views that differ in windows only share the resampling.
 
@@ -149,7 +159,7 @@ def volume_batches(
     for place, view in enumerate(views):
         geometries.setdefault(view.geometry, []).append(place)
     for geometry, places in geometries.items():
-        found = gridded(volume, geometry)
+        found = whole(volume, geometry, aids=aids)
         for place in places:
             pixels = apply_windows(found.values, value_windows(views[place], volume), input_range)
             yield place, np.ascontiguousarray(pixels.transpose(1, 0, 2, 3)), found.z_mm

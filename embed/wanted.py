@@ -66,7 +66,17 @@ def keys_of(encoder: Encoder, views: Sequence[ViewSpec], outputs: Outputs | None
 
 def is_resampled(view: ViewSpec) -> bool:
     """Whether the view's planes are not the scan's own."""
-    return bool(view.spacing_mm or view.shape)
+    return bool(view.spacing_mm or view.shape or view.align)
+
+
+def is_of_content(view: ViewSpec) -> bool:
+    """Whether scans of equal content give the same voxels under the view. Each may have masks of its own."""
+    return not view.mask.startswith("user:")
+
+
+def is_aided(view: ViewSpec) -> bool:
+    """Whether the view needs more than the scan: made where the scan is decoded, on the CPU."""
+    return bool(view.mask or view.align)
 
 
 def is_plain(view: ViewSpec) -> bool:

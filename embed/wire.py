@@ -22,7 +22,7 @@ from ..store.local_map import Located
 from ..store.scan import Source, Volume
 from ..store.specs import ViewSpec
 from ..store.windows import Window
-from .decoding import Decoded, Job, Prepared, Request
+from .decoding import Beside, Decoded, Job, Prepared, Request
 from .hu_check import HuVerdict
 
 _LENGTH_BYTES = 8
@@ -96,11 +96,11 @@ def receive(connection: socket.socket) -> tuple[Any, list[NDArray[Any]]]:
 
 def job_to_dict(job: Job) -> dict[str, Any]:
     """The inverse of `job_from_dict`."""
-    window = job.located.exported_window
+    reference = job.beside.reference
     return {
-        "kind": job.located.kind,
-        "sources": [[os.fsencode(s.path).hex(), s.frame, s.size, s.mtime_ns] for s in job.located.sources],  # a path may be any bytes
-        "window": None if window is None else asdict(window),
+        "located": _located_to_dict(job.located),
+        "masks": [[finding, _located_to_dict(located)] for finding, located in job.beside.masks],
+        "reference": None if reference is None else os.fsencode(reference).hex(),
         "slices": job.slices,
         "requests": [[request.geometry.to_dict(), request.planes, request.indices] for request in job.requests],
         "keep_voxels": job.keep_voxels,
@@ -110,13 +110,28 @@ def job_to_dict(job: Job) -> dict[str, Any]:
 
 def job_from_dict(told: dict[str, Any]) -> Job:
     """The job that was sent."""
-    sources = tuple(Source(Path(os.fsdecode(bytes.fromhex(path))), *rest) for path, *rest in told["sources"])
-    located = Located(told["kind"], sources, None if told["window"] is None else Window(**told["window"]))
     requests = tuple(
         Request(ViewSpec.from_dict(geometry), planes, None if indices is None else tuple(indices))
         for geometry, planes, indices in told["requests"]
     )
-    return Job(located, told["slices"], requests, told["keep_voxels"], told["accept_changed"])
+    masks = tuple((finding, _located_from_dict(located)) for finding, located in told["masks"])
+    reference = None if told["reference"] is None else Path(os.fsdecode(bytes.fromhex(told["reference"])))
+    located = _located_from_dict(told["located"])
+    return Job(located, told["slices"], requests, told["keep_voxels"], told["accept_changed"], Beside(masks, reference))
+
+
+def _located_to_dict(located: Located) -> dict[str, Any]:
+    window = located.exported_window
+    return {
+        "kind": located.kind,
+        "sources": [[os.fsencode(s.path).hex(), s.frame, s.size, s.mtime_ns] for s in located.sources],  # a path may be any bytes
+        "window": None if window is None else asdict(window),
+    }
+
+
+def _located_from_dict(told: dict[str, Any]) -> Located:
+    sources = tuple(Source(Path(os.fsdecode(bytes.fromhex(path))), *rest) for path, *rest in told["sources"])
+    return Located(told["kind"], sources, None if told["window"] is None else Window(**told["window"]))
 
 
 def send_decoded(connection: socket.socket, decoded: Decoded) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,6 +59,20 @@ def embed(
         str, typer.Option(metavar="XYZ", help="Where the axes run to, such as LPS.", rich_help_panel=_VIEW, show_default=False)
     ] = "",
     interpolation: Annotated[str, typer.Option(help="linear, nearest or cubic.", rich_help_panel=_VIEW, show_default=False)] = "",
+    mask: Annotated[
+        str,
+        typer.Option(
+            help="Keep body, lung, head (found by HU) or user:FINDING (of ingested masks); with :crop at the end the box around it.",
+            rich_help_panel=_VIEW,
+            show_default=False,
+        ),
+    ] = "",
+    align: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="REFERENCE.nii.gz", help="Bring scans rigidly to the frame of this CT.", rich_help_panel=_VIEW, show_default=False
+        ),
+    ] = None,
     depth: Annotated[
         bool,
         typer.Option(
@@ -119,7 +134,7 @@ def embed(
     from ..store import Bank
     from ..store.errors import UnknownNameError, UsageError
     from .devices import beside, devices_of, shard_of
-    from .view_options import geometry_of, layers_of, windows_of
+    from .view_options import aided, geometry_of, layers_of, windows_of
 
     windows, chosen, part = windows_of(window), layers_of(layers), shard_of(shard)  # mistakes first, before weights load
     if chosen and not tokens:
@@ -133,6 +148,7 @@ def embed(
     base = geometry_of(
         model.view, spacing=spacing, shape=shape, size=size, take=take, orientation=orientation, interpolation=interpolation, fit=fit
     )
+    base = aided(base, mask, align)
     views = [replace(base, windows=w) for w in windows] or [base]
     kept = Outputs(depth, slices, chosen or ((model.blocks,) if tokens else ()))
     if tokens:
@@ -152,6 +168,7 @@ def embed(
                 outputs=kept,
                 accept_changed=accept_changed,
                 accept_hu=accept_hu,
+                reference=align,
                 workers=workers,
                 batch=batch,
                 shard=part,

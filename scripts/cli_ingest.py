@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from ..store.annotate import AnnotateReport
     from ..store.csv_types import ParsedTable, TableOptions
     from ..store.ingest import IngestReport
+    from ..store.masks import MaskReport
 
-_TABLES = "Tables"
+_TABLES, _MASKS = "Tables", "Masks"
 
 
 class ImageMode(StrEnum):
@@ -46,6 +47,18 @@ def ingest(
     ] = None,
     reports: Annotated[
         list[Path] | None, typer.Option(help="CSV with reports; may be repeated.", rich_help_panel=_TABLES, show_default=False)
+    ] = None,
+    masks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Masks of scans: NIfTI files or DICOM segmentations, or folders of them; may be repeated.",
+            rich_help_panel=_MASKS,
+            show_default=False,
+        ),
+    ] = None,
+    mask_finding: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="What masks show: NAME or THEIRS=OURS.", rich_help_panel=_MASKS, show_default=False),
     ] = None,
     rename: Annotated[
         list[str] | None,
@@ -81,10 +94,12 @@ def ingest(
     from ..store.csv_types import TableOptions
     from ..store.errors import UsageError
     from ..store.ingest import ingest as ingest_scans
+    from ..store.mask_findings import declared
+    from ..store.masks import ingest_masks, mask_paths, not_scans
     from ..store.windows import parse_window
 
-    if not paths and not labels and not reports:
-        raise UsageError("nothing to ingest: give PATH, --labels or --reports")
+    if not paths and not labels and not reports and not masks:
+        raise UsageError("nothing to ingest: give PATH, --labels, --reports or --masks")
     if keep_text and no_text:
         raise UsageError("--keep-text keeps reports as they are and --no-text keeps none; give one of them")
     options = TableOptions(
@@ -99,12 +114,22 @@ def ingest(
     opened = Bank.open(bank, key_file=key_file)
     # Tables are understood before a scan is read: a mistake in one should not cost an hour.
     tables = _read_tables(labels or [], reports or [], options)
+    found_masks = mask_paths(masks) if masks else []
+    known_findings = listed(mask_finding)
+    declared(known_findings)
     done: dict[str, Any] = {}
     failed = 0
     if paths:
+        no_scans = not_scans(found_masks, masks or [], paths)
         with progress(not json) as listener:
             report = ingest_scans(
-                opened, paths, images=images.value if images else None, exported_window=window, workers=workers, progress=listener
+                opened,
+                paths,
+                images=images.value if images else None,
+                exported_window=window,
+                workers=workers,
+                but=no_scans,
+                progress=listener,
             )
         done["scans"] = asdict(report)
         failed += report.failed
@@ -117,6 +142,13 @@ def ingest(
         failed += len(outcome.unmatched)
         if not json:
             _tell_table(path, outcome)
+    if masks:
+        with progress(not json) as listener:
+            attached = ingest_masks(opened, found_masks, known_findings, progress=listener)
+        done["masks"] = asdict(attached)
+        failed += attached.failed
+        if not json:
+            _tell_masks(attached)
     if json:
         print_json(done)
     if failed:
@@ -160,6 +192,15 @@ def _tell_scans(report: IngestReport) -> None:
         say(f"flags: {summary(report.flags)}")
     if report.ignored:
         say(f"ignored: {report.ignored} files of other formats")
+
+
+def _tell_masks(report: MaskReport) -> None:
+    new = f"{report.masks} new masks" + (f" ({summary(report.findings)})" if report.findings else "")
+    say(f"{new} on {report.volumes} volumes" + (f"; {report.known} were there already" if report.known else ""))
+    if report.changed:
+        say(f"{report.changed} masks took the place of others")
+    for reason, count in report.reasons.items():
+        complain(f"{count} x {reason}")
 
 
 def _tell_table(path: Path, outcome: AnnotateReport) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,6 +50,24 @@ def geometry_of(
     if orientation:
         view = replace(view, orientation=orientation.upper())
     return replace(view, interpolation=interpolation) if interpolation else view
+
+
+def aided(base: ViewSpec, mask: str, align: Path | None) -> ViewSpec:
+    """The view with a mask, and aligned to a reference by the digest of what it holds.
+
+    Raises:
+        UsageError: there is no such mask, or the reference cannot be read.
+    """
+    from ..embed.mask_rule import parse_mask
+
+    if mask:
+        parse_mask(mask)
+        base = replace(base, mask=mask)
+    if align is None:
+        return base
+    from ..embed.align import load_reference
+
+    return replace(base, align=load_reference(align).digest)
 
 
 def layers_of(text: str) -> tuple[int, ...]:

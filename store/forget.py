@@ -127,7 +127,9 @@ def _take_out(bank: Bank, commit: Commit, names: frozenset[str], token: str, pro
     clean = tuple(name for name in set(bank.tags.values()) if name in history.snapshots and not holds(history, name, who))
     if bank.place.folder is None:
         time.sleep(_TICK_S)  # what the patient has in the store is older than the note, by the store's own clock
-    write_pending(bank.place, Pending(token, clean, tuple(sorted(who.volumes)), tuple(sorted(who.paths)), tuple(sorted(who.ids))))
+    write_pending(
+        bank.place, Pending(token, clean, tuple(sorted(who.volumes | who.masks)), tuple(sorted(who.paths)), tuple(sorted(who.ids)))
+    )
     progress.start("rewriting tables", len(TABLES))
     rows = rewrite_tables(commit, bank.snapshot, history, who)
     progress.start("rewriting feature sets", len(bank.feature_sets))

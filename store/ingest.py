@@ -58,6 +58,7 @@ def ingest(
     images: Literal["stack", "each"] | None = None,
     exported_window: Window | None = None,
     workers: int = 1,
+    but: Set[Path] = frozenset(),
     progress: Progress | None = None,
 ) -> IngestReport:
     """Read the headers of everything under `paths` and add what is new to the bank.
@@ -68,6 +69,7 @@ def ingest(
         images: How PNG and JPEG files are meant: numbered slices of one volume per folder, or each a volume.
         exported_window: The HU window that images were saved with.
         workers: Processes that read DICOM headers, this one among them; with more than one, the main script needs a main guard.
+        but: Files that are no scans, such as masks beside them.
         progress: Told of stages and steps.
 
     Raises:
@@ -79,7 +81,7 @@ def ingest(
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     roots = [path.resolve() for path in paths]
     _ = bank.key  # asked for first: without it there is no point in reading a terabyte
-    found = find_scans(roots, Images(images, exported_window), workers, progress)
+    found = find_scans(roots, Images(images, exported_window), workers, progress, but)
     if not found.scans and not found.rejected:
         where = ", ".join(map(str, paths))
         raise UsageError(f"no scans in {where}: {found.ignored} other files; expected DICOM, NIfTI, HDF5, or PNG/JPEG with --images")

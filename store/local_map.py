@@ -165,6 +165,12 @@ class LocalMap:
         window = Window(row[1], row[2]) if row[1] is not None else None
         return Located(row[0], tuple(Source(Path(p), frame, size, mtime) for p, frame, size, mtime in files), window)
 
+    def first_files(self) -> list[tuple[str, SourceKind, Path]]:
+        """(volume, kind, first file) of all that is known."""
+        query = "SELECT v.volume, v.kind, f.path FROM volumes v JOIN files f ON f.volume = v.volume AND f.position = 0 ORDER BY 3"
+        with self._told() as db:
+            return [(volume, kind, Path(path)) for volume, kind, path in db.execute(query).fetchall()]
+
     def at_path(self, path: Path) -> list[tuple[str, int, int]]:
         """(volume, position of the slice, number of files of the volume) of every volume that has a source at this path."""
         query = """SELECT p.volume, p.position, (SELECT count(DISTINCT path) FROM files f WHERE f.volume = p.volume)

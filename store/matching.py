@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -138,6 +139,16 @@ class Catalog:
         if len(found) > 1:
             return NoMatch(f"{len(found)} slices of its patient have that slice_number; use path or series_uid")
         return [Target(found[0], "slice")] if found else NoMatch("its patient has no slice of that slice_number")
+
+    def volumes_of_images(self, series_uids: Sequence[str], sop_uids: Sequence[str]) -> list[str]:
+        """The volumes that hold one of some images, by SOP instance UIDs; where none is known by these, the series' only volume."""
+        slices = {self._key.pseudonym("slice", uid) for uid in sop_uids}
+        held = {volume for name in slices & self._owners.keys() for volume in self._owners[name]}
+        if held:
+            return sorted(held & self.volumes.keys())
+        series = {self._key.pseudonym("series", uid) for uid in series_uids}
+        of_series = [volume for volume, row in self.volumes.items() if row["series"] in series]
+        return of_series if len(of_series) == 1 else []
 
     def volumes_of(self, target: Target) -> list[str]:
         """The volumes that a target is, is part of, or holds."""

@@ -33,6 +33,8 @@ class Belongings:
     snippets: frozenset[str]
     slices: frozenset[str]
     """A slice that another patient's volume holds too is not among them."""
+    masks: frozenset[str]
+    """On the patient's volumes: the local map knows their files."""
     paths: frozenset[str]
     """Digests of files of the patient that failed or were left out."""
     ids: frozenset[str]
@@ -112,7 +114,7 @@ def belongings(bank: Bank, history: History, names: frozenset[str]) -> Belonging
     ]
     masks = {row["mask"] for row in history.rows("masks", ("mask", "volume")) if row["volume"] in mine}
     texts = {row["snippet"] for row in snippets if row["snippet"]}
-    paths = _paths(bank, history, mine)
+    paths = _paths(bank, history, mine | masks)
     ids = frozenset(own | mine | studies | series | slices | texts | masks | paths)
     ordinals = [row["ordinal"] for row in own_rows] + [row["ordinal"] for row in snippets if row["ordinal"] is not None]
     runs_of_slices = [np.arange(row["slice_ordinal"], row["slice_ordinal"] + row["slices"]) for row in own_rows if row["slices"]]
@@ -123,6 +125,7 @@ def belongings(bank: Bank, history: History, names: frozenset[str]) -> Belonging
         studies=frozenset(studies),
         snippets=frozenset(texts),
         slices=frozenset(slices),
+        masks=frozenset(masks),
         paths=frozenset(paths),
         ids=ids,
         draws=frozenset(row["draw"] for row in history.rows("draws", ("draw", "item"), item=ids)),

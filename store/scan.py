@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .windows import Window
 
-SourceKind = Literal["dicom", "nifti", "hdf5", "image", "declared"]
+SourceKind = Literal["dicom", "nifti", "hdf5", "image", "declared", "seg"]
+"""`seg` is a DICOM segmentation: the frames of a source are those of one segment, by its number."""
 DECLARED: SourceKind = "declared"
 """A volume that is known by imported vectors alone: there is nothing to decode."""
 Plane = Literal["axial", "coronal", "sagittal", "oblique"]

@@ -34,6 +34,16 @@ def load_volume(located: Located, *, accept_changed: bool = False) -> Volume:
     return loader.load(located.sources)
 
 
+def load_mask(located: Located) -> Volume:
+    """A mask as ingested, on a grid of its own: voxels over 0 are in it. Raises as `load_volume`."""
+    if located.kind != "seg":
+        return load_volume(located)
+    _check_unchanged(located, False)
+    from .dicom_seg import load
+
+    return load(located.sources)
+
+
 def _check_unchanged(located: Located, accept_changed: bool) -> None:
     way_out = "--accept-changed takes it as it is" if located.kind == "dicom" else "ingest its folder again: other bytes are another scan"
     for path, source in {source.path: source for source in located.sources}.items():

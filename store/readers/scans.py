@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -25,8 +25,8 @@ class Images:
     exported_window: Window | None = None
 
 
-def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Progress) -> Found:
-    """Everything under `roots`, from headers only.
+def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Progress, but: Set[Path] = frozenset()) -> Found:
+    """Everything under `roots` but some files, from headers only.
 
     Raises:
         UsageError: there are images, nothing else, and no word on how they are meant.
@@ -39,7 +39,7 @@ def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Pr
         progress.advance()
         if isinstance(format, Rejected):
             rejected.append(format)
-        elif format is None:
+        elif format is None or path in but:
             ignored += 1
         else:
             by_format[format].append(path)
