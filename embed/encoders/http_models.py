@@ -23,7 +23,7 @@ from safetensors.numpy import load
 from ...store.errors import EncoderError, ScanbankError, UnknownNameError, UsageError
 from ...store.specs import EncoderSpec, ViewSpec
 from ..encoder import Encoded, Encoder, Side
-from ..errors import EncoderUnavailableError
+from ..errors import EncoderUnavailableError as Unavailable
 
 TOKEN = "SCANBANK_TOKEN"
 """The environment variable with the bearer token."""
@@ -204,24 +204,16 @@ class _Server:
             try:
                 response = self._client.request(method, path, **options)
             except httpx2.ConnectTimeout as error:
-                raise EncoderUnavailableError(
-                    f"{self.base} does not answer; is the address right, and does `scanbank serve` run there?"
-                ) from error
+                raise Unavailable(f"{self.base} does not answer; is the address right, and does `scanbank serve` run there?") from error
             except httpx2.TimeoutException as error:
-                raise EncoderUnavailableError(
-                    f"{self.base} did not answer within {_TIMEOUT.read:g} s; look whether it still runs"
-                ) from error
+                raise Unavailable(f"{self.base} did not answer within {_TIMEOUT.read:g} s; look whether it still runs") from error
             except httpx2.ConnectError as error:
                 if tries == TRIES or first:
-                    raise EncoderUnavailableError(
-                        f"{self.base} cannot be reached ({_reason(error)}); does `scanbank serve` run there?"
-                    ) from error
+                    raise Unavailable(f"{self.base} cannot be reached ({_reason(error)}); does `scanbank serve` run there?") from error
                 wait = pause
             except httpx2.TransportError as error:
                 if tries == TRIES or first:
-                    raise EncoderUnavailableError(
-                        f"{self.base} broke the connection ({type(error).__name__}); does it speak HTTP?"
-                    ) from error
+                    raise Unavailable(f"{self.base} broke the connection ({type(error).__name__}); does it speak HTTP?") from error
                 wait = pause
             else:
                 if response.status_code == 200:
@@ -236,13 +228,11 @@ class _Server:
     def _refused(self, response: httpx2.Response) -> ScanbankError:
         status, detail = response.status_code, _detail(response)
         if status == 401:
-            return EncoderUnavailableError(f"{self.base} wants another token: set ${TOKEN} to the one that it was started with")
+            return Unavailable(f"{self.base} wants another token: set ${TOKEN} to the one that it was started with")
         if status == 409:
-            return EncoderUnavailableError(
-                f"{self.base} serves another encoder than it did when this began: {detail}. Run the command again"
-            )
+            return Unavailable(f"{self.base} serves another encoder than it did when this began: {detail}. Run the command again")
         if status == 429:
-            return EncoderUnavailableError(f"{self.base} is too busy: {detail}; tried {TRIES} times. Run the command again later")
+            return Unavailable(f"{self.base} is too busy: {detail}; tried {TRIES} times. Run the command again later")
         return EncoderError(f"{self.base} answered {status}: {detail}")
 
 

@@ -42,11 +42,9 @@ def as_json(served: Served, **values: Any) -> Response:
 
 
 def tensors(encoded: Encoded, served: Served) -> Response:
-    """Everything that an encoder gave, as a safetensors file: `vector`, and where given `depth`, `depth_mask`, `tokens`, `grid`."""
-    named = {"vector": encoded.vector, "depth": encoded.depth, "depth_mask": encoded.depth_mask, "tokens": encoded.tokens}
+    """Everything that an encoder gave, as a safetensors file: `vector`, and where given `depth`, `depth_mask`."""
+    named = {"vector": encoded.vector, "depth": encoded.depth, "depth_mask": encoded.depth_mask}
     arrays = {name: np.ascontiguousarray(array) for name, array in named.items() if array is not None}
-    if encoded.grid is not None:
-        arrays["grid"] = np.array(encoded.grid, np.int64)
     return Response(save(arrays), media_type=TENSORS, headers={"X-Scanbank-Spec": served.encoder.spec.digest})
 
 
