@@ -130,7 +130,7 @@ def test_what_options_mean() -> None:
     with pytest.raises(UsageError, match="I from 0"):
         shard_of("3/3")
     assert layers_of("12, 18,12") == (12, 18)
-    given = {"spacing": "", "shape": "", "size": "", "take": "", "orientation": "", "interpolation": "", "fit": False}
+    given: Any = {"spacing": "", "shape": "", "size": "", "take": "", "orientation": "", "interpolation": "", "fit": False}
     base = ViewSpec(spacing_mm=(1, 2, 3), shape=(4, 5, 6))
     assert geometry_of(base, **given) == base
     assert geometry_of(base, **given | {"spacing": "none", "shape": "7,8,9"}) == ViewSpec(shape=(7, 8, 9))
