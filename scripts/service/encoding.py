@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...embed.depths import depth_rows
-from ...embed.pipeline import PLANES
 from ...embed.views import check_view, slice_batches, volume_batches
 from ...store.scan import Volume
 from ...store.specs import ViewSpec
@@ -18,6 +17,9 @@ from .answers import finite_or_none
 from .budget import Share
 from .models import Served
 from .threads import Threads
+
+PLANES = 32
+"""Slices that are prepared at once: memory grows with it and not with the scan."""
 
 
 @final

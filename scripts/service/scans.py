@@ -101,7 +101,7 @@ def _dicom(files: list[bytearray], limits: Limits) -> Volume:
             raise ReadError(_why([*(one for one in read if isinstance(one, Rejected)), *found.rejected]))
         if len(found.scans) > 1:
             raise Problem(422, f"the files make {len(found.scans)} scans (series, or stacks of one); expected one")
-        header = found.scans[0]
+        header = next(iter(found.scans))
         _check_voxels(header, limits)
         return load_dicom(header.sources)
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 from fastapi import Request
 from starlette.responses import Response
@@ -18,8 +18,10 @@ from .memory_files import raise_open_files
 from .metrics import Metrics
 from .models import Models, Served
 from .problems import Problem, response_of
-from .searching import Searching
 from .threads import Threads
+
+if TYPE_CHECKING:
+    from .searching import Searching
 
 T = TypeVar("T")
 
@@ -37,7 +39,11 @@ class Service:
         self.models = Models([Served(one, self.limits, self.metrics.observer(one.spec.name)) for one in encoders])
         self.budget = Budget(self.limits.max_held)
         self.readers = Threads("read", DECODERS, self.limits.queue)
-        self.search = None if bank is None else Searching(bank, self.models, self.limits)
+        self.search: Searching | None = None
+        if bank is not None:
+            from .searching import Searching  # brings the index library, which encoding needs not
+
+            self.search = Searching(bank, self.models, self.limits)
         self.metrics.held.set_function(lambda: self.budget.held)
         for one in self.models:
             self.metrics.queue.labels(one.name).set_function(lambda batcher=one.batcher: batcher.waiting)

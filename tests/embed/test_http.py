@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from dicom_files import write_series
+from scanbank.embed import http_client
 from scanbank.embed.encoder import Encoder
-from scanbank.embed.encoders import http_models
+from scanbank.embed.encoders.http_models import HttpEncoder
+from scanbank.embed.http_client import Connection
 from scanbank.embed.pipeline import embed
 from scanbank.embed.registry import open_encoder
 from scanbank.embed.texts import embed_texts
@@ -136,8 +138,8 @@ def test_another_model_behind_the_address_is_noticed() -> None:
         remote = open_encoder(url_of(first))
         remote.encode_texts(["a"])
         with serving([other]) as second:
-            server = http_models._Server(url_of(second))
-            moved = http_models.HttpEncoder(server, first_description(remote), dict.fromkeys(LIMITS, 99))
+            server = Connection(url_of(second))
+            moved = HttpEncoder(server, first_description(remote), dict.fromkeys(LIMITS, 99))
             with pytest.raises(EncoderError, match="serves another encoder than it did"):
                 moved.encode_texts(["a"])
     assert other.batches == []
@@ -205,7 +207,7 @@ def server_models(server: Server) -> Any:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that were made, none of them waited for."""
     made: list[float] = []
-    monkeypatch.setattr(http_models, "_wait", made.append)
+    monkeypatch.setattr(http_client, "_wait", made.append)
     return made
 
 
@@ -222,7 +224,7 @@ def test_it_tries_again_while_the_server_is_busy_or_breaks_off(server: Server, p
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (busy(429, **{"Retry-After": "9999"}), "is too busy: too many; tried 6 times"),
+        (busy(429, **{"Retry-After": "9999"}), "is too busy: too many; tried 8 times"),
         (busy(503), "answered 503: too many"),
         (None, r"broke the connection \(RemoteProtocolError\)"),
         (busy(422), "answered 422: too many"),
