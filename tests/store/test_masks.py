@@ -76,7 +76,7 @@ def test_masks_are_known_by_their_names(scans: Bank, tmp_path: Path) -> None:
     assert names(scans) == ["left_kidney", "left_lung", "lung", "mask"]
     assert report.reasons == {
         "its name, or its segment's label, is no finding that is known; say it with --mask-finding NAME or THEIRS=OURS": 1,
-        "no scan is called so, or lies in a folder that goes with its folder": 1,
+        "2 scans lie where it would belong; call it SCAN_mask or SCAN_seg_FINDING": 1,
     }
     assert report.left_out == 2  # the scans
     again = attach(scans, tmp_path / "scans" / "one_seg_DrSmith.nii.gz", findings=("DrSmith=nodule",))
