@@ -175,7 +175,8 @@ class Encoder(ABC):
             raise EncoderError(
                 f"encoder {name!r} takes planes of {self.size[0]}x{self.size[1]} pixels; found {batch.shape[-2]}x{batch.shape[-1]}"
             )
-        if not (float(batch.min()) > -math.inf and float(batch.max()) < math.inf):  # alike for arrays and tensors; NaN is neither
+        # alike for arrays and tensors; NaN is neither
+        if len(batch) and not (float(batch.min()) > -math.inf and float(batch.max()) < math.inf):
             raise EncoderError(f"encoder {name!r} was given values that are not finite (NaN or infinite)")
         return batch
 

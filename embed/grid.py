@@ -92,7 +92,7 @@ def resampled_axes(volume: Volume, spacing_mm: tuple[float, float, float], shear
     if shear is not None:
         slices, rows, columns = shear.order
         start, stop = _extent(_source_centres(volume, slices, volume.spacing_mm[slices]), volume.spacing_mm[slices])
-        beside[rows], beside[columns] = shear.beside_mm(stop - start, volume.voxels.shape[rows])
+        beside[rows], beside[columns] = shear.beside_mm(float(stop - start), volume.voxels.shape[rows])
         steps[rows], steps[columns] = shear.step_mm
     z, y, x = (resampled_axis(_source_centres(volume, a, steps[a]), steps[a], spacing_mm[a], beside[a]) for a in range(3))
     return z, y, x
@@ -118,11 +118,11 @@ def resampled_axis(centres: NDArray[np.float64], width_mm: float | None, spacing
     return Axis(centres, at, step, lower, upper, weight)
 
 
-def _extent(centres: NDArray[np.float64], width_mm: float | None) -> tuple[float, float]:
+def _extent(centres: NDArray[np.float64], width_mm: float | None) -> tuple[np.float64, np.float64]:
     if len(centres) > 1:
-        return float(centres[0] - (centres[1] - centres[0]) / 2), float(centres[-1] + (centres[-1] - centres[-2]) / 2)
+        return centres[0] - (centres[1] - centres[0]) / 2, centres[-1] + (centres[-1] - centres[-2]) / 2
     half = (width_mm or 0.0) / 2
-    return float(centres[0] - half), float(centres[0] + half)
+    return centres[0] - half, centres[0] + half
 
 
 def source_z(volume: Volume) -> NDArray[np.float64]:

@@ -165,16 +165,16 @@ def _unet() -> Net:
     def told(state: State) -> dict[str, Any]:
         at, channels, inputs, units, kernel = "model.", list[int](), 0, 0, ()
         while True:
-            bottom = f"{at}1.submodule.0." if any(name.startswith(f"{at}1.submodule.") for name in state) else ""
-            here = f"{at}0." if bottom or f"{at}2." in "".join(state) else at
+            is_bottom = not any(name.startswith(f"{at}1.submodule.") for name in state)
+            here = at if is_bottom else f"{at}0."
             first = next((name for name in (f"{here}conv.unit0.conv.weight", f"{here}conv.weight") if name in state), None)
             if first is None:
-                break
+                raise KeyError(f"{here}conv.weight")
             width, entering, *kernel = _shape(state, first)
             inputs = inputs or entering
             units = units or _count(state, re.escape(here) + r"conv\.unit(\d+)\.")
             channels.append(width)
-            if here == at:
+            if is_bottom:
                 break
             at = f"{at}1.submodule."
         batch = any(name.endswith("adn.N.running_mean") for name in state)

@@ -23,7 +23,7 @@ def bank_name(uri: str) -> str:
 
 def is_named(asked: str, name: str) -> bool:
     """Whether `name`, of an encoder in a bank, is what a user asks for: `tiny` is any version of it, and a path is its last part."""
-    return asked in (name, name.partition("@")[0]) or bank_name(asked) == name
+    return asked in (name, name.partition("@")[0]) or name == bank_name(asked)
 
 
 def open_named(name: str, *, device: str = "auto", typed: str = "", trust_code: bool = False) -> Encoder:
@@ -43,7 +43,7 @@ def open_named(name: str, *, device: str = "auto", typed: str = "", trust_code: 
         raise EncoderError(f"encoder {name!r}, which the bank names, is of no kind that is installed here")
     if scheme.cpu_only:
         device = "auto"
-    asked = bool(typed) and bank_name(typed) == name
+    asked = bool(typed) and name in (typed, bank_name(typed))
     if scheme.unasked and not asked and not trust_code:
         raise EncoderError(
             f"encoder {name!r} is named inside the bank and was not opened, because {scheme.unasked}; "

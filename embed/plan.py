@@ -79,9 +79,12 @@ def missing(bank: Bank, keys: Sequence[FeatureKey], have: Mapping[str, Present],
     """The volumes that lack a vector in any of the sets, and how many lack none."""
     scans = f"kind IS DISTINCT FROM '{DECLARED}'"  # those have nothing to decode
     answer = bank.sql(f"SELECT volume, ordinal, slices, slice_ordinal FROM volumes WHERE {scans} ORDER BY ordinal")
-    columns = [answer.column(name).to_pylist() for name in ("volume", "ordinal", "slices", "slice_ordinal")]
+    volumes, ordinals, slices, firsts = (answer.column(name).to_pylist() for name in ("volume", "ordinal", "slices", "slice_ordinal"))
     z_mm = _heights(bank) if any(needs_z(key.view.slices) for key in keys) else {}
-    every = [Work(*row, z_mm.get(row[0])) for row in zip(*columns, strict=True)]
+    every = [
+        Work(volume, ordinal, count, first, z_mm.get(volume))
+        for volume, ordinal, count, first in zip(volumes, ordinals, slices, firsts, strict=True)
+    ]
     todo = [work for work in every if any(not have[key.digest].mask(work.items_of(key, by_slice=by_slice)).all() for key in keys)]
     return todo, len(every) - len(todo)
 

@@ -36,6 +36,7 @@ _RUNS_CODE = "it runs code of others"
 # Imported by name only when asked for: `intensity` must not load torch, nor timm open_clip.
 _SCHEMES: dict[str, Scheme] = {
     "ctclip": Scheme("ctclip_models", "ctclip:CHECKPOINT[,CONFIG.json]", "ctclip:CT-CLIP_v2.pt", bank_name=file_name),
+    "http": Scheme("http_models", "http://HOST:PORT", "http://127.0.0.1:8000", unasked="it sends texts to another machine"),
     "intensity": Scheme("intensity", "intensity", "intensity", cpu_only=True),
     "module": Scheme("own_code", "module:PACKAGE.MODULE:FACTORY", "module:my_models.radfinder:open_encoder", unasked=_RUNS_CODE),
     "monai": Scheme("monai_nets", "monai:NET@CHECKPOINT", "monai:resnet18@resnet_18.pth", bank_name=checkpoint_name),
@@ -67,7 +68,7 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
     """The encoder that `uri` names, ready to encode; nothing is downloaded.
 
     Args:
-        uri: One of the forms in docs/encoders.md, such as `tiny`, `timm:NAME` or `siglip:FOLDER`. It is the user's own word: what it
+        uri: One of the forms in docs/encoders.md, such as `tiny`, `siglip:FOLDER` or `http://HOST:PORT`. It is the user's own word: what it
             names is run. For a name that was found in a bank see `open_named`.
             The name of an encoder with random weights, such as `timm:resnet18+random0`, is one too; `+bf16` or `+fp16` at the end lets
             matrix products be computed so (torch's autocast).
@@ -79,6 +80,9 @@ def open_encoder(uri: str, *, random_weights: int | None = None, device: str = "
         UsageError: the URI lacks its model, or an option has no meaning for it.
         EncoderError: the weights or the device are not on this machine.
     """
+    if uri.startswith(("http://", "https://")):  # whole: `+random0` in it belongs to the name of a model there
+        remote = import_module(".encoders.http_models", __package__)
+        return remote.open_encoder(uri, random_weights=random_weights, device=device)
     if match := _PRECISION.fullmatch(uri):
         return open_encoder(match[1], random_weights=random_weights, device=device).at_precision(match[2])
     if match := _RANDOM.fullmatch(uri):

@@ -68,7 +68,7 @@ class Run:
         self.masks = masks_by_volume(bank, [key.view.mask for key in keys])
         self.encoder = encoder
         self.keys = keys
-        self.side = side
+        self.side: Side = side
         self.layers = layers
         self.progress = progress
         self.accept_hu = accept_hu

@@ -72,14 +72,16 @@ def shear_of(volume: Volume) -> Shear | None:
     # Gram and Schmidt, from the columns on
     column_mm = float(np.linalg.norm(columns))
     across = columns / column_mm
+    count = volume.voxels.shape[order[1]]
     skew = float(rows @ across)
+    if abs(skew) * count / 2 <= _PART_OF_A_VOXEL * column_mm:  # rounded cosines: columns of all rows have the same places then
+        skew = 0.0
     upright = rows - skew * across
     row_mm = float(np.linalg.norm(upright))
     down = upright / row_mm
     within = (float(slices @ down), float(slices @ across))
     step = float(np.linalg.norm(slices - within[0] * down - within[1] * across))
     positions = volume.positions_mm
-    count = volume.voxels.shape[order[1]]
     shear = Shear(
         order,
         (row_mm, column_mm),

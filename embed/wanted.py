@@ -54,7 +54,8 @@ def keys_of(encoder: Encoder, views: Sequence[ViewSpec], outputs: Outputs | None
     for view in dict.fromkeys(views):
         encoder.check_view(view)
         resampled = side == "slice" and is_resampled(view)
-        kinds: list[tuple[Kind, str]] = [("depth" if resampled else side, "")]  # pyright: ignore[reportAssignmentType]
+        plain: Kind = "depth" if resampled else "volume" if side == "volume" else "slice"
+        kinds: list[tuple[Kind, str]] = [(plain, "")]
         if side == "volume" and outputs.depth and encoder.gives_depth:
             kinds.append(("depth", ""))
         if outputs.layers and resampled:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed")
+NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed", "serve")
 ALONE = ("cuda",)
 """Run where they are named, as they need what not every machine has."""
 
@@ -32,11 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="for a program to read")
     parser.add_argument("--files", type=int, default=Sizes.files, help="files to ingest (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=Sizes.repeats, help="rounds (default %(default)s)")
+    parser.add_argument("--soak-seconds", type=float, default=Sizes.soak_seconds, help="of the service (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the voxels (default %(default)s)")
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.names) - {*NAMES, *ALONE}):
         parser.error(f"benchmark {unknown[0]!r} is unknown; choose of {', '.join([*NAMES, *ALONE])}")
-    sizes = Sizes(files=max(1, given.files), repeats=max(1, given.repeats), seed=given.seed)
+    sizes = Sizes(files=max(1, given.files), repeats=max(1, given.repeats), seed=given.seed, soak_seconds=given.soak_seconds)
     figures: list[Figure] = []
     for name in given.names or NAMES:
         with workplace() as folder:

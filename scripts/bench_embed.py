@@ -153,7 +153,10 @@ def _memory(folder: Path, sizes: Sizes) -> list[Figure]:
 def _plain_loop(folders: list[Path], encoder: Encoder) -> list[np.ndarray]:
     import torch
     from monai.data.meta_tensor import MetaTensor
-    from monai.transforms import Compose, Orientation, ResizeWithPadOrCrop, ScaleIntensityRange, Spacing
+    from monai.transforms.compose import Compose
+    from monai.transforms.croppad.array import ResizeWithPadOrCrop
+    from monai.transforms.intensity.array import ScaleIntensityRange
+    from monai.transforms.spatial.array import Orientation, Spacing
 
     view, (window,) = encoder.view, encoder.view.windows
     assert view.spacing_mm is not None

@@ -51,6 +51,13 @@ class Sizes:
     cuda_batch: int = 256
     cuda_workers: int = 12
     slow_repeats: int = 3
+    clients: int = 32
+    """Of the service at once, and the batch of the model alone."""
+    serve_encoder: str = "open_clip:ViT-B-32+random0"
+    serve_device: str = "auto"
+    serve_seconds: float = 8.0
+    """Of each round."""
+    soak_seconds: float = 60.0
     repeats: int = 5
     seed: int = 0
 

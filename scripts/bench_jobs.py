@@ -25,6 +25,7 @@ from .bench_cuda import cuda
 from .bench_embed import embed_
 from .bench_figures import Figure, Sizes, rate, rounds, seconds
 from .bench_input import Series, elements_of
+from .bench_serve import serve
 from .bench_store import store
 
 _COMMAND = (sys.executable, "-m", "scanbank.scripts.cli")
@@ -147,6 +148,7 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "store": store,
     "embed": embed_,
     "cuda": cuda,
+    "serve": serve,
 }
 
 

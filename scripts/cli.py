@@ -24,6 +24,7 @@ from . import (
     cli_phantom,
     cli_report,
     cli_search,
+    cli_serve,
     cli_versions,
 )
 from .output import answering, complain
@@ -84,6 +85,7 @@ app.command("phantom")(cli_phantom.phantom)
 app.command("sweep")(cli_eval.sweep)
 app.command("zeroshot")(cli_eval.zeroshot)
 app.command("search")(cli_search.search)
+app.command("serve")(cli_serve.serve)
 app.command("report")(cli_report.report)
 app.command("status")(cli_bank.status)
 app.command("sql")(cli_bank.sql)

@@ -15,6 +15,7 @@ from .output import complain, print_json, progress, say
 if TYPE_CHECKING:
     from ..embed.pipeline import EmbedReport
 
+PRECISIONS = ("float32", "bf16", "fp16")
 _VIEW = "View (by default the encoder's own)"
 _KEPT = "What is kept"
 _SPEED = "Speed"
@@ -131,13 +132,15 @@ def embed(
     from ..embed.pipeline import embed as embed_scans
     from ..embed.texts import embed_texts
     from ..store import Bank
-    from ..store.errors import UsageError
+    from ..store.errors import UnknownNameError, UsageError
     from .devices import beside, devices_of, shard_of
     from .view_options import aided, geometry_of, layers_of, windows_of
 
     windows, chosen, part = windows_of(window), layers_of(layers), shard_of(shard)  # mistakes first, before weights load
     if chosen and not tokens:
         raise UsageError(f"--layers {layers} says which blocks' tokens are kept; add --tokens")
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
     opened = Bank.open(bank)
     devices = devices_of(device)
     uri = encoder if precision == "float32" else f"{encoder}+{precision}"

@@ -148,7 +148,9 @@ class _Bar:
         self._task = self._bar.add_task(stage, total=total, note="")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        self._bar.update(self._task, advance=steps, **({"note": note} if note else {}))
+        if note:
+            self._bar.update(self._task, note=note)
+        self._bar.advance(self._task, steps)
 
 
 class _Lines:

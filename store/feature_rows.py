@@ -32,8 +32,8 @@ class FeatureRows:
 
     def __getitem__(self, chosen: slice | NDArray[Any]) -> FeatureRows:
         """Rows by slice, index or mask."""
-        z_mm, mask = (None if part is None else part[chosen] for part in (self.z_mm, self.mask))
-        return FeatureRows(self.vector[chosen], z_mm, mask, self.grid)
+        z_mm = None if self.z_mm is None else self.z_mm[chosen]
+        return FeatureRows(self.vector[chosen], z_mm, None if self.mask is None else self.mask[chosen], self.grid)
 
     @property
     def nbytes(self) -> int:

@@ -77,7 +77,7 @@ def _native_or_compressed(folder: Path, rng: random.Random, seed: int) -> Path:
             data.BitsStored, data.HighBit = 16, 15
             frame = imagecodecs.ljpeg_encode(pixels, bitspersample=16)
         data.PixelRepresentation = 0
-        data.PixelData = encapsulate([frame])
+        data.PixelData = encapsulate([bytes(frame)])
         data["PixelData"].VR = "OB"
         data.file_meta.TransferSyntaxUID = UID(syntax)
         data.save_as(path, enforce_file_format=True)

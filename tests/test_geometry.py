@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import nibabel
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from dicom_files import write_series
 from scanbank.embed.views import volume_voxels
-from scanbank.store.readers import dicom_pixels, nifti
+from scanbank.store.readers import dicom_pixels, hdf5, nifti
 from scanbank.store.readers.dicom_headers import read_header
 from scanbank.store.readers.dicom_record import DicomHeader
 from scanbank.store.readers.dicom_series import group
@@ -76,11 +77,11 @@ class Grid:
 
 
 @st.composite
-def grids(draw: st.DrawFn, *, even: bool = False, skewed: bool = False) -> Grid:
+def grids(draw: st.DrawFn, *, even: bool = False, skewed: bool = False, upright: bool = False, least: int = 4) -> Grid:
     order, flips = draw(st.sampled_from(AXES))
     turn = euler2mat(*draw(st.tuples(*[st.floats(-0.35, 0.35)] * 3))) @ np.eye(3)[list(order)] @ np.diag(flips)
-    lean = draw(st.tuples(*[st.one_of(st.just(0.0), st.floats(-0.4, 0.4))] * 2))
-    planes = draw(st.integers(4, 7))
+    lean = (0.0, 0.0) if upright else draw(st.tuples(*[st.one_of(st.just(0.0), st.floats(-0.4, 0.4))] * 2))
+    planes = draw(st.integers(least, 7))
     step = draw(st.floats(1.0, 4.0))
     gaps = [step] * (planes - 1) if even else draw(st.lists(st.floats(1.0, 4.0), min_size=planes - 1, max_size=planes - 1))
     across, down, normal = turn.T
@@ -103,7 +104,7 @@ def as_dicom(folder: Path, grid: Grid, phantom: Phantom, shuffle: list[int] | No
     paths = write_series(
         folder,
         voxels=(stored[order] + 2**15).astype(np.uint16),
-        positions=points[order, 0, 0],
+        positions=points[order, 0, 0].tolist(),
         orientation=(*grid.across, *grid.down),
         spacing=grid.pixel,
         slope=SLOPE,
@@ -126,6 +127,19 @@ def as_nifti(folder: Path, grid: Grid, phantom: Phantom) -> Volume:
     header = nifti.scan(path)
     assert isinstance(header, ScanHeader), header
     return nifti.load(header.sources)
+
+
+def as_hdf5(folder: Path, grid: Grid, phantom: Phantom) -> Volume:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "a.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("volume", data=phantom(grid.points()).astype(np.float32))
+        data.attrs["spacing_mm"] = (grid.at[1], *grid.pixel)
+        data.attrs["origin_mm"] = grid.origin
+        data.attrs["direction"] = np.stack([grid.across, grid.down, grid.per_mm], axis=1)
+    header = hdf5.scan(path)
+    assert isinstance(header, ScanHeader), header
+    return hdf5.load(header.sources)
 
 
 def places(volume: Volume) -> Array:
@@ -163,9 +177,11 @@ def check_view(read: Callable[[Phantom], Volume], spacing: tuple[float, float, f
         if step is not None:
             assert spacing[axis] - atol <= np.linalg.norm(step) <= spacing[axis] * (1 + 1 / grid.shape[axis]) + atol
     # at right angles, save for what displaces no voxel by more than a quarter of one
-    shortest = min(np.ptp(places(volume).reshape(-1, 3) @ step / np.linalg.norm(step)) for step in steps if step is not None)
+    shortest = min((n - 1) * (step or 0) for n, step in zip(volume.voxels.shape, volume.spacing_mm, strict=True))
     for one, other in itertools.combinations([step for step in steps if step is not None], 2):
         assert abs(one @ other) / np.linalg.norm(one) / np.linalg.norm(other) * shortest / 2 < 0.3 * max(filter(None, volume.spacing_mm))
+    if min(grid.shape[:3]) == 1:
+        return
     # no voxel of the scan is left out of the box
     index = np.linalg.lstsq(design(grid.shape[:3]).reshape(-1, 4), grid.reshape(-1, 3), rcond=None)[0]
     corners = places(volume)[np.ix_(*[[0, -1]] * 3)].reshape(-1, 3)
@@ -200,7 +216,7 @@ def inside_of(grid: Array, volume: Volume) -> Array:
     index = ((grid - volume.affine[:3, 3]) @ np.linalg.inv(volume.affine[:3, :3]).T)[..., ::-1].copy()
     along = volume.positions_mm[0] + index[..., axis] * float(volume.spacing_mm[axis] or 1)
     index[..., axis] = np.interp(along, volume.positions_mm, np.arange(len(volume.positions_mm)), left=-1, right=1e6)
-    return ((index > -1e-3) & (index < np.array(volume.voxels.shape) - 1 + 1e-3)).all(-1)
+    return np.asarray(((index > -1e-3) & (index < np.array(volume.voxels.shape) - 1 + 1e-3)).all(-1))
 
 
 SPACING = st.tuples(*[st.floats(1.0, 3.0)] * 3)
@@ -208,7 +224,7 @@ FEW = settings(max_examples=10, phases=[Phase.explicit, Phase.generate], suppres
 
 
 @FEW
-@given(grid=grids(), data=st.data())
+@given(grid=grids(least=1), data=st.data())
 def test_dicom_voxels_lie_where_their_geometry_says(tmp_path_factory: pytest.TempPathFactory, grid: Grid, data: st.DataObject) -> None:
     shuffle = data.draw(st.permutations(range(len(grid.at))))
     volume = as_dicom(tmp_path_factory.mktemp("d"), grid, smooth, shuffle)
@@ -219,6 +235,12 @@ def test_dicom_voxels_lie_where_their_geometry_says(tmp_path_factory: pytest.Tem
 @given(grid=grids(even=True, skewed=True))
 def test_nifti_voxels_lie_where_their_geometry_says(tmp_path_factory: pytest.TempPathFactory, grid: Grid) -> None:
     check_volume(as_nifti(tmp_path_factory.mktemp("n"), grid, smooth), smooth, atol=0.05)
+
+
+@FEW
+@given(grid=grids(even=True, upright=True))
+def test_hdf5_voxels_lie_where_their_geometry_says(tmp_path_factory: pytest.TempPathFactory, grid: Grid) -> None:
+    check_volume(as_hdf5(tmp_path_factory.mktemp("h"), grid, smooth), smooth, atol=0.05)
 
 
 @FEW

@@ -31,8 +31,8 @@ SHAPE = (96, 96, 96)
 _MEDICAL_NET = re.compile(r"resnet_\d+(_23datasets?)?")
 """Files of MedicalNet: their first convolution has a stride of 2, which no weight tells."""
 _ORIENTATION = "orientation"
-"""In the JSON file beside a checkpoint: MONAI's axcodes that the network was trained with, such as RAS. Voxels are then given with
-axes (X, Y, Z) towards these sides; without it with axes (Z, Y, X) as every other encoder gets them."""
+"""In the JSON file beside a checkpoint: MONAI's axcodes that the network was trained with, such as RAS; without it, it sees what every
+encoder does, axes (Z, Y, X) in LPS."""
 
 
 def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
@@ -49,7 +49,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     given = _beside(uri, path) if file else {}
     turned = given.pop(_ORIENTATION, "")
     if turned and not (isinstance(turned, str) and re.fullmatch("[LR][AP][SI]", turned)):
-        raise EncoderError(f"encoder {uri!r}: {path.with_suffix('.json')} has {_ORIENTATION} {turned!r}; expected RAS or such")
+        raise EncoderError(f"encoder {uri!r}: {path.with_suffix('.json')} has {_ORIENTATION} {turned!r}; expected axcodes such as RAS")
     state: State | None = None
     if file and (random_weights is None or path.is_file()):
         state = part_with(uri, path, read_tensors(uri, path), net.markers)
@@ -61,24 +61,23 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         with seeded(random_weights):
             model = _built(uri, net, arguments)
     shape = _fixed_shape(arguments)
-    volumes = _tower(net, model, shape, xyz=bool(turned))
+    volumes = _tower(net, model, shape)
     channels = int(arguments.get("in_channels") or arguments.get("n_input_channels") or 1)
     spec = EncoderSpec(
         name=uri,
-        version="1,XYZ" if turned else "1",  # the order of axes changes the vectors, and no other part of the key tells
-        dim=_dim(uri, net, model, volumes, channels, shape, xyz=bool(turned)),
+        version="1",
+        dim=_dim(uri, net, model, volumes, channels, shape),
         mean=(0.0,) * channels,
         std=(1.0,) * channels,
     )
     blocks = None
-    if shape and net.blocks and not turned:
+    if shape and net.blocks:
         patch = arguments["patch_size"]
         sides = (patch,) * 3 if isinstance(patch, int) else patch
         grid = tuple(int(count) // int(side) for count, side in zip(shape, sides, strict=True))
         blocks = Blocks(tuple(net.blocks(model)), grid, prefix=int(model.classification))
-    if shape and turned:
-        shape = shape[::-1]
-    view = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=SPACING_MM, shape=shape or SHAPE, orientation=turned or "LPS")
+    # MONAI's arrays have the axes (X, Y, Z), and a view names where the last of its axes runs to first
+    view = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=SPACING_MM, shape=shape or SHAPE, orientation=turned[::-1] or "LPS")
     return TorchEncoder(spec, view, model, on, volumes=volumes, blocks=blocks)
 
 
@@ -139,7 +138,7 @@ def _way_out(uri: str) -> str:
 
 
 def _fixed_shape(arguments: dict[str, Any]) -> tuple[int, int, int] | None:
-    """(Z, Y, X), of networks that take no other."""
+    """Along the axes of the array, of networks that take no other."""
     size = arguments.get("img_size")
     if size is None:
         return None
@@ -147,10 +146,8 @@ def _fixed_shape(arguments: dict[str, Any]) -> tuple[int, int, int] | None:
     return int(z), int(y), int(x)
 
 
-def _tower(net: Net, model: Any, shape: tuple[int, int, int] | None, *, xyz: bool) -> Callable[[Tensor], Tensor]:
+def _tower(net: Net, model: Any, shape: tuple[int, int, int] | None) -> Callable[[Tensor], Tensor]:
     def volumes(voxels: Tensor) -> Tensor:
-        if xyz:  # as MONAI's LoadImage and Orientation give them
-            voxels = voxels.transpose(2, 4).contiguous()
         if shape is not None and tuple(voxels.shape[2:]) != shape:
             raise ValueError(f"it takes volumes of {shape} voxels; found {tuple(voxels.shape[2:])}")
         try:
@@ -166,15 +163,13 @@ def _tower(net: Net, model: Any, shape: tuple[int, int, int] | None, *, xyz: boo
     return volumes
 
 
-def _dim(
-    uri: str, net: Net, model: Any, volumes: Callable[[Tensor], Tensor], channels: int, shape: tuple[int, int, int] | None, *, xyz: bool
-) -> int:
+def _dim(uri: str, net: Net, model: Any, volumes: Callable[[Tensor], Tensor], channels: int, shape: tuple[int, int, int] | None) -> int:
     """What the network gives, by asking it."""
     side = shape or (net.probe,) * 3
     try:
         with torch.inference_mode():
             model.eval()
-            found = tuple(volumes(torch.zeros(1, channels, *(side[::-1] if xyz else side))).shape)
+            found = tuple(volumes(torch.zeros(1, channels, *side)).shape)
     except ValueError as error:
         raise EncoderError(f"encoder {uri!r}: {error}; {_way_out(uri)}") from error
     if len(found) != 2:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ MEDSIGLIP_WINDOWS = (Window(-1024, 1024), Window(-135, 215), Window(0, 80))
 MEDSIGLIP_SIZE = 448
 """In pixels; no other published SigLIP has it."""
 
+_BICUBIC = 3
+"""Of Pillow's filters, as processors name them."""
 _CONFIG = "config.json"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
@@ -47,7 +50,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         uri += f"+random{random_weights}"
         with seeded(random_weights), _quiet():
             model = SiglipModel(config)
-    mean, std = _normalization(uri, folder)
+    prepared = _prepared(uri, folder)
     side = int(config.vision_config.image_size)
     spec = EncoderSpec(
         name=uri,
@@ -56,8 +59,8 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         unit_length=True,
         logit_scale=float(model.logit_scale.detach().exp()),
         logit_bias=float(model.logit_bias.detach()),
-        mean=mean,
-        std=std,
+        mean=prepared.mean,
+        std=prepared.std,
     )
 
     @cache
@@ -66,7 +69,6 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         return _tokenizer(uri, folder)
 
     def images(pixels: Tensor) -> Tensor:
-        pixels = pixels.expand(-1, int(config.vision_config.num_channels), -1, -1)
         return _unit(model.get_image_features(pixel_values=pixels))
 
     def texts(batch: list[str]) -> Tensor:
@@ -77,7 +79,8 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         return _unit(model.get_text_features(**tokens))
 
     medical = side == MEDSIGLIP_SIZE or "medsiglip" in uri.lower()
-    view = ViewSpec(windows=MEDSIGLIP_WINDOWS if medical else (PRESETS["ctclip"],), size=(side, side))
+    windows = MEDSIGLIP_WINDOWS if medical else (PRESETS["ctclip"],)
+    view = ViewSpec(windows=windows, size=(side, side), interpolation=prepared.interpolation)
     patches = side // int(config.vision_config.patch_size)
     blocks = Blocks(tuple(model.vision_model.encoder.layers), (patches, patches))
     return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=(side, side), blocks=blocks)
@@ -120,17 +123,20 @@ def _config(uri: str, folder: Path) -> Any:
             f"encoder {uri!r}: {folder / _CONFIG} is of model type {config.model_type!r}, which {what}; "
             "expected 'siglip', which SigLIP, SigLIP 2 of fixed resolution and MedSigLIP are"
         )
+    if not getattr(config.vision_config, "vision_use_head", True):
+        raise EncoderError(f"encoder {uri!r}: {folder / _CONFIG} has a vision side without a head, which gives patches and no vector")
     return config
 
 
 def _trained(uri: str, folder: Path, config: Any) -> Any:
     try:
         with offline(), _quiet():
-            model, found = SiglipModel.from_pretrained(
+            loaded: Any = SiglipModel.from_pretrained(
                 folder, config=config, dtype=torch.float32, local_files_only=True, weights_only=True, output_loading_info=True
             )
     except LOAD_ERRORS as error:
         raise EncoderError(f"encoder {uri!r}: weights in {folder} cannot be loaded ({one_line(error)})") from error
+    model, found = loaded
     if lacking := sorted({*found["missing_keys"], *(one[0] for one in found["mismatched_keys"])}):
         raise EncoderError(
             f"encoder {uri!r}: weights in {folder} are not those of its {_CONFIG}: {len(lacking)} tensors are missing or of another shape, "
@@ -139,23 +145,32 @@ def _trained(uri: str, folder: Path, config: Any) -> Any:
     return model
 
 
-def _normalization(uri: str, folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, by the files that processors are saved in; 0.5 where there are none."""
-    prepared: dict[str, Any] = {}
-    for file in (folder / "preprocessor_config.json", folder / "processor_config.json"):
-        if file.is_file():
-            try:
-                read = json.loads(file.read_text("utf-8"))
-                prepared = read.get("image_processor", read)
-                if not prepared.get("do_normalize", True):
-                    return (0.0,) * 3, (1.0,) * 3
-                mean, std = (tuple(map(float, prepared.get(key, (0.5,) * 3))) for key in ("image_mean", "image_std"))
-                if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-                    raise ValueError(f"image_mean {mean} and image_std {std}; expected three numbers each")
-            except (OSError, ValueError, TypeError, AttributeError) as error:
-                raise EncoderError(f"encoder {uri!r}: {file} cannot be read ({one_line(error)})") from error
-            return mean, std
-    return (0.5,) * 3, (0.5,) * 3
+@dataclass(frozen=True)
+class _Prepared:
+    """How a model's own processor prepares images."""
+
+    mean: tuple[float, ...] = (0.5,) * 3
+    std: tuple[float, ...] = (0.5,) * 3
+    interpolation: str = "cubic"
+
+
+def _prepared(uri: str, folder: Path) -> _Prepared:
+    """By the files that processors are saved in; as SigLIP's processor does where there are none."""
+    file = next((one for name in ("preprocessor_config.json", "processor_config.json") if (one := folder / name).is_file()), None)
+    if file is None:
+        return _Prepared()
+    try:
+        read = json.loads(file.read_text("utf-8"))
+        said = read.get("image_processor", read)
+        linear = said.get("resample", _BICUBIC) != _BICUBIC
+        mean, std = (tuple(map(float, said.get(key, (0.5,) * 3))) for key in ("image_mean", "image_std"))
+        if not said.get("do_normalize", True):
+            mean, std = (0.0,) * 3, (1.0,) * 3
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(f"image_mean {mean} and image_std {std}; expected three numbers each")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise EncoderError(f"encoder {uri!r}: {file} cannot be read ({one_line(error)})") from error
+    return _Prepared(mean, std, "linear" if linear else "cubic")
 
 
 def _tokenizer(uri: str, folder: Path) -> Any:

@@ -24,6 +24,7 @@ from ..device import pick_device
 from ..encoder import Encoder
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, missing, one_line, seeded
+from .timm_models import interpolation_of
 
 _HEADS = ("fc", "classifier", "heads", "head")
 """What torchvision calls the classifier."""
@@ -71,7 +72,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
             return model(voxels)
 
         return TorchEncoder(spec, view, model, on, volumes=volumes, size=fixed and size)
-    view = ViewSpec(windows=(PRESETS["ctclip"],), size=size)
+    view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(prepared.interpolation.value))
     fixed = isinstance(model, VisionTransformer | MaxVit)
     return TorchEncoder(spec, view, model, on, slices=model, size=size if fixed else None, blocks=_blocks(model))
 

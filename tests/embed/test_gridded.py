@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from monai.data.meta_tensor import MetaTensor
-from monai.transforms import Resize, SpatialResample
+from monai.transforms.spatial.array import Resize, SpatialResample
 from PIL import Image
 from scipy.ndimage import zoom
 
@@ -22,7 +22,7 @@ from scanbank.store.windows import Window, parse_windows
 def scan(shape: tuple[int, int, int], spacing: tuple[float, float, float], slice_axis: int = 0) -> Volume:
     voxels = np.random.default_rng(0).integers(-1000, 1500, shape).astype(np.int16)
     affine = np.diag([spacing[2], spacing[1], spacing[0], 1.0])
-    places = spacing[slice_axis] * np.arange(shape[slice_axis])
+    places = np.arange(shape[slice_axis], dtype=np.float64) * spacing[slice_axis]
     return Volume(voxels, affine, spacing, slice_axis, places.copy(), places, has_hu=True)
 
 
@@ -66,10 +66,10 @@ def test_spacing_is_that_of_monai() -> None:
     # both begin at the outer edge of the first voxel
     affine[:3, 3] = [step[i] / 2 - float(VOLUME.spacing_mm[i] or 0) / 2 for i in range(3)]
     given = torch.from_numpy(VOLUME.voxels.astype(np.float64))[None]
-    before = torch.from_numpy(np.diag([*VOLUME.spacing_mm, 1.0]).astype(np.float64))
+    before = torch.from_numpy(np.diag([3.0, 0.9, 0.8, 1.0]).astype(np.float64))
     for mode, name in (("bilinear", "linear"), ("nearest", "nearest")):
         resampler = SpatialResample(mode=mode, padding_mode="border", align_corners=True, dtype=np.float64)
-        expected = resampler(MetaTensor(given, affine=before), dst_affine=affine, spatial_size=found.shape)
+        expected = resampler(MetaTensor(given, affine=before), dst_affine=torch.from_numpy(affine), spatial_size=found.shape)
         ours = gridded(VOLUME, replace(view, interpolation=name)).values
         np.testing.assert_allclose(ours, np.asarray(expected)[0], atol=1e-4 * 2500)
 
@@ -86,13 +86,13 @@ def test_resizing_planes_is_that_of_monai_and_of_pillow() -> None:
     np.testing.assert_allclose(larger, expected, atol=1e-4 * 2500)
     for name, how in (("linear", Image.Resampling.BILINEAR), ("cubic", Image.Resampling.BICUBIC)):
         ours = gridded(square, ViewSpec(size=size, interpolation=name)).values
-        drawn = np.stack([np.asarray(Image.fromarray(plane).resize(size[::-1], how)) for plane in planes])
+        drawn = np.stack([np.asarray(Image.fromarray(plane).resize((size[1], size[0]), how)) for plane in planes])
         np.testing.assert_allclose(ours, drawn, atol=1e-4 * 2500)
 
 
 def test_halving_the_spacing_is_that_of_scipy() -> None:
     found = gridded(VOLUME, ViewSpec(spacing_mm=(1.5, 0.45, 0.4))).values
-    expected = zoom(VOLUME.voxels.astype(np.float64), 2, order=1, mode="nearest", grid_mode=True)
+    expected = np.asarray(zoom(VOLUME.voxels.astype(np.float64), 2, order=1, mode="nearest", grid_mode=True))
     np.testing.assert_allclose(found, expected, atol=1e-4 * 2500)
 
 

@@ -125,6 +125,7 @@ class TestLocalWeights:
             ("timm:resnet18", "model.safetensors or pytorch_model.bin of timm/resnet18.a1_in1k in ", "hf download timm/resnet18.a1_in1k"),
             ("open_clip:ViT-B-32/laion2b_s34b_b79k", "of laion/CLIP-ViT-B-32-laion2B-s34B-b79K in ", "hf download laion/CLIP-ViT-B-32"),
             ("open_clip:hf-hub:org/name", "open_clip_config.json of org/name in ", "hf download org/name"),
+            ("siglip:google/medsiglip-448", "config.json of google/medsiglip-448 in ", "hf download google/medsiglip-448"),
         ],
     )
     def test_missing_ones_say_what_and_where_and_how(self, uri, looked, get, hub_cache):

@@ -61,14 +61,17 @@ def test_is_scipys_linear_interpolation_on_the_leaning_grid(slice_axis, lean):
     volume = leaning(noise((8, 9, 10)), lean, slice_axis, positions=[0.0, 2, 5, 6, 10, 11, 15, 18, 20, 21][: (8, 9, 10)[slice_axis]])
     spacing = (1.3, 1.1, 0.9)
     found = volume_voxels(volume, ViewSpec((WIDE,), spacing_mm=spacing), (-4000, 4000))[0][0]
-    order = shear_of(volume).order
+    shear = shear_of(volume)
+    assert shear is not None
+    order = shear.order
     stack, found = volume.voxels.astype(float).transpose(order), found.transpose(order)
     positions, middle = volume.positions_mm, (volume.positions_mm[0] + volume.positions_mm[-1]) / 2
     start, stop = positions[0] - (positions[1] - positions[0]) / 2, positions[-1] + (positions[-1] - positions[-2]) / 2
     centres = []
     for place, axis in enumerate(order):
         if place:
-            first, last = -volume.spacing_mm[axis] / 2, volume.spacing_mm[axis] * (volume.voxels.shape[axis] - 0.5)
+            step = float(volume.spacing_mm[axis] or 0)
+            first, last = -step / 2, step * (volume.voxels.shape[axis] - 0.5)
             more = abs(lean[place - 1]) * (stop - start) / 2
         else:
             first, last, more = start, stop, 0

@@ -39,6 +39,11 @@ TINY = Sizes(
     loop_scans=(1, 3),
     embed_scans=(1, 2),
     slow_repeats=1,
+    clients=2,
+    serve_encoder="tiny",
+    serve_device="cpu",
+    serve_seconds=0.2,
+    soak_seconds=1.0,
     repeats=1,
 )
 

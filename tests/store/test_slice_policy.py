@@ -45,7 +45,7 @@ def test_every_so_many_mm() -> None:
 
 @given(st.sampled_from(["source", "trim", "even:7", "middle:12", "every:3.5mm"]), st.integers(1, 400), st.floats(0.2, 8))
 def test_planes_are_in_order_and_none_comes_twice(policy: str, count: int, gap: float) -> None:
-    found = chosen_slices(policy, count, gap * np.arange(count))
+    found = chosen_slices(policy, count, np.arange(count, dtype=np.float64) * gap)
     assert len(found) >= 1
     assert (np.diff(found) > 0).all()
     assert 0 <= found[0] <= found[-1] < count

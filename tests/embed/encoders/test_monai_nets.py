@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor  # pyright: ignore[reportPrivateImportUsage]
 from monai.networks import nets as monai_nets
+from monai.transforms import Orientation  # pyright: ignore[reportPrivateImportUsage]
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from scanbank.embed.registry import open_encoder
+from scanbank.embed.views import volume_voxels
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
+from scanbank.store.scan import Volume
 
 nets: Any = monai_nets
 SHAPE = (1, 1, 32, 32, 32)
@@ -209,28 +214,33 @@ def test_json_beside_the_checkpoint_tells_what_weights_do_not(tmp_path: Path) ->
 
 
 def test_networks_of_monais_axes(tmp_path: Path) -> None:
-    """MONAI's arrays are (X, Y, Z), ours (Z, Y, X): the view turns the axes' directions, the encoder their order."""
-    _, network, features = made("resnet10")
-    torch.save(network.state_dict(), tmp_path / "net.pt")
+    """The view gives a scan as MONAI's own Orientation and Spacing do, axes (X, Y, Z)."""
+    torch.save(made("resnet10")[1].state_dict(), tmp_path / "net.pt")
     plain = open_encoder(f"monai:resnet10@{tmp_path / 'net.pt'}", device="cpu")
     (tmp_path / "net.json").write_text(json.dumps({"orientation": "RAS"}))
     encoder = open_encoder(f"monai:resnet10@{tmp_path / 'net.pt'}", device="cpu")
-    assert (encoder.view.orientation, plain.view.orientation) == ("RAS", "LPS")
-    assert encoder.spec.digest != plain.spec.digest
-    ours = _given((1, 1, 16, 24, 32))
-    with torch.no_grad():
-        expected = features(network, torch.from_numpy(ours.transpose(0, 1, 4, 3, 2).copy())).numpy()
-    np.testing.assert_allclose(encoder.encode_volumes(ours).vector, expected, rtol=1e-4, atol=1e-5)
+    assert plain.view.orientation == "LPS"
+    assert encoder.spec == plain.spec
+    stored = np.random.default_rng(6).integers(-900, 900, (12, 10, 8)).astype(np.int16)  # axes (Z, Y, X) in LPS
+    lps = np.diag([1.5, 1.5, 1.5, 1.0])
+    heights = np.linspace(0, 16.5, 12, dtype=np.float64)
+    volume = Volume(stored, lps, (1.5, 1.5, 1.5), 0, heights, heights, has_hu=True)
+    seen, _ = volume_voxels(volume, replace(encoder.view, shape=None), (0.0, 1.0))
+    ras = np.diag([-1.5, -1.5, 1.5, 1.0])  # of an array (X, Y, Z), as NIfTI has it
+    turned = Orientation(axcodes="RAS", labels=(("L", "R"), ("P", "A"), ("I", "S")))(
+        MetaTensor(torch.from_numpy(stored.transpose(2, 1, 0).copy())[None].float(), affine=torch.from_numpy(ras))
+    )
+    np.testing.assert_allclose(seen, (np.asarray(turned) + 1000) / 2000, atol=1e-6)
 
 
 def test_random_weights_are_those_of_monai() -> None:
-    encoder = open_encoder("monai:resnet18+random0", device="cpu")
+    encoder = open_encoder("monai:resnet10+random0", device="cpu")
     torch.manual_seed(0)
-    network = nets.resnet18(n_input_channels=1, feed_forward=False).eval()
+    network = nets.resnet10(n_input_channels=1, feed_forward=False).eval()
     with torch.no_grad():
         expected = network(torch.from_numpy(_given())).numpy()
     np.testing.assert_allclose(encoder.encode_volumes(_given()).vector, expected, rtol=1e-4, atol=1e-5)
-    assert (encoder.spec.name, encoder.spec.dim) == ("monai:resnet18+random0", 512)
+    assert (encoder.spec.name, encoder.spec.dim) == ("monai:resnet10+random0", 512)
     assert encoder.view.label == "ctclip,1.5x1.5x1.5mm,96x96x96"
 
 
@@ -264,7 +274,7 @@ class TestBroken:
             ("[1]", "expected an object of constructor arguments"),
             ('{"colour": 1}', "MONAI cannot build the network .*colour"),
             ('{"conv1_t_size": 9}', "do not fit the network .*size mismatch for conv1.weight"),
-            ('{"orientation": "up"}', "orientation 'up'; expected RAS"),
+            ('{"orientation": "up"}', "orientation 'up'; expected axcodes such as RAS"),
         ],
     )
     def test_json_that_does_not_fit(self, tmp_path: Path, text: str, message: str) -> None:

@@ -80,9 +80,10 @@ def test_tokens_are_its_hidden_states(encoder: TorchEncoder, folder: Path) -> No
 
 def test_normalization_is_that_of_the_preprocessor(copied: Path) -> None:
     file = copied / "preprocessor_config.json"
-    file.write_text(json.dumps({"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}))
-    spec = open_encoder(f"siglip:{copied}", device="cpu").spec
-    assert (spec.mean, spec.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+    assert open_encoder(f"siglip:{copied}", device="cpu").view.interpolation == "cubic"
+    file.write_text(json.dumps({"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6], "resample": 2}))
+    encoder = open_encoder(f"siglip:{copied}", device="cpu")
+    assert (encoder.spec.mean, encoder.spec.std, encoder.view.interpolation) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "linear")
     file.rename(copied / "processor_config.json")
     (copied / "processor_config.json").write_text(json.dumps({"image_processor": {"do_normalize": False}}))
     spec = open_encoder(f"siglip:{copied}", device="cpu").spec
@@ -171,6 +172,10 @@ class TestBroken:
         config["vision_config"]["num_hidden_layers"] = 4
         file.write_text(json.dumps(config))
         with pytest.raises(EncoderError, match=r"are not those of its config.json: 16 tensors are missing .* such as vision_model"):
+            open_encoder(f"siglip:{copied}", device="cpu")
+        config["vision_config"]["vision_use_head"] = False
+        file.write_text(json.dumps(config))
+        with pytest.raises(EncoderError, match="a vision side without a head"):
             open_encoder(f"siglip:{copied}", device="cpu")
 
     @pytest.mark.parametrize("file", ["config.json", "model.safetensors", "preprocessor_config.json"])

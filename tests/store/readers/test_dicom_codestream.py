@@ -22,7 +22,7 @@ from scanbank.store.scan import Rejected, Source
 
 JPEG = "1.2.840.10008.1.2.4."
 PIXELS = np.random.default_rng(0).integers(0, 4096, (40, 36)).astype(np.uint16)
-ENCODED: dict[str, tuple[int, Callable[[], bytes]]] = {
+ENCODED: dict[str, tuple[int, Callable[[], bytes | bytearray]]] = {
     "50": (8, lambda: imagecodecs.jpeg8_encode((PIXELS >> 4).astype(np.uint8))),
     "51": (12, lambda: imagecodecs.jpeg8_encode(PIXELS, bitspersample=12)),
     "57": (16, lambda: imagecodecs.ljpeg_encode(PIXELS, bitspersample=16)),
@@ -33,13 +33,13 @@ ENCODED: dict[str, tuple[int, Callable[[], bytes]]] = {
 }
 
 
-def written(folder: Path, last: str, bits: int, frame: bytes, **elements: Any) -> Path:
+def written(folder: Path, last: str, bits: int, frame: bytes | bytearray, **elements: Any) -> Path:
     """One slice whose pixel data is this frame."""
     (path,) = write_series(folder, voxels=np.zeros((1, 40, 36), np.uint16), transfer_syntax=RLELossless)
     data = dcmread(path)
     data.BitsAllocated, data.BitsStored, data.HighBit = (8 if bits == 8 else 16), bits, bits - 1
     data.file_meta.TransferSyntaxUID = UID(RLELossless if last == "5" else JPEG + last)
-    data.PixelData = encapsulate([frame])
+    data.PixelData = encapsulate([bytes(frame)])
     data["PixelData"].VR = "OB"
     for keyword, value in elements.items():
         setattr(data, keyword, value)
@@ -97,7 +97,7 @@ def test_colour_and_too_many_bits_are_refused(tmp_path: Path) -> None:
 )
 def test_frames_without_a_proper_beginning_or_end(tmp_path: Path, last: str, change: Callable[[bytes], bytes], told: str) -> None:
     bits, encode = ENCODED[last]
-    assert told in refused(written(tmp_path, last, bits, change(encode())))
+    assert told in refused(written(tmp_path, last, bits, change(bytes(encode()))))
 
 
 def test_padding_after_the_end_of_a_frame_is_forgiven(tmp_path: Path) -> None:

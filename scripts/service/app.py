@@ -1,0 +1,40 @@
+"""The ASGI application: routes, problem documents, OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from . import problems, routes_info, routes_scans, routes_tensors, routes_text
+from .service import Service
+
+_ABOUT = (
+    "Vectors of CT scans, slices and texts, and text search over a bank. Errors are RFC 9457 problem documents. "
+    "Nothing of a request is stored or logged beyond sizes."
+)
+
+
+def application(service: Service) -> FastAPI:
+    """All routes over a service, which starts and ends with the application. The pages of FastAPI that load scripts are left out."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = FastAPI(
+        title="scanbank",
+        version=version("scanbank"),
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    problems.install(app)
+    for module in (routes_info, routes_text, routes_scans, routes_tensors):
+        app.include_router(module.router(service))
+    return app
