@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -244,7 +245,7 @@ def _registered(fixed: Prepared, moving: Prepared, start: Matrix) -> Matrix:
     middle = _landmarks(fixed)[0]
     for here, there in ((fixed.coarse, moving.coarse), (fixed.fine, moving.fine)):
         apart = partial(_differences, here, there, partial(_moved, start, middle))
-        steps = least_squares(apart, np.zeros(6), partial(_slopes, apart), loss="soft_l1", xtol=1e-5, ftol=1e-5, max_nfev=40)
+        steps = least_squares(apart, np.zeros(6), cast("Any", partial(_slopes, apart)), loss="soft_l1", xtol=1e-5, ftol=1e-5, max_nfev=40)
         start = _moved(start, middle, steps.x)
     return start
 
@@ -282,7 +283,7 @@ def _compared(fixed: Prepared, moving: Prepared, matrix: Matrix) -> Rigid:
     seen = np.isfinite(values) & np.isfinite(here.voxels)
     near = seen & ((here.voxels > _BODY_HU) | (values > _BODY_HU))
     correlation = _pearson(here.voxels[near], values[near]) if near.sum() > 50 else 0.0
-    inner, whole = _share_seen(fixed, moving.volume, matrix), _share_seen(moving, fixed.volume, np.linalg.inv(matrix))
+    inner, whole = _share_seen(fixed, moving.volume, matrix), _share_seen(moving, fixed.volume, np.linalg.inv(matrix).astype(np.float64))
     return Rigid(matrix, correlation, inner if fixed.body.sum() <= moving.body.sum() else whole)
 
 
@@ -292,7 +293,7 @@ def _share_seen(one: Prepared, other: Volume, matrix: Matrix) -> float:
     return float(seen[one.body].mean()) if one.body.any() else 0.0
 
 
-def _pearson(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    one, other = one - one.mean(), other - other.mean()
+def _pearson(one: NDArray[np.number], other: NDArray[np.number]) -> float:
+    one, other = one - np.float32(one.mean()), other - np.float32(other.mean())
     scale = float(np.sqrt((one**2).sum() * (other**2).sum()))
     return float((one * other).sum()) / scale if scale else 0.0

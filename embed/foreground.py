@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from ..store.errors import UnknownNameError, ViewError
 from ..store.scan import Volume
-from .working_grid import IN_PLANE, Mask, Spacing, WorkingGrid, at_edges, closed, dilated, eroded, refined, working_grid
+from .working_grid import IN_PLANE, Mask, Spacing, WorkingGrid, at_edges, closed, dilated, eroded, labelled, refined, working_grid
 
 _TISSUE_HU = -300.0
 """Between air and fat."""
@@ -115,7 +115,7 @@ def head(hu: NDArray[np.number], spacing: Spacing) -> Mask:
     # of planes alike, the lowest: a head whose scan ends before the neck is kept to its end
     neck = lowest + int(np.flatnonzero(widths <= widths.min() * 1.02)[0])
     whole[:neck] = False
-    labels, _ = ndimage.label(whole)
+    labels, _ = labelled(whole)
     own = np.unique(labels[cavity])
     return refined(np.isin(labels, own[own > 0]), grid, np.asarray(hu) > _TISSUE_HU)
 
@@ -134,7 +134,7 @@ def cranial_cavity(grid: WorkingGrid, whole: Mask) -> Mask:
         ViewError: it is too little for a cranium.
     """
     bone = closed(whole & (grid.hu > _BONE_HU), grid.steps(_SUTURE_MM))
-    labels, count = ndimage.label(~bone, IN_PLANE)
+    labels, count = labelled(~bone, IN_PLANE)
     areas = np.bincount(labels.ravel(), minlength=count + 1) * grid.pixel_cm2
     enclosed = areas >= _BRAIN_CM2
     enclosed[np.unique(labels[~whole & ~bone])] = False
@@ -168,7 +168,7 @@ def _body(grid: WorkingGrid) -> Mask:
             f"mask body: {int(tissue.sum())} of {tissue.size} blocks of 2 mm are above {_TISSUE_HU:g} HU, and none is part of something "
             f"{2 * _SHELL_MM:g} mm thick (HU from {grid.hu.min():.0f} to {grid.hu.max():.0f}): leave the mask out"
         )
-    labels, count = ndimage.label(opened)
+    labels, count = labelled(opened)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
     core = np.unique(labels[eroded(opened, grid.steps(_THICK_MM))])
@@ -179,7 +179,7 @@ def _body(grid: WorkingGrid) -> Mask:
 
 def _filled(own: Mask, grid: WorkingGrid) -> Mask:
     """With its holes, plane by plane."""
-    labels, count = ndimage.label(~own, IN_PLANE)
+    labels, count = labelled(~own, IN_PLANE)
     hole = np.ones(count + 1, np.bool_)
     outer = at_edges(labels)
     hole[outer] = np.asarray(ndimage.median(grid.hu, labels, outer)) > _OPEN_AIR_HU
@@ -190,12 +190,12 @@ def _filled(own: Mask, grid: WorkingGrid) -> Mask:
 def _lung(grid: WorkingGrid) -> Mask:
     whole = _body(grid)
     air = whole & (grid.hu < _AIR_HU)
-    islands, count = ndimage.label(air, IN_PLANE)
+    islands, count = labelled(air, IN_PLANE)
     areas = np.bincount(islands.ravel(), minlength=count + 1) * grid.pixel_cm2
     means = np.nan_to_num(ndimage.mean(grid.hu, islands, np.arange(count + 1)))
     airway = (areas < _AIRWAY_CM2) & (means < _AIRWAY_HU)
     airway[0] = True
-    labels, count = ndimage.label(~airway[islands])
+    labels, count = labelled(~airway[islands])
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
     kept, largest, places = np.zeros_like(air), 0, ndimage.find_objects(labels)
@@ -223,7 +223,7 @@ def _lung(grid: WorkingGrid) -> Mask:
 def _with_vessels(part: Mask, grid: WorkingGrid) -> Mask:
     """One lung with what it encloses in a plane, up to the size of a vessel or nodule."""
     part = closed(part, grid.steps(_VESSEL_MM))
-    labels, count = ndimage.label(~part, IN_PLANE)
+    labels, count = labelled(~part, IN_PLANE)
     hole = np.bincount(labels.ravel(), minlength=count + 1) * grid.pixel_cm2 <= _VESSEL_CM2
     hole[at_edges(labels)] = False
     hole[0] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +79,8 @@ def refined(coarse: Mask, grid: WorkingGrid, fine: Mask) -> Mask:
     if grid.factors == (1, 1, 1):
         return coarse
     whole = ndimage.generate_binary_structure(3, 1)
-    near = _spread(ndimage.binary_dilation(coarse, whole), grid, fine.shape)
-    sure = _spread(ndimage.binary_erosion(coarse, whole, border_value=1), grid, fine.shape)
+    near = _spread(cast("Mask", ndimage.binary_dilation(coarse, whole)), grid, fine.shape)
+    sure = _spread(cast("Mask", ndimage.binary_erosion(coarse, whole, border_value=1)), grid, fine.shape)
     return (fine & near) | sure
 
 
@@ -94,12 +95,12 @@ def _spread(coarse: Mask, grid: WorkingGrid, shape: tuple[int, ...]) -> Mask:
 
 def eroded(mask: Mask, steps: int) -> Mask:
     """By a diamond in the plane; beyond the edges the mask goes on."""
-    return ndimage.binary_erosion(mask, IN_PLANE, steps, border_value=1)
+    return cast("Mask", ndimage.binary_erosion(mask, IN_PLANE, steps, border_value=1))
 
 
 def dilated(mask: Mask, steps: int, within: Mask | None = None) -> Mask:
     """By a diamond in the plane; with `within`, along ways that lie in it."""
-    return ndimage.binary_dilation(mask, IN_PLANE, steps, mask=within)
+    return cast("Mask", ndimage.binary_dilation(mask, IN_PLANE, steps, mask=within))
 
 
 def closed(mask: Mask, steps: int) -> Mask:
@@ -111,3 +112,9 @@ def at_edges(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """The labels that reach the edge of a plane."""
     edges = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
     return np.unique(np.concatenate([edge.ravel() for edge in edges]))
+
+
+def labelled(mask: Mask, neighbours: Mask | None = None) -> tuple[NDArray[np.int32], int]:
+    """The connected parts of a mask, numbered from 1, and how many there are; 0 is what is not in it."""
+    labels, count = cast("tuple[NDArray[np.int32], int]", ndimage.label(mask, neighbours))
+    return labels, count

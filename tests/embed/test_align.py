@@ -21,7 +21,7 @@ def patient(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """HU at LPS mm: an egg with a shell, a nose and three unlike lumps, on a couch."""
 
     def egg(centre: tuple[float, float, float], *radii: float) -> np.ndarray:
-        return sum(((a - c) / r) ** 2 for a, c, r in zip((x, y, z), centre, radii, strict=True)) <= 1
+        return np.asarray(sum(((a - c) / r) ** 2 for a, c, r in zip((x, y, z), centre, radii, strict=True)) <= 1)
 
     hu = np.full(np.broadcast_shapes(x.shape, y.shape, z.shape), -1000, np.float32)
     hu[np.broadcast_to((np.abs(y - 88) < 2) & (np.abs(x) < 70), hu.shape)] = 100
@@ -44,7 +44,7 @@ def scanned(moved: np.ndarray, affine: np.ndarray, shape: tuple[int, int, int] =
     return volume_of(patient(*points[:3]).reshape(shape), affine, True)
 
 
-def grid(spacing: tuple[float, float, float] = (SPACING,) * 3, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
+def grid(spacing: tuple[float, float, float] = (SPACING, SPACING, SPACING), shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
     """(x, y, z, 1) to mm, around the origin; spacing and shape are (z, y, x)."""
     affine = np.diag([*reversed(spacing), 1.0])
     affine[:3, 3] = [-s * (n - 1) / 2 for s, n in zip(reversed(spacing), reversed(shape), strict=True)]

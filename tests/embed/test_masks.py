@@ -50,7 +50,7 @@ def test_what_a_mask_is_called() -> None:
 
 @settings(max_examples=30)
 @given(st.tuples(*[st.floats(-180, 180)] * 3), st.tuples(*[st.floats(-8, 8)] * 3))
-def test_a_mask_of_another_grid_is_met_by_the_nearest_voxel(degrees: tuple[float, ...], shift: tuple[float, ...]) -> None:
+def test_a_mask_of_another_grid_is_met_by_the_nearest_voxel(degrees: tuple[float, float, float], shift: tuple[float, float, float]) -> None:
     volume = scan()
     fine = volume_of(np.ones((12, 14, 16), np.int16), transform(degrees, shift) @ np.diag([1.7, 1.6, 1.5, 1.0]), True)
     middle = fine.affine @ [7.5, 6.5, 5.5, 1]
