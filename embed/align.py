@@ -1,13 +1,14 @@
 """Rigid alignment of a scan to a reference frame: a coarse search, then robust least squares (SciPy) at two resolutions.
 
 Both scans are brought to upright grids with everything but the body set to air, so that a couch does not count, and blurred as far
-as their voxels are apart. The search compares centres of mass, centres of volume and upper ends, each turned in steps of 15 degrees;
-from the best, differences of HU are minimized over six parameters. Nothing is drawn by chance: the same scans give the same transform.
+as their voxels are apart. The search compares centres of mass, centres of volume and upper ends, each turned in steps of 15 degrees.
+From the best, and from the best without a turn, differences of HU are minimized over six parameters; what fits better goes on.
+Nothing is drawn by chance: the same scans give the same transform.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
@@ -191,19 +192,18 @@ def _upright(volume: Volume, spacing_mm: float) -> TargetGrid:
     return TargetGrid((z, y, x), affine)
 
 
-def _search(fixed: Prepared, moving: Prepared) -> Matrix:
-    """The best of some plain guesses."""
+def _search(fixed: Prepared, moving: Prepared) -> list[Matrix]:
+    """Starts, the best first: of all guesses, and of those without a turn."""
     there, grid, target = moving.coarse, target_grid(fixed.coarse), fixed.coarse.voxels
-    best, least = np.eye(4), -np.inf
+    scores: list[tuple[float, Matrix]] = []
     for guess in _guesses(fixed, moving):
         values = resample_rigid(there, guess, grid).numpy()
         seen = np.isfinite(values) & np.isfinite(target)
-        share = seen.mean()
         # a fit of a small part is worth little
-        score = _pearson(target[seen], values[seen]) * min(1.0, share / 0.5) if seen.sum() > 50 else -np.inf
-        if score > least:
-            best, least = guess, score
-    return best
+        score = _pearson(target[seen], values[seen]) * min(1.0, seen.mean() / 0.5) if seen.sum() > 50 else -np.inf
+        scores.append((float(score), guess))
+    upright = [one for one in scores if np.allclose(one[1][:3, :3], np.eye(3))]
+    return [max(some, key=lambda one: one[0])[1] for some in (scores, upright)]
 
 
 def _guesses(fixed: Prepared, moving: Prepared) -> Iterator[Matrix]:
@@ -238,16 +238,21 @@ def _about(here: NDArray[np.float64], there: NDArray[np.float64], rotation: NDAr
     return matrix
 
 
-def _registered(fixed: Prepared, moving: Prepared, start: Matrix) -> Matrix:
-    """The start, moved until the HU fit best: on the coarse grid, then on the fine one."""
+def _registered(fixed: Prepared, moving: Prepared, starts: Sequence[Matrix]) -> Matrix:
+    """The starts, moved until the HU fit best on the coarse grid; the one that fits best goes on to the fine one."""
+    coarse = [_fitted(fixed, fixed.coarse, moving.coarse, start) for start in starts]
+    best = max(coarse, key=lambda matrix: _compared(fixed, moving, matrix).correlation)
+    return _fitted(fixed, fixed.fine, moving.fine, best)
+
+
+def _fitted(fixed: Prepared, here: Volume, there: Volume, start: Matrix) -> Matrix:
     from scipy.optimize import least_squares
 
     middle = _landmarks(fixed)[0]
-    for here, there in ((fixed.coarse, moving.coarse), (fixed.fine, moving.fine)):
-        apart = partial(_differences, here, there, partial(_moved, start, middle))
-        steps = least_squares(apart, np.zeros(6), cast("Any", partial(_slopes, apart)), loss="soft_l1", xtol=1e-5, ftol=1e-5, max_nfev=40)
-        start = _moved(start, middle, steps.x)
-    return start
+    apart = partial(_differences, here, there, partial(_moved, start, middle))
+    slopes = cast("Any", partial(_slopes, apart))
+    steps = least_squares(apart, np.zeros(6), slopes, loss="soft_l1", xtol=1e-5, ftol=1e-5, max_nfev=40)
+    return _moved(start, middle, steps.x)
 
 
 def _moved(start: Matrix, middle: NDArray[np.float64], steps: NDArray[np.float64]) -> Matrix:
