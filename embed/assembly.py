@@ -35,8 +35,8 @@ class ScanResult:
     items: dict[FeatureKey, NDArray[np.int64]] = field(default_factory=dict[FeatureKey, "NDArray[np.int64]"])
     errors: dict[FeatureKey, ScanbankError] = field(default_factory=dict[FeatureKey, ScanbankError])
     copied: set[FeatureKey] = field(default_factory=set[FeatureKey])
-    follows: set[FeatureKey] = field(default_factory=set[FeatureKey])
-    """Sets in which an earlier scan of equal content, still on its way, will have the vectors."""
+    follows: dict[FeatureKey, ScanResult] = field(default_factory=dict[FeatureKey, "ScanResult"])
+    """Sets in which an earlier scan of equal content, still on its way, will have the vectors, and that scan."""
     bytes: int = 0
     """Held until it is done."""
 

@@ -210,14 +210,14 @@ class Run:
     def _give(self, result: ScanResult, prepared: dict[Request, Prepared | ScanbankError], batches: Batches) -> None:
         """Hand over what is to be encoded; what a scan of equal content has, or is getting, is not."""
         content = result.volume.content
-        coming = {key for other in self.on_way if other is not result and other.volume.content == content for key in other.wanted}
+        coming = {key: other for other in self.on_way if other is not result and other.volume.content == content for key in other.wanted}
         todo: dict[ViewSpec, list[FeatureKey]] = {}
         for key in result.wanted:
             if (copied := self.reusable.find(key, content)) is not None:
                 result.vectors[key] = copied
                 result.copied.add(key)
             elif key in coming and is_of_content(key.view):
-                result.follows.add(key)
+                result.follows[key] = coming[key]
             else:
                 todo.setdefault(key.view, []).append(key)
         part_of = plane_part if self.side == "slice" else volume_part
@@ -238,8 +238,8 @@ class Run:
         while self.on_way and self.on_way[0].done:
             result = self.on_way.popleft()
             work = result.work
-            for key in result.follows:
-                if (copied := self.reusable.find(key, result.volume.content)) is None:  # the other one could not be encoded
+            for key, other in result.follows.items():
+                if (copied := other.vectors.get(key)) is None:  # the other one could not be encoded
                     result.errors[key] = UsageError("a scan of equal content could not be encoded")
                 else:
                     result.vectors[key] = copied

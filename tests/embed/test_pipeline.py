@@ -277,6 +277,18 @@ def test_equal_content_is_computed_once_and_items_stay_apart(bank: Bank, tmp_pat
     assert bank.sql("SELECT count(DISTINCT patient) AS n FROM volumes").to_pylist() == [{"n": 2}]
 
 
+def test_equal_content_on_its_way_is_copied_whatever_is_kept_at_hand(bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    voxels = np.random.default_rng(0).integers(0, 3000, (4, 16, 12)).astype(np.int16)
+    for i in range(3):
+        write_series(tmp_path / str(i), voxels=voxels, patient_id=f"p{i}", series_uid=f"1.{i}", study_uid=f"2.{i}", seed=i)
+    ingest(bank, [tmp_path])
+    monkeypatch.setattr("scanbank.embed.reuse._REUSE_BYTES", 0)  # as with tokens of long scans, which are larger than what is kept
+    report = embed(bank, open_encoder("intensity"), [BRAIN], batch=32)
+    assert (report.volumes, report.copied, report.failed, report.sets) == (3, 2, 0, {"intensity/brain/slice": 12})
+    vectors = bank.features("intensity/brain/slice").vectors()
+    np.testing.assert_array_equal(vectors, np.concatenate([vectors[:4]] * 3))
+
+
 def test_commits_end_on_chunk_borders(bank: Bank, tmp_path: Path) -> None:
     for i in range(3):
         write_series(tmp_path / str(i), n=500, shape=(4, 4), series_uid=f"1.{i}", seed=i)
