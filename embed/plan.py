@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.errors import UsageError
+from ..store.errors import UsageError, ViewError
 from ..store.scan import DECLARED
 from ..store.slice_policy import ALL, chosen_slices, needs_z
 from ..store.specs import FeatureKey, ViewSpec
@@ -38,12 +38,19 @@ class Work:
 
     def planes(self, view: ViewSpec) -> tuple[int, ...] | None:
         """The slices that a view takes, counted from 0; None for all of them, and where nobody can tell."""
+        try:
+            return self.checked_planes(view)
+        except ViewError:
+            return None
+
+    def checked_planes(self, view: ViewSpec) -> tuple[int, ...] | None:
+        """As `planes`. Raises ViewError where nobody can tell: such a scan is embedded in part or not at all, never whole instead."""
         if view.slices == ALL:
             return None
         try:
             return tuple(chosen_slices(view.slices, self.slices, None if self.z_mm is None else np.asarray(self.z_mm)).tolist())
-        except UsageError:
-            return None
+        except UsageError as error:
+            raise ViewError(str(error)) from error
 
     def items_of(self, key: FeatureKey, *, by_slice: bool) -> NDArray[np.int64]:
         """The ordinals that hold this volume's vectors in a set. `by_slice`: sets of kind `tokens` hold those of slices."""

@@ -196,6 +196,8 @@ class Run:
                 if isinstance(found, ScanbankError):
                     raise found
                 check_view(key.view, decoded.volume)
+                if self.side == "slice":
+                    work.checked_planes(key.view)
             except ViewError as error:
                 self._fail(writer, "embed", work, f"{work.volume}:{key.digest[:8]}", error)
                 continue

@@ -37,7 +37,23 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader, *, windows: bool = Tru
     """Say whether a scan can give a view, from its header alone or decoded. Without `windows`, whether it can give the view's geometry.
 
     Raises:
-        ViewError: the view is malformed or of another version, or the scan lacks the HU or the spacing that it needs.
+        ViewError: as in `check_spec`, or the scan lacks the HU or the spacing that the view needs.
+    """
+    check_spec(view)
+    if view.spacing_mm is not None and spacing_unknown(scan):
+        raise ViewError(
+            f"view resamples to a spacing in mm; the scan's spacing is unknown in part {scan.spacing_mm}: "
+            "leave the spacing out (`embed --fit`)"
+        )
+    if windows:
+        check_windows(view, scan)
+
+
+def check_spec(view: ViewSpec) -> None:
+    """Say of a view alone whether any scan could give it.
+
+    Raises:
+        ViewError: the view is malformed or of another version.
     """
     if view.code != VIEW_CODE_VERSION:
         raise ViewError(f"view has code {view.code!r}; this version of scanbank makes {VIEW_CODE_VERSION!r} only")
@@ -55,22 +71,19 @@ def check_view(view: ViewSpec, scan: Volume | ScanHeader, *, windows: bool = Tru
             "leave one of them out"
         )
     if view.spacing_mm is not None:
-        if view.interpolation == "cubic":
-            raise ViewError("view has interpolation 'cubic', which is for resizing planes; a spacing in mm takes linear or nearest")
+        # to mm it is linear then, and cubic from there to the size
+        if view.interpolation == "cubic" and view.size is None:
+            raise ViewError(
+                "view has interpolation 'cubic', which is for resizing planes, and a spacing in mm without a size: "
+                "use linear or nearest (--interpolation)"
+            )
         if not all(math.isfinite(step) and step > 0 for step in view.spacing_mm):
             raise ViewError(f"view has spacing {view.spacing_mm} mm; expected three lengths over 0")
-        if spacing_unknown(scan):
-            raise ViewError(
-                f"view resamples to a spacing in mm; the scan's spacing is unknown in part {scan.spacing_mm}: "
-                "leave the spacing out (`embed --fit`)"
-            )
     for name, counts in (("shape", view.shape), ("size", view.size)):
         if counts is not None and min(counts) < 1:
             raise ViewError(f"view has {name} {counts}; expected counts of at least 1")
     if view.shape is not None and view.size is not None:
         raise ViewError("view has a shape and a size; both say how large planes become: give one of them")
-    if windows:
-        check_windows(view, scan)
 
 
 def wanted_slices(view: ViewSpec, volume: Volume) -> NDArray[np.int64]:

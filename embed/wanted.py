@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import final
 
 from ..store.errors import EncoderError
+from ..store.slice_policy import ALL
 from ..store.specs import FeatureKey, Kind, ViewSpec
 from .assembly import layer_name
 from .encoder import Encoder, Side
+from .views import check_spec
 
 
 @final
@@ -46,13 +48,19 @@ def keys_of(encoder: Encoder, views: Sequence[ViewSpec], outputs: Outputs | None
 
     Raises:
         EncoderError: the encoder takes no scans, a view does not fit it, or it has no such block.
+        ViewError: a view is malformed, so that no scan could give it.
     """
     outputs = outputs or Outputs()
     side = side_of(encoder, outputs)
     encoder.check_layers(outputs.layers)
     keys: list[FeatureKey] = []
     for view in dict.fromkeys(views):
+        check_spec(view)
         encoder.check_view(view)
+        if side == "volume" and view.slices != ALL:
+            raise EncoderError(
+                f"encoder {encoder.spec.name!r} takes whole scans, and the view takes {view.slices} of their slices; leave it out"
+            )
         resampled = side == "slice" and is_resampled(view)
         plain: Kind = "depth" if resampled else "volume" if side == "volume" else "slice"
         kinds: list[tuple[Kind, str]] = [(plain, "")]

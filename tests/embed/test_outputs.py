@@ -13,7 +13,7 @@ from scanbank.embed import open_encoder, slice_pixels, volume_voxels
 from scanbank.embed.encoder import Encoder
 from scanbank.embed.pipeline import Outputs, embed, keys_of
 from scanbank.store import Bank, ViewSpec, parse_window
-from scanbank.store.errors import EncoderError
+from scanbank.store.errors import EncoderError, ViewError
 from scanbank.store.ingest import ingest
 from scanbank.store.readers import load_volume
 from scanbank.store.scan import Volume
@@ -101,6 +101,39 @@ def test_a_part_of_the_slices(scans: Bank, policy: str, expected: list[tuple[int
     assert sorted(held.items()) == ordinals
     assert report.sets == {held.name: len(ordinals)}
     assert embed(scans, encoder, [view]).skipped == 3
+
+
+def test_scans_whose_slices_do_not_lie_above_each_other_are_not_embedded_whole_instead(bank: Bank, tmp_path: Path) -> None:
+    write_series(tmp_path / "coronal", n=4, shape=(20, 24), orientation=(1, 0, 0, 0, 0, -1))
+    ingest(bank, [tmp_path])
+    report = embed(bank, open_encoder("intensity"), [replace(BRAIN, slices="every:5mm")])
+    assert (report.volumes, report.failed, list(report.sets.values())) == (0, 1, [0])
+    assert "needs slices above each other" in bank.sql("SELECT reason FROM failures").column(0)[0].as_py()
+
+
+def test_a_part_of_the_slices_is_not_asked_of_an_encoder_of_volumes(scans: Bank) -> None:
+    tiny = open_encoder("tiny", device="cpu")
+    with pytest.raises(EncoderError, match="takes whole scans, and the view takes even:4"):
+        embed(scans, tiny, [replace(tiny.view.fitted, slices="even:4")])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"slices": "even:2", "spacing_mm": (5.0, 1.0, 1.0)}, "leave one of them out"),
+        ({"interpolation": "cubic", "spacing_mm": (5.0, 1.0, 1.0)}, "use linear or nearest"),
+        ({"orientation": "LLL"}, "one letter of each pair"),
+        ({"mask": "lungs"}, "'lungs' is unknown"),
+    ],
+)
+def test_a_view_that_no_scan_could_give_is_refused_and_no_scan_is_noted_as_failed(scans: Bank, change: dict, message: str) -> None:
+    with pytest.raises(ViewError, match=message):
+        embed(scans, open_encoder("intensity"), [replace(BRAIN, **change)])
+    assert not bank_failures(scans)
+
+
+def bank_failures(bank: Bank) -> list[dict]:
+    return bank.sql("SELECT * FROM failures").to_pylist()
 
 
 def test_slices_of_an_encoder_of_volumes_alone_are_refused(scans: Bank) -> None:

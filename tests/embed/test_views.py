@@ -298,7 +298,7 @@ class TestCheck:
         [
             (ViewSpec(windows=(BRAIN,), slices="every2"), "slice policy 'every2' is unknown"),
             (ViewSpec(windows=(BRAIN,), interpolation="sinc"), "interpolation 'sinc'"),
-            (ViewSpec(windows=(BRAIN,), spacing_mm=(1, 1, 1), interpolation="cubic"), "takes linear or nearest"),
+            (ViewSpec(windows=(BRAIN,), spacing_mm=(1, 1, 1), interpolation="cubic"), "use linear or nearest"),
             (ViewSpec(windows=(BRAIN,), spacing_mm=(1, 1, 1), slices="trim"), "leave one of them out"),
             (ViewSpec(windows=(BRAIN,), orientation="RAA"), "orientation 'RAA'"),
             (ViewSpec(windows=(BRAIN,), code=99), "code 99"),
