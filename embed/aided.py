@@ -107,7 +107,7 @@ def _aligner(volume: Volume, geometry: ViewSpec, device: str, aids: Aids):
 
     reference = aids.reference
     if reference is None or reference.digest != geometry.align:
-        raise ViewError(f"view is aligned to reference {geometry.align[:8]}, which is not at hand; give it with --align")
+        raise ViewError(f"view is aligned to reference {geometry.align[:8]}, which is not at hand or not what it was; give it with --align")
     rigid = rigid_to_reference(volume, reference)
     grid = target_grid(oriented(reference.volume, geometry.orientation), geometry.spacing_mm, geometry.shape)
     centres = grid.plane_centres @ rigid.matrix[:3, :3].T + rigid.matrix[:3, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ HURRY_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0
 """A scan that is not decoded after so long, and a second more for each megabyte of its files, never will be."""
 _READY_SECONDS = 120.0
+_ENDING_SECONDS = 10.0
 
 Decode = Callable[[Work, Callable[[Job], Decoded]], Decoded]
 """Decodes a volume through a function that does a job, here or elsewhere."""
@@ -152,8 +154,10 @@ class _Process:
             self.end()
             raise ReadError(f"decoding did not end within {patience:.0f} s") from error
         except PeerGoneError as error:
-            code = self._process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it may have closed its side and be stuck
+                self._process.wait(_ENDING_SECONDS)
             self.end()
+            code = self._process.returncode
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             raise ReadError(f"decoding ended the process that did it ({how})") from error
         return decoded_of(*answer, job)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store.errors import ReadError, ScanbankError, SourceChangedError, ViewError
+from ..store.errors import ReadError, ScanbankError, SourceChangedError, UsageError, ViewError
 from ..store.local_map import Located
 from ..store.readers import load_mask, load_volume
 from ..store.scan import Volume
@@ -122,7 +122,10 @@ def aids_of(beside: Beside) -> Aids:
             masks[finding] = error
     if beside.reference is None:
         return Aids(masks) if masks else NO_AIDS
-    return Aids(masks, _reference(beside.reference))
+    try:
+        return Aids(masks, _reference(beside.reference))
+    except UsageError:  # gone since the command began; it names the path, which no bank may hold
+        return Aids(masks)
 
 
 @lru_cache(maxsize=1)

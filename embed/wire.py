@@ -40,6 +40,7 @@ def send(connection: socket.socket, message: Any, arrays: Sequence[NDArray[Any]]
 
     Raises:
         PeerGoneError: nobody reads any more.
+        TimeoutError: the connection has a time limit, and it passed.
     """
     places: list[dict[str, Any]] = []
     size = 0
@@ -63,6 +64,8 @@ def send(connection: socket.socket, message: Any, arrays: Sequence[NDArray[Any]]
         finally:
             os.close(memory)
         connection.sendall(body)
+    except TimeoutError:
+        raise
     except OSError as error:
         raise PeerGoneError from error
 
@@ -74,22 +77,25 @@ def receive(connection: socket.socket) -> tuple[Any, list[NDArray[Any]]]:
         PeerGoneError: the other side ended.
         TimeoutError: the connection has a time limit, and it passed.
     """
-    try:
-        header, descriptors, _, _ = socket.recv_fds(connection, _LENGTH_BYTES, 1)
-        body = _exactly(connection, int.from_bytes(header + _exactly(connection, _LENGTH_BYTES - len(header)), "little")) if header else b""
-    except TimeoutError:
-        raise
-    except OSError as error:
-        raise PeerGoneError from error
-    if not body:
-        raise PeerGoneError
-    told = json.loads(body)
+    descriptors: list[int] = []
     mapped: Any = b""
-    for descriptor in descriptors:
+    try:
         try:
+            header, descriptors, _, _ = socket.recv_fds(connection, _LENGTH_BYTES, 1)
+            rest = _exactly(connection, _LENGTH_BYTES - len(header)) if header else b""
+            body = _exactly(connection, int.from_bytes(header + rest, "little"))
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise PeerGoneError from error
+        if not body:
+            raise PeerGoneError
+        for descriptor in descriptors:
             mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-        finally:
+    finally:  # also where the other ended in the middle of a message: its memory would stay
+        for descriptor in descriptors:
             os.close(descriptor)
+    told = json.loads(body)
     arrays = [_viewed(mapped, place) for place in told["arrays"]]
     return told["message"], arrays
 

@@ -14,7 +14,7 @@ import pytest
 from dicom_files import write_series
 from scanbank.embed import decode_pool
 from scanbank.embed.decode_pool import DecodePool
-from scanbank.embed.decoding import Decoded, Job, Prepared, Request, decode_for, run_job
+from scanbank.embed.decoding import Beside, Decoded, Job, Prepared, Request, decode_for, run_job
 from scanbank.embed.plan import Work
 from scanbank.store import Bank, ViewSpec
 from scanbank.store.errors import ReadError, ScanbankError, SourceChangedError, ViewError
@@ -70,6 +70,15 @@ def test_a_process_gives_what_this_one_gives(located: Located) -> None:
     assert isinstance(there.prepared[IMPOSSIBLE], ViewError)
     assert str(there.prepared[IMPOSSIBLE]) == str(here.prepared[IMPOSSIBLE])
     assert children() == set()
+
+
+def test_a_reference_that_is_gone_costs_the_view_and_is_not_named_by_its_path(located: Located, tmp_path: Path) -> None:
+    aligned = Request(ViewSpec(align="abc"), planes=False)
+    found = run_job(Job(located, 4, (aligned, PLANES), beside=Beside(reference=tmp_path / "jane-doe.nii"))).prepared
+    assert isinstance(found[aligned], ViewError)
+    assert "not at hand" in str(found[aligned])
+    assert "jane-doe" not in str(found[aligned])
+    assert isinstance(found[PLANES], Prepared)
 
 
 def test_voxels_that_nobody_wants_are_left_out(located: Located) -> None:
