@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..store.errors import EncoderError
 from .encoder import Encoded, Encoder, Side
-from .errors import EncoderUnavailableError, OutOfDeviceMemoryError
+from .errors import EncoderUnavailableError, OutOfDeviceMemoryError, is_out_of_device_memory
 
 
 @final
@@ -39,6 +39,7 @@ class Batches:
     def __init__(self, encoder: Encoder, side: Side, layers: Sequence[int], most: int) -> None:
         """`most`: rows of a batch. Where the device has no room for so many, half as many are tried, and from then on."""
         self._encode = encoder.encode_volumes if side == "volume" else encoder.encode_slices
+        self._name, self._device = encoder.spec.name, encoder.accelerator
         self._layers = tuple(layers)
         self.most = most
         self._waiting: dict[tuple[int, ...], list[tuple[Part, slice]]] = {}
@@ -68,9 +69,18 @@ class Batches:
             most -= _count(rows)
         return taken
 
+    def _pixels(self, batch: list[tuple[Part, slice]]) -> Any:
+        """Windows are applied on the device, which may have no room for that either."""
+        try:
+            return _joined([part.take(rows) for part, rows in batch])
+        except RuntimeError as error:
+            if not is_out_of_device_memory(error):
+                raise
+            raise OutOfDeviceMemoryError(self._name, self._device, sum(_count(rows) for _, rows in batch)) from error
+
     def _run(self, batch: list[tuple[Part, slice]]) -> None:
         try:
-            encoded = self._encode(_joined([part.take(rows) for part, rows in batch]), self._layers)
+            encoded = self._encode(self._pixels(batch), self._layers)
         except EncoderUnavailableError:
             raise
         except OutOfDeviceMemoryError as error:

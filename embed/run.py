@@ -24,6 +24,7 @@ from .buffer import FeatureBuffer
 from .decode_pool import DecodePool
 from .decoding import Beside, Decoded, Job, Prepared, Request, decode_for, prepare
 from .encoder import Encoder, Side
+from .errors import is_out_of_device_memory
 from .plan import Work, masks_by_volume, missing, present
 from .report import EmbedReport
 from .reuse import Reusable
@@ -168,6 +169,10 @@ class Run:
             return prepare(decoded.volume, request, self._device)
         except ViewError as error:
             return error
+        except RuntimeError as error:
+            if not is_out_of_device_memory(error):
+                raise
+            return ViewError(f"the scan does not fit into the memory of {self._device} under the view; embed it with --device cpu")
 
     def _one(self, ready: _Ready, batches: Batches, writer: InOrder) -> None:
         work, decoded, prepared = ready

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from copy import copy
@@ -23,6 +24,8 @@ from .weights import weights_digest
 
 PRECISIONS: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """What matrix products may be computed in instead of float32, by the suffix of the encoder's name."""
+
+_OF_DEVICE = re.compile(r"\b(?:CUDA|CUDNN|CUBLAS|HIP|MPS)", re.IGNORECASE)
 
 
 @final
@@ -136,12 +139,23 @@ class TorchEncoder(Encoder):
             raise OutOfDeviceMemoryError(self.spec.name, str(self.device), len(batch)) from error
         except ValueError as error:
             raise EncoderError(f"encoder {self.spec.name!r}: {error}") from error
+        except RuntimeError as error:
+            # Torch's own word on shapes that the model cannot take costs the scan. A device that failed, or a compiler, is no scan's fault.
+            if type(error) is not RuntimeError or _OF_DEVICE.search(str(error)):
+                raise
+            said = str(error).partition("\n")[0]
+            why = f": {said}" if said and "/" not in said else ""  # no path may get into a bank
+            raise EncoderError(f"encoder {self.spec.name!r} cannot take {_described(given)}{why}") from error
 
     def _normalized(self, pixels: Tensor) -> Tensor:
         ones = (1,) * (pixels.ndim - 2)
         mean = torch.tensor(self.spec.mean, device=self.device).view(1, -1, *ones)
         std = torch.tensor(self.spec.std, device=self.device).view(1, -1, *ones)
         return (pixels.to(self.device) - mean) / std  # one channel is repeated by broadcasting
+
+
+def _described(batch: Any) -> str:
+    return f"a batch of shape {tuple(batch.shape)}" if isinstance(batch, Tensor) else f"a batch of {len(batch)} texts"
 
 
 def _plain(values: Tensor) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
@@ -115,6 +116,25 @@ def test_without_room_for_one_the_scan_fails() -> None:
     batches.add(sink.part())
     batches.flush()
     assert sink.errors == ["encoder 'sums' ran out of memory on cuda:0 with a batch of 1; use a smaller batch"]
+
+
+def test_without_room_for_the_windows_batches_are_halved_too() -> None:
+    import torch
+
+    encoder, sink = Sums(), Sink(planes(np.random.default_rng(0), 8, 3))
+    part = sink.part()
+
+    def take(rows: slice) -> Any:
+        if rows.stop - rows.start > 2:
+            raise torch.OutOfMemoryError
+        return part.take(rows)
+
+    batches = Batches(encoder, "slice", (), 8)
+    batches.add(replace(part, take=take))
+    batches.flush()
+    assert batches.most == 2
+    assert not sink.errors
+    np.testing.assert_array_equal(sink.found[:, 1], sink.values[:, 0, 0, 0])
 
 
 def test_a_scan_that_cannot_be_encoded_costs_itself_only() -> None:

@@ -19,6 +19,7 @@ from dicom_files import write_series
 from scanbank.embed import open_encoder
 from scanbank.embed.encoder import Encoded, Encoder
 from scanbank.embed.pipeline import embed
+from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.embed.views import slice_pixels
 from scanbank.store import Bank, EncoderSpec, ViewSpec, Window, parse_window
 from scanbank.store.errors import EncoderError, UsageError
@@ -275,6 +276,21 @@ def test_equal_content_is_computed_once_and_items_stay_apart(bank: Bank, tmp_pat
     np.testing.assert_array_equal(vectors[:4], vectors[4:])
     assert bank.sql("SELECT count(*) AS n, count(DISTINCT content) AS c FROM contents").to_pylist() == [{"n": 2, "c": 1}]
     assert bank.sql("SELECT count(DISTINCT patient) AS n FROM volumes").to_pylist() == [{"n": 2}]
+
+
+def test_a_scan_whose_shape_a_model_cannot_take_costs_itself_only(bank: Bank, tmp_path: Path) -> None:
+    import torch
+
+    write_series(tmp_path / "a", n=3, shape=(4, 4), series_uid="1.1", seed=1)
+    write_series(tmp_path / "b", n=3, shape=(16, 12), series_uid="1.2", seed=2)
+    ingest(bank, [tmp_path])
+    model = torch.nn.Conv2d(1, 2, 8)
+    spec = EncoderSpec("conv", "1", 2, mean=(0.0,), std=(1.0,))
+    encoder = TorchEncoder(spec, BRAIN, model, torch.device("cpu"), slices=lambda pixels: model(pixels).mean((2, 3)))
+    report = embed(bank, encoder)
+    assert (report.volumes, report.failed, report.sets) == (1, 1, {"conv/brain/slice": 3})
+    (reason,) = report.reasons
+    assert "'conv' cannot take a batch of shape (3, 1, 4, 4): Calculated padded input size" in reason
 
 
 def test_equal_content_on_its_way_is_copied_whatever_is_kept_at_hand(bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
