@@ -40,10 +40,11 @@ def parse_mask(text: str) -> MaskRule:
     return MaskRule("" if finding else name, finding, crop)
 
 
-def check_mask(text: str) -> None:
-    """Raises ViewError where a view's mask is none."""
+def check_mask(text: str, align: str = "") -> None:
+    """Raises ViewError where a view's mask is none, or crops what is aligned."""
     try:
-        if text:
-            parse_mask(text)
+        rule = parse_mask(text) if text else None
     except UsageError as error:
         raise ViewError(f"view has {error}") from error
+    if rule and rule.crop and align:
+        raise ViewError("view is aligned to a reference and cropped to a mask; leave one of them out, or keep the mask without :crop")

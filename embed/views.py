@@ -58,7 +58,7 @@ def check_spec(view: ViewSpec) -> None:
     if view.code != VIEW_CODE_VERSION:
         raise ViewError(f"view has code {view.code!r}; this version of scanbank makes {VIEW_CODE_VERSION!r} only")
     check_orientation(view.orientation)
-    check_mask(view.mask)
+    check_mask(view.mask, view.align)
     try:
         check_policy(view.slices)
     except UsageError as error:

@@ -133,6 +133,7 @@ def embed(
     from ..embed.texts import embed_texts
     from ..store import Bank
     from ..store.errors import UnknownNameError, UsageError
+    from ..store.renumber import accept_changes
     from .devices import beside, devices_of, shard_of
     from .view_options import aided, geometry_of, layers_of, windows_of
 
@@ -155,6 +156,9 @@ def embed(
         model.check_layers(kept.layers or (1,))
     if compiled:
         model.compile()
+    if accept_changed:
+        with progress(not json) as listener:
+            accept_changes(opened, progress=listener)
     with progress(not json) as listener, beside(devices[1:], len(devices)) as others:
         part = (0, len(devices)) if len(devices) > 1 else part
         # A collection of reports has no volumes; an encoder with a text side embeds it all the same.
@@ -166,7 +170,6 @@ def embed(
                 model,
                 views,
                 outputs=kept,
-                accept_changed=accept_changed,
                 accept_hu=accept_hu,
                 reference=align,
                 workers=workers,

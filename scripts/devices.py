@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _SHARD = re.compile(r"(\d+)/(\d+)")
 _OPTION = "--device"
+_ONCE = ("--json", "--accept-changed")
+"""Options that are none of the others' business: changes are accepted before they begin, or each would number volumes anew."""
+_LOOK_SECONDS = 3600.0  # any: with one, what was read is kept when Ctrl-C comes between
 
 
 def devices_of(text: str) -> list[str]:
@@ -76,7 +79,7 @@ class Others:
         from ..store.errors import EncoderError
 
         for process in self._running:
-            told, _ = process.communicate()
+            told = _all_of(process, report)
             try:
                 found = json.loads(told)
             except ValueError as error:
@@ -87,10 +90,23 @@ class Others:
             report.copied += found["copied"]
             report.failed += found["failed"]
             report.interrupted |= found["interrupted"]
+            report.suspicious += found["suspicious"]
+            report.suspicion = report.suspicion or found["suspicion"]
             for name, count in found["sets"].items():
                 report.sets[name] = report.sets.get(name, 0) + count
             for reason, count in found["reasons"].items():
                 report.reasons[reason] = report.reasons.get(reason, 0) + count
+
+
+def _all_of(process: subprocess.Popen[str], report: EmbedReport) -> str:
+    """What it writes until it ends. Ctrl-C reaches it too: it is given the time to commit what it has."""
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            continue
+        except KeyboardInterrupt:
+            report.interrupted = True
 
 
 def _again(arguments: Sequence[str], device: str, shard: str) -> list[str]:
@@ -100,6 +116,6 @@ def _again(arguments: Sequence[str], device: str, shard: str) -> list[str]:
             skip = False
         elif argument == _OPTION:
             skip = True
-        elif not argument.startswith(f"{_OPTION}=") and argument != "--json":
+        elif not argument.startswith(f"{_OPTION}=") and argument not in _ONCE:
             kept.append(argument)
     return [sys.executable, "-P", "-m", "scanbank.scripts.cli", *kept, _OPTION, device, "--shard", shard, "--json"]

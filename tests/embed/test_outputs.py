@@ -124,6 +124,7 @@ def test_a_part_of_the_slices_is_not_asked_of_an_encoder_of_volumes(scans: Bank)
         ({"interpolation": "cubic", "spacing_mm": (5.0, 1.0, 1.0)}, "use linear or nearest"),
         ({"orientation": "LLL"}, "one letter of each pair"),
         ({"mask": "lungs"}, "'lungs' is unknown"),
+        ({"mask": "body:crop", "align": "abc"}, "aligned to a reference and cropped to a mask"),
     ],
 )
 def test_a_view_that_no_scan_could_give_is_refused_and_no_scan_is_noted_as_failed(scans: Bank, change: dict, message: str) -> None:

@@ -13,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from dicom_files import write_series
+from scanbank.embed.report import EmbedReport
 from scanbank.scripts.cli import app
-from scanbank.scripts.devices import devices_of, shard_of
+from scanbank.scripts.devices import Others, devices_of, shard_of
 from scanbank.scripts.view_options import geometry_of, layers_of
 from scanbank.store import Bank, ViewSpec
 from scanbank.store.errors import ScanbankError, UsageError
@@ -122,6 +123,45 @@ def test_a_device_that_is_not_there_stops_them_all(scans: Bank) -> None:
     assert done.returncode != 0
     assert "the process of another device ended" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def told_by(code: str) -> subprocess.Popen[str]:
+    report = {
+        "volumes": 2,
+        "copied": 0,
+        "failed": 0,
+        "interrupted": False,
+        "suspicious": 1,
+        "suspicion": "air at 0",
+        "sets": {},
+        "reasons": {},
+    }
+    script = f"import os, signal, sys, time\n{code}\nprint({json.dumps(report)!r})"
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+
+
+def test_what_the_others_say_is_added() -> None:
+    report = EmbedReport(volumes=1, suspicious=1)
+    Others([told_by(""), told_by("")]).join(report)
+    assert (report.volumes, report.suspicious, report.suspicion, report.interrupted) == (5, 3, "air at 0", False)
+
+
+def test_the_others_may_finish_after_an_interrupt() -> None:
+    report = EmbedReport()
+    Others([told_by("os.kill(os.getppid(), signal.SIGINT); time.sleep(1)")]).join(report)
+    assert (report.volumes, report.interrupted) == (2, True)
+
+
+def test_changed_files_are_accepted_once_for_all_devices(scans: Bank, tmp_path: Path) -> None:
+    command = [*COMMAND, "embed", str(scans.path), "--encoder", "intensity", "--device", "cpu,cpu", "--json"]
+    subprocess.run(command, capture_output=True, check=True)
+    for i in range(4):
+        write_series(tmp_path / "scans" / str(i), n=6, shape=(20, 24), patient_id=f"p{i}", series_uid=f"1.2.{i}", seed=9 + i)
+    done = subprocess.run([*command, "--accept-changed"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["volumes"] == 4
+    scans.refresh()
+    assert sum(entry.message.startswith("accept:") for entry in scans.log()) == 1
+    assert json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["skipped"] == 4
 
 
 def test_what_options_mean() -> None:
