@@ -53,11 +53,12 @@ def keys_of(encoder: Encoder, views: Sequence[ViewSpec], outputs: Outputs | None
     outputs = outputs or Outputs()
     side = side_of(encoder, outputs)
     encoder.check_layers(outputs.layers)
+    whole = side == "volume"
     keys: list[FeatureKey] = []
     for view in dict.fromkeys(views):
         check_spec(view)
         encoder.check_view(view)
-        if side == "volume" and view.slices != ALL:
+        if whole and view.slices != ALL:
             raise EncoderError(
                 f"encoder {encoder.spec.name!r} takes whole scans, and the view takes {view.slices} of their slices; leave it out"
             )
@@ -68,7 +69,7 @@ def keys_of(encoder: Encoder, views: Sequence[ViewSpec], outputs: Outputs | None
             kinds.append(("depth", ""))
         if outputs.layers and resampled:
             raise EncoderError("tokens are kept of the scan's own slices or of whole volumes; leave --spacing and --shape out, or --layers")
-        kinds += [("tokens", layer_name(layer)) for layer in outputs.layers]
+        kinds.extend(("tokens", layer_name(layer)) for layer in outputs.layers)
         keys += [FeatureKey(kind, encoder.spec, view, layer) for kind, layer in kinds]
     return keys
 
