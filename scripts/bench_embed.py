@@ -137,7 +137,7 @@ def _memory(folder: Path, sizes: Sizes) -> list[Figure]:
     banks = {count: Bank.create(folder / f"bank{count}") for count in (few, many)}
     for count, bank in banks.items():
         ingest(bank, roots[:count])
-    for name in ("tiny", "timm:resnet18+random0"):
+    for name in sizes.memory_encoders:
         peaks: list[float] = []
         for count in (few, many):
             command = [sys.executable, "-c", _PEAK, "embed", str(banks[count].path), "--encoder", name, "--size", "64x64", "--json"]

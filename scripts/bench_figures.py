@@ -50,6 +50,7 @@ class Sizes:
     cuda_scans: tuple[int, int] = (60, 200)
     cuda_batch: int = 256
     cuda_workers: int = 12
+    memory_encoders: tuple[str, ...] = ("tiny", "timm:resnet18+random0")
     slow_repeats: int = 3
     clients: int = 32
     """Of the service at once, and the batch of the model alone."""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from scanbank.embed.grid import centre_span, resampled_axes
+from scanbank.embed.grid import Axis, centre_span, resampled_axes
+from scanbank.embed.shear import shear_of
 from scanbank.embed.tiny.image import PATCH
 from scanbank.eval.phantoms.model import Acquired
 from scanbank.store.scan import Volume
@@ -32,20 +33,29 @@ def finding_cells(
     assert view.spacing_mm is not None
     assert view.shape is not None
     order = np.argsort(acquired.series.positions_mm, kind="stable")
-    to_cell = []
-    for axis, length, patch in zip(resampled_axes(volume, view.spacing_mm), view.shape, PATCH, strict=True):
-        span = centre_span(len(axis.centres_mm), length)
-        place = np.floor((axis.source_mm - (axis.centres_mm[0] - axis.step_mm / 2)) / axis.step_mm).astype(np.int64)
-        place += span.filled.start - span.taken.start
-        to_cell.append(np.where((place >= 0) & (place < length), place // patch, -1))
+    shear = shear_of(volume)
+    axes = resampled_axes(volume, view.spacing_mm, shear)
     cells = np.zeros([length // patch for length, patch in zip(view.shape, PATCH, strict=True)], np.uint16)
     for name, mask in masks.items():
-        z, y, x = (of[at] for of, at in zip(to_cell, np.nonzero(mask[order]), strict=True))
+        at = np.nonzero(mask[order])
+        places = [axis.source_mm[of] for axis, of in zip(axes, at, strict=True)]
+        if shear is not None:  # phantoms are axial, and their rows and columns stand at right angles
+            along = places[0] - shear.middle_mm
+            places = [places[0], places[1] + shear.lean[0] * along, places[2] + shear.lean[1] * along]
+        z, y, x = (_cell(*each) for each in zip(axes, places, view.shape, PATCH, strict=True))
         inside = (z >= 0) & (y >= 0) & (x >= 0)
         shown = np.zeros(cells.shape, np.bool_)
         shown[z[inside], y[inside], x[inside]] = True
         cells[shown] |= np.uint16(1 << list(names).index(name))
     return cells
+
+
+def _cell(axis: Axis, places_mm: NDArray[np.float64], length: int, patch: int) -> NDArray[np.int64]:
+    """The cell along an axis of the view that each place lies in; -1 outside."""
+    span = centre_span(len(axis.centres_mm), length)
+    voxel = np.floor((places_mm - (axis.centres_mm[0] - axis.step_mm / 2)) / axis.step_mm).astype(np.int64)
+    voxel += span.filled.start - span.taken.start
+    return np.where((voxel >= 0) & (voxel < length), voxel // patch, -1)
 
 
 def place_targets(cells: NDArray[np.uint16], findings: int) -> tuple[Tensor, Tensor]:

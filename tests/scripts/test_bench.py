@@ -38,6 +38,7 @@ TINY = Sizes(
     light_scans=(2, 3),
     loop_scans=(1, 3),
     embed_scans=(1, 2),
+    memory_encoders=("intensity",),
     slow_repeats=1,
     clients=2,
     serve_encoder="tiny",
