@@ -16,8 +16,8 @@ class Decoders:
     """As many processes as threads decode at once. One is started when none is free, and again after one has died."""
 
     def __init__(self, patience: float) -> None:
-        """`patience`: seconds after which a process that still decodes is taken to hang, and stopped."""
-        self._patience = patience
+        self.patience = patience
+        """Seconds after which a process that still decodes is taken to hang, and stopped."""
         self._lock = Lock()
         self._free: list[DecodeProcess] = []
         self.busy = 0
@@ -43,7 +43,7 @@ class Decoders:
             with self._lock:
                 self.busy += 1
             try:
-                return process.run(job, self._patience)
+                return process.run(job, self.patience)
             finally:
                 with self._lock:
                     self.busy -= 1

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dicom_files import write_series
+from processes import decoding
 from scanbank.embed import decode_pool
 from scanbank.embed.decode_pool import DecodePool
 from scanbank.embed.decoding import Decoded, Job, Prepared, Request, decode_for, run_job
@@ -46,8 +47,7 @@ def works(jobs: dict[str, Job]) -> list[Work]:
 
 def children() -> set[int]:
     """Processes of this one that decode."""
-    found = {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
-    return {pid for pid in found if b"decode_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return decoding(os.getpid())
 
 
 def test_a_process_gives_what_this_one_gives(located: Located) -> None:
