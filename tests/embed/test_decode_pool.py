@@ -53,9 +53,13 @@ def children() -> set[int]:
 def test_a_process_gives_what_this_one_gives(located: Located) -> None:
     job = Job(located, 4, (GRID, PLANES, IMPOSSIBLE))
     here = run_job(job)
-    ((work, there),) = pool_of({"a": job}).decoded(works({"a": job}))
+    jobs = {"a": job, "without": replace(job, keep_voxels=False)}
+    (work, there), (_, without) = pool_of(jobs).decoded(works(jobs))
     assert work.volume == "a"
     assert isinstance(there, Decoded)
+    assert isinstance(without, Decoded)
+    assert without.volume.voxels.size == 0  # nobody wants them
+    assert without.volume.content == here.volume.content
     np.testing.assert_array_equal(there.volume.voxels, here.volume.voxels)
     np.testing.assert_array_equal(there.volume.affine, here.volume.affine)
     assert there.volume.voxels.dtype == np.int16
@@ -70,14 +74,6 @@ def test_a_process_gives_what_this_one_gives(located: Located) -> None:
     assert isinstance(there.prepared[IMPOSSIBLE], ViewError)
     assert str(there.prepared[IMPOSSIBLE]) == str(here.prepared[IMPOSSIBLE])
     assert children() == set()
-
-
-def test_voxels_that_nobody_wants_are_left_out(located: Located) -> None:
-    job = Job(located, 4, (GRID,), keep_voxels=False)
-    ((_, there),) = pool_of({"a": job}).decoded(works({"a": job}))
-    assert isinstance(there, Decoded)
-    assert there.volume.voxels.size == 0
-    assert there.volume.content == run_job(job).volume.content
 
 
 def test_errors_keep_their_kind_and_their_words(located: Located) -> None:

@@ -15,7 +15,6 @@ from pydicom.uid import JPEG2000Lossless
 
 from dicom_files import write_series
 from processes import decoding
-from scanbank.embed.registry import open_encoder
 from scanbank.scripts.service.guard import is_loopback
 from scanbank.scripts.service.limits import Limits
 from scanbank.scripts.service.server import Server
@@ -28,7 +27,9 @@ TOKEN = "a-token-of-enough-characters"
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[Server]:
-    with serving([open_encoder("tiny", device="cpu")], token=TOKEN) as running:
+    encoder = Gated()
+    encoder.gate.set()
+    with serving([encoder], token=TOKEN) as running:
         yield running
 
 
