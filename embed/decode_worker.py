@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from .wire import PeerGoneError, job_from_dict, receive, send, send_decoded, sen
 def main(descriptor: int) -> None:
     """Answer jobs until the other side closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump of what it held would be a scan on a disk
     with socket.socket(fileno=descriptor) as connection, contextlib.suppress(PeerGoneError):
         send(connection, "ready")
         # decoders write what they think of a file, with its name

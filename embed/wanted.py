@@ -69,8 +69,8 @@ def keys_of(encoder: Encoder, views: Sequence[ViewSpec], outputs: Outputs | None
             kinds.append(("depth", ""))
         if outputs.layers and resampled:
             raise EncoderError("tokens are kept of the scan's own slices or of whole volumes; leave --spacing and --shape out, or --layers")
-        kinds.extend(("tokens", layer_name(layer)) for layer in outputs.layers)
-        keys += [FeatureKey(kind, encoder.spec, view, layer) for kind, layer in kinds]
+        tokens: list[tuple[Kind, str]] = [("tokens", layer_name(layer)) for layer in outputs.layers]
+        keys += [FeatureKey(kind, encoder.spec, view, layer) for kind, layer in [*kinds, *tokens]]
     return keys
 
 

@@ -61,7 +61,13 @@ def serve(
     models = [
         open_encoder(uri, random_weights=None if only else random_weights, device="auto" if only else device) for uri, only in alone.items()
     ]
-    server = Server(Service(models, limits, bank), host, port, secret, say_now)
+    service = Service(models, limits, bank)
+
+    def listening(url: str) -> None:
+        service.decoders.warm()
+        say_now(url)
+
+    server = Server(service, host, port, secret, listening)
     for model in models:
         complain(f"{model.spec.name}: {', '.join(sorted(model.offers))}" + (f"; note: {model.note}" if model.note else ""))
     handler = logging.StreamHandler()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -13,6 +14,17 @@ import numpy as np
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 
 KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 4), ViewSpec((Window(0, 80),)))
+
+
+def decoding(parent: int) -> set[int]:
+    """The processes that decode for this one."""
+    found: set[int] = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            is_child = f"\nPPid:\t{parent}\n" in (folder / "status").read_text()
+            if is_child and b"decode_worker" in (folder / "cmdline").read_bytes():
+                found.add(int(folder.name))
+    return found
 
 
 def write_labels(path: Path | str, name: str) -> None:

@@ -1,7 +1,7 @@
 """Files that are in memory alone, for readers that take a path.
 
-`memfd_create(2)` gives a file that no directory lists and no disk holds; `/proc/self/fd/N` is a path to it for this
-process, and it is gone when its descriptor is closed, also when the process is killed.
+`memfd_create(2)` gives a file that no directory lists and no disk holds; `/proc/PID/fd/N` is a path to it for this process and others
+of its user, and it is gone when its descriptor is closed, also when the process is killed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 @contextmanager
 def memory_files(contents: list[bytearray]) -> Iterator[list[Path]]:
     """A path for each of `contents`, which is emptied as it goes, so that nothing is held twice."""
+    # As /proc numbers processes, which may be mounted for other ones than this process lives among.
+    descriptors = Path("/proc", Path("/proc/self").readlink(), "fd")
     with ExitStack() as stack:
         paths: list[Path] = []
         contents.reverse()
@@ -27,7 +29,7 @@ def memory_files(contents: list[bytearray]) -> Iterator[list[Path]]:
             while view:
                 view = view[os.write(number, view) :]
             del data, view
-            paths.append(Path(f"/proc/self/fd/{number}"))
+            paths.append(descriptors / str(number))
         yield paths
 
 

@@ -31,6 +31,7 @@ class Metrics:
         self.received = Counter("scanbank_received_bytes", "Bytes of bodies.", ("route",), registry=self.registry)
         self.in_flight = Gauge("scanbank_requests_in_flight", "Requests that are being answered.", registry=self.registry)
         self.held = Gauge("scanbank_held_bytes", "Bytes of bodies and tensors that requests hold.", registry=self.registry)
+        self.decoding = Gauge("scanbank_decoding_processes", "Processes that decode a scan or an image.", registry=self.registry)
         self.queue = Gauge("scanbank_queue_requests", "Requests that wait for a model.", ("model",), registry=self.registry)
         self.rows = Histogram(
             "scanbank_batch_rows", "Texts, planes or volumes in a batch.", ("model", "side"), buckets=_ROWS, registry=self.registry

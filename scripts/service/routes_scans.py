@@ -101,7 +101,7 @@ def router(service: Service) -> APIRouter:
             return await _files(request, VOLUME_TYPES, limits.max_files, service, share)
 
         async def work(files: list[bytearray], share: Share) -> Response:
-            volume = await service.readers.run(read_volume, files, limits, share)
+            volume = await service.readers.run(read_volume, files, limits, share, service.decoders.run)
             share.take(volume.voxels.nbytes)
             views = [replace(_base(served, volume), windows=w) for w in asked] or [_base(served, volume)]
             results = await volume_results(volume, views, served, service.readers, share, depth=depth and not as_raw)
@@ -159,7 +159,7 @@ def _image_pixels(
     view: ViewSpec | None = None
     for k in range(len(files)):
         data, files[k] = files[k], bytearray()
-        volume = read_image(data, exported, service.limits)
+        volume = read_image(data, exported, service.limits, service.decoders.run)
         if view is None:
             own = () if not volume.has_hu and exported is None else (exported,) if exported is not None else encoder.view.windows
             view = replace(encoder.view.fitted, windows=own if windows is None else windows)

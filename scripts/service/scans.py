@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ...embed.decoding import Decoded, Job
 from ...store.errors import ReadError
+from ...store.local_map import Located
 from ...store.readers import nifti
 from ...store.readers.dicom_headers import read_header
 from ...store.readers.dicom_pixels import load as load_dicom
 from ...store.readers.dicom_record import DicomHeader
 from ...store.readers.dicom_series import group
-from ...store.readers.images import load as load_image
-from ...store.readers.pictures import look
+from ...store.readers.dicom_syntax import CLASSES
+from ...store.readers.pictures import pixels_of
+from ...store.readers.sources import source_of
 from ...store.scan import Rejected, ScanHeader, Source, Volume
 from ...store.windows import Window
 from .archives import GZIP, ZIP, gunzip, unzip
@@ -24,6 +27,9 @@ from .limits import Limits
 from .memory_files import memory_files
 from .problems import Problem
 
+Decode = Callable[[Job], Decoded]
+"""Does a job in a process of its own."""
+
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _NIFTI = ((344, b"n+1\0"), (344, b"ni1\0"), (4, b"n+2\0\r\n\x1a\n"))
 
@@ -31,8 +37,11 @@ _NIFTI = ((344, b"n+1\0"), (344, b"ni1\0"), (4, b"n+2\0\r\n\x1a\n"))
 logging.getLogger("PIL").setLevel(logging.WARNING)
 
 
-def read_volume(files: list[bytearray], limits: Limits, share: Share) -> Volume:
+def read_volume(files: list[bytearray], limits: Limits, share: Share, decode: Decode) -> Volume:
     """One scan: a NIfTI file, packed or not, an archive of DICOM files, or the files themselves. `files` is emptied.
+
+    `decode` does what libraries in C parse, compressed frames. The rest is read here, which saves a copy: voxels of NIfTI and uncompressed
+    DICOM are taken as they lie by numpy, once Python has read the header, and deflated ones are unpacked by zlib.
 
     Raises:
         Problem: 422 where it is none of these or several scans, 413 where it is too large.
@@ -52,12 +61,12 @@ def read_volume(files: list[bytearray], limits: Limits, share: Share) -> Volume:
         share.take(len(first))
         if not _is_nifti(first):
             raise Problem(422, "the gzip stream holds no NIfTI file")
-    volume = _nifti(files, limits) if _is_nifti(files[0] if files else b"") else _dicom(files, limits)
+    volume = _nifti(files, limits) if _is_nifti(files[0] if files else b"") else _dicom(files, limits, decode)
     _check_values(volume)
     return volume
 
 
-def read_image(data: bytearray, exported_window: Window | None, limits: Limits) -> Volume:
+def read_image(data: bytearray, exported_window: Window | None, limits: Limits, decode: Decode) -> Volume:
     """A PNG or JPEG as a volume of one slice without HU, or a DICOM file of one.
 
     Raises:
@@ -67,15 +76,14 @@ def read_image(data: bytearray, exported_window: Window | None, limits: Limits) 
     if not data.startswith(_PICTURES):
         if data.startswith((ZIP, GZIP)) or _is_nifti(data):
             raise Problem(422, "expected PNG, JPEG or a DICOM file of one slice; scans go to /v1/embed/volume")
-        volume = _dicom([data], limits)
+        volume = _dicom([data], limits, decode)
         if volume.voxels.shape[volume.slice_axis] != 1:
             raise Problem(422, "the DICOM file holds several slices; scans go to /v1/embed/volume")
     else:
         with memory_files([data]) as (path,):
-            columns, rows = look(path).size
-            if columns * rows > limits.max_pixels:
+            if pixels_of(path) > limits.max_pixels:
                 raise Problem(413, f"an image has more than {limits.max_pixels} pixels")
-            volume = load_image([Source(path)], exported_window)
+            volume = decode(Job(Located("image", (source_of(path),), exported_window), 1)).volume
     _check_values(volume)
     return volume
 
@@ -93,17 +101,20 @@ def _nifti(files: list[bytearray], limits: Limits) -> Volume:
         return nifti.load([Source(path)])
 
 
-def _dicom(files: list[bytearray], limits: Limits) -> Volume:
+def _dicom(files: list[bytearray], limits: Limits, decode: Decode) -> Volume:
     with memory_files(files) as paths:
         read = [read_header(path) for path in paths]
-        found = group([one for one in read if isinstance(one, DicomHeader)])
+        headers = [one for one in read if isinstance(one, DicomHeader)]
+        found = group(headers)
         if not found.scans:
             raise ReadError(_why([*(one for one in read if isinstance(one, Rejected)), *found.rejected]))
         if len(found.scans) > 1:
             raise Problem(422, f"the files make {len(found.scans)} scans (series, or stacks of one); expected one")
         header = next(iter(found.scans))
         _check_voxels(header, limits)
-        return load_dicom(header.sources)
+        if all(CLASSES.get(one.syntax) == "native" for one in headers):
+            return load_dicom(header.sources)
+        return decode(Job(Located("dicom", header.sources, None), len(header.slices))).volume
 
 
 def _why(rejected: Sequence[Rejected]) -> str:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from ...embed.encoder import Encoder
 from .budget import Budget, Share
+from .decoders import Decoders
 from .limits import Limits
 from .memory_files import raise_open_files
 from .metrics import Metrics
@@ -39,12 +40,14 @@ class Service:
         self.models = Models([Served(one, self.limits, self.metrics.observer(one.spec.name)) for one in encoders])
         self.budget = Budget(self.limits.max_held)
         self.readers = Threads("read", DECODERS, self.limits.queue)
+        self.decoders = Decoders(self.limits.timeout_s)
         self.search: Searching | None = None
         if bank is not None:
             from .searching import Searching  # brings the index library, which encoding needs not
 
             self.search = Searching(bank, self.models, self.limits)
         self.metrics.held.set_function(lambda: self.budget.held)
+        self.metrics.decoding.set_function(lambda: self.decoders.busy)
         for one in self.models:
             self.metrics.queue.labels(one.name).set_function(lambda batcher=one.batcher: batcher.waiting)
 
@@ -55,6 +58,7 @@ class Service:
     def close(self) -> None:
         """Finishes what was accepted."""
         self.readers.close()
+        self.decoders.close()
         if self.search is not None:
             self.search.close()
         self.models.close()

@@ -65,6 +65,13 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
 
 
+def pixels_of(path: Path) -> int:
+    """How many pixels an image file claims to have, from its header alone: no decoder sees what follows. Raises as `look`."""
+    with _opened(_bytes(path)) as image:
+        columns, rows = image.size
+        return columns * rows
+
+
 def look(path: Path) -> Picture:
     """What an image file says of itself, its pixels not decoded.
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dicom_files import write_series
+from processes import decoding
 from scanbank.embed import decode_pool
 from scanbank.embed.decode_pool import DecodePool
 from scanbank.embed.decoding import Beside, Decoded, Job, Prepared, Request, decode_for, run_job
@@ -46,16 +47,19 @@ def works(jobs: dict[str, Job]) -> list[Work]:
 
 def children() -> set[int]:
     """Processes of this one that decode."""
-    found = {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
-    return {pid for pid in found if b"decode_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return decoding(os.getpid())
 
 
 def test_a_process_gives_what_this_one_gives(located: Located) -> None:
     job = Job(located, 4, (GRID, PLANES, IMPOSSIBLE))
     here = run_job(job)
-    ((work, there),) = pool_of({"a": job}).decoded(works({"a": job}))
+    jobs = {"a": job, "without": replace(job, keep_voxels=False)}
+    (work, there), (_, without) = pool_of(jobs).decoded(works(jobs))
     assert work.volume == "a"
     assert isinstance(there, Decoded)
+    assert isinstance(without, Decoded)
+    assert without.volume.voxels.size == 0  # nobody wants them
+    assert without.volume.content == here.volume.content
     np.testing.assert_array_equal(there.volume.voxels, here.volume.voxels)
     np.testing.assert_array_equal(there.volume.affine, here.volume.affine)
     assert there.volume.voxels.dtype == np.int16
@@ -79,14 +83,6 @@ def test_a_reference_that_is_gone_costs_the_view_and_is_not_named_by_its_path(lo
     assert "not at hand" in str(found[aligned])
     assert "jane-doe" not in str(found[aligned])
     assert isinstance(found[PLANES], Prepared)
-
-
-def test_voxels_that_nobody_wants_are_left_out(located: Located) -> None:
-    job = Job(located, 4, (GRID,), keep_voxels=False)
-    ((_, there),) = pool_of({"a": job}).decoded(works({"a": job}))
-    assert isinstance(there, Decoded)
-    assert there.volume.voxels.size == 0
-    assert there.volume.content == run_job(job).volume.content
 
 
 def test_errors_keep_their_kind_and_their_words(located: Located) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from pydicom.uid import JPEG2000Lossless
 
-from scanbank.embed.registry import open_encoder
+from dicom_files import write_series
+from processes import decoding
 from scanbank.scripts.service.guard import is_loopback
 from scanbank.scripts.service.limits import Limits
 from scanbank.scripts.service.server import Server
@@ -25,7 +27,9 @@ TOKEN = "a-token-of-enough-characters"
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[Server]:
-    with serving([open_encoder("tiny", device="cpu")], token=TOKEN) as running:
+    encoder = Gated()
+    encoder.gate.set()
+    with serving([encoder], token=TOKEN) as running:
         yield running
 
 
@@ -139,13 +143,22 @@ def test_a_slow_client_is_told_or_hung_up_on(monkeypatch: pytest.MonkeyPatch) ->
             assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
-# Every file that Python opens for writing, and every temporary one, is told on stderr.
-_WATCHED = """import os, sys
+# Every file that Python opens for writing, and every temporary one, is told on stderr; by the process that decodes, too.
+_WATCH = """import os, sys
+told = os.dup(2)
 def watch(event, arguments):
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-        os.write(2, f"WRITES {arguments[0]}\\n".encode())
+        if not isinstance(arguments[0], int) and arguments[0] != "/dev/null" and "__pycache__" not in str(arguments[0]):
+            os.write(told, f"WRITES {arguments[0]}\\n".encode())
     if event.startswith("tempfile."):
-        os.write(2, f"WRITES {event}\\n".encode())
+        os.write(told, f"WRITES {event}\\n".encode())
+"""
+_DECODER = """
+if any("decode_worker" in word for word in sys.orig_argv):
+    os.write(told, b"DECODER\\n")
+    sys.addaudithook(watch)
+"""
+_WATCHED = f"""{_WATCH}
 from scanbank.scripts.cli import main
 from scanbank.scripts import cli_serve
 import logging, scanbank.embed.registry
@@ -160,9 +173,14 @@ main()
 
 def test_nothing_is_written_to_a_disk(tmp_path: Path) -> None:
     """Large enough bodies that usual form parsers would spill them into temporary files."""
-    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path), "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    (packed,) = write_series(tmp_path / "scan", n=1, shape=(40, 48), transfer_syntax=JPEG2000Lossless)
+    site, room = tmp_path / "site", tmp_path / "room"
+    site.mkdir()
+    room.mkdir()
+    (site / "sitecustomize.py").write_text(_WATCH + _DECODER)
+    environment = {"PATH": "/usr/bin:/bin", "TMPDIR": str(room), "HOME": str(room), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(site)}
     code = ("-c", _WATCHED)
-    with served_by_command("--encoder", "intensity", code=code, cwd=tmp_path, env=environment) as (process, url):
+    with served_by_command("--encoder", "intensity", code=code, cwd=room, env=environment) as (process, url):
         with httpx2.Client(base_url=url, timeout=60, trust_env=False) as client:
             big = bytes(3 << 20)
             assert client.post("/v1/embed/volume", files=[("f", ("a.dcm", big))] * 3).status_code == 422
@@ -172,12 +190,16 @@ def test_nothing_is_written_to_a_disk(tmp_path: Path) -> None:
             )
             image = png_of([[k % 256 for k in range(2000)] for _ in range(1000)])
             assert client.post("/v1/embed/image", files=[("f", ("a.png", image))] * 2).status_code == 200
+            assert client.post("/v1/embed/volume", files=[("f", ("a.dcm", packed.read_bytes()))]).status_code == 200
+        (decoder,) = decoding(process.pid)
         process.terminate()
         _, told = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "ended: everything that was accepted is answered" in told
+    assert "DECODER" in told
     assert "WRITES" not in told
-    assert list(tmp_path.iterdir()) == []
+    assert list(room.iterdir()) == []
+    assert not Path(f"/proc/{decoder}").exists()
     assert url == "http://127.0.0.1:" + url.rpartition(":")[2]
 
 
