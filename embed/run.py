@@ -25,6 +25,7 @@ from .decode_pool import DecodePool
 from .decoding import Beside, Decoded, Job, Prepared, Request, decode_for, prepare
 from .encoder import Encoder, Side
 from .errors import is_out_of_device_memory
+from .heap import Heap
 from .plan import Work, masks_by_volume, missing, present
 from .report import EmbedReport
 from .reuse import Reusable
@@ -93,7 +94,7 @@ class Run:
         import_loaders(self.bank.sql("SELECT DISTINCT kind FROM volumes").column("kind").to_pylist())
         batches = Batches(self.encoder, self.side, self.layers, batch or BATCH[self.side] * (_ON_ACCELERATOR if self._device else 1))
         pool = DecodePool(self._decode, workers, self._isolated(), hurry=bool(self._device))
-        writer = InOrder(_WAITING_CALLS)
+        writer, heap = InOrder(_WAITING_CALLS), Heap()
         self.progress.start(f"embedding with {self.encoder.spec.name}", len(todo))
         ready = self._ready(pool, todo)
         # On an accelerator views are made by a thread, so that the next batch is there when it has done with one.
@@ -101,6 +102,7 @@ class Run:
         try:
             for one in stream:
                 self._one(one, batches, writer)
+                heap.trim_if_due()
                 self.progress.advance(1, self.speed.told(pool.waiting, self.report.failed))
             self._encode(batches, writer)
         except KeyboardInterrupt:

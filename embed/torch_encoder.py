@@ -159,4 +159,7 @@ def _described(batch: Any) -> str:
 
 
 def _plain(values: Tensor) -> NDArray[np.float32]:
-    return values.float().cpu().numpy()
+    found = values.float().cpu()
+    if found.untyped_storage().nbytes() > found.nbytes:  # a part of something larger, which would live as long as the vectors do
+        found = found.clone()
+    return found.numpy()

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed", "serve")
-ALONE = ("cuda",)
-"""Run where they are named, as they need what not every machine has."""
+ALONE = ("embed-vit", "embed-light", "embed-windows", "embed-loop", "embed-memory", "cuda")
+"""Run where they are named alone: parts of `embed`, and what needs a card."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -39,15 +39,15 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 def embed_(folder: Path, sizes: Sizes) -> list[Figure]:
     """All figures of the embedding path."""
-    figures = _efficiency(folder / "vit", sizes)
-    figures += _light(folder / "plain", sizes, compressed=False)
-    figures += _light(folder / "jpeg2000", sizes, compressed=True)
-    figures += _windows(folder / "windows", sizes)
-    figures += _loop(folder / "loop", sizes)
-    return figures + _memory(folder / "memory", sizes)
+    return [figure for name, part in PARTS.items() for figure in part(folder / name, sizes)]
 
 
-def _efficiency(folder: Path, sizes: Sizes) -> list[Figure]:
+def light(folder: Path, sizes: Sizes) -> list[Figure]:
+    """Light encoders on uncompressed and on compressed scans."""
+    return _light(folder / "plain", sizes, compressed=False) + _light(folder / "jpeg2000", sizes, compressed=True)
+
+
+def efficiency(folder: Path, sizes: Sizes) -> list[Figure]:
     """DICOM on disk to committed vectors, against the forward passes alone of the same encoder at the same batch."""
     scans, slices = sizes.vit_scans
     bank = ingested(folder, Series(slices, 512, sizes.seed), scans)
@@ -88,7 +88,7 @@ def _light(folder: Path, sizes: Sizes, *, compressed: bool) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _windows(folder: Path, sizes: Sizes) -> list[Figure]:
+def windows(folder: Path, sizes: Sizes) -> list[Figure]:
     """Decode and resample under three windows, against one."""
     bank = ingested(folder, Series(sizes.decode_slices, 512, sizes.seed), 1)
     (work,) = _works(bank)
@@ -117,7 +117,7 @@ def _windows(folder: Path, sizes: Sizes) -> list[Figure]:
     return figures
 
 
-def _loop(folder: Path, sizes: Sizes) -> list[Figure]:
+def loop(folder: Path, sizes: Sizes) -> list[Figure]:
     """What people write: pydicom, MONAI's transforms, the encoder, one scan after the other."""
     scans, slices = sizes.loop_scans
     bank = ingested(folder, Series(slices, 512, sizes.seed), scans)
@@ -128,7 +128,7 @@ def _loop(folder: Path, sizes: Sizes) -> list[Figure]:
     return [rate(what, scans, "scans/s", found["ours"], found["loop"], "loop of pydicom, MONAI and tiny", 3.0)]
 
 
-def _memory(folder: Path, sizes: Sizes) -> list[Figure]:
+def memory(folder: Path, sizes: Sizes) -> list[Figure]:
     """Peak resident memory of a whole command with few and with many scans of one size."""
     few, many = sizes.embed_scans
     figures: list[Figure] = []
@@ -243,3 +243,13 @@ def _timed(job: Callable[[], object]) -> float:
     start = time.perf_counter()
     job()
     return time.perf_counter() - start
+
+
+PARTS: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
+    "embed-vit": efficiency,
+    "embed-light": light,
+    "embed-windows": windows,
+    "embed-loop": loop,
+    "embed-memory": memory,
+}
+"""Each may be run alone."""

@@ -41,7 +41,7 @@ class Sizes:
     vit: str = "timm:vit_base_patch16_224+random0"
     vit_scans: tuple[int, int] = (2, 48)
     """Scans, and slices of each, for an encoder that takes its time."""
-    light_scans: tuple[int, int] = (6, 120)
+    light_scans: tuple[int, int] = (6, 60)
     """And for encoders that take less than decoding does."""
     loop_scans: tuple[int, int] = (4, 120)
     """And for the loop that people write."""
@@ -51,7 +51,7 @@ class Sizes:
     cuda_batch: int = 256
     cuda_workers: int = 12
     memory_encoders: tuple[str, ...] = ("tiny", "timm:resnet18+random0")
-    slow_repeats: int = 3
+    slow_repeats: int = 2
     clients: int = 32
     """Of the service at once, and the batch of the model alone."""
     serve_encoder: str = "open_clip:ViT-B-32+random0"

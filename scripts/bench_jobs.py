@@ -22,7 +22,7 @@ from scanbank.store import Bank
 from scanbank.store.ingest import ingest
 
 from .bench_cuda import cuda
-from .bench_embed import embed_
+from .bench_embed import PARTS, embed_
 from .bench_figures import Figure, Sizes, rate, rounds, seconds
 from .bench_input import Series, elements_of
 from .bench_serve import serve
@@ -147,6 +147,7 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "memory": memory,
     "store": store,
     "embed": embed_,
+    **PARTS,
     "cuda": cuda,
     "serve": serve,
 }

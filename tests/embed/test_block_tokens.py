@@ -11,7 +11,9 @@ import torch
 
 from scanbank.embed.block_tokens import Blocks, captured
 from scanbank.embed.registry import open_encoder
+from scanbank.embed.torch_encoder import Features, TorchEncoder
 from scanbank.store.errors import EncoderError, UsageError
+from scanbank.store.specs import EncoderSpec, ViewSpec
 
 CLIP = {
     "embed_dim": 24,
@@ -90,3 +92,22 @@ def test_half_precision_has_a_name_of_its_own_and_is_near(precision: str) -> Non
 def test_what_computes_in_numpy_has_one_precision() -> None:
     with pytest.raises(UsageError, match="computes in float32 alone"):
         open_encoder("intensity+bf16")
+
+
+def test_what_an_encoder_gives_holds_no_more_memory_than_it_needs() -> None:
+    """A view of a larger tensor would keep all of it for as long as vectors wait to be committed."""
+    model = torch.nn.Linear(2, 2)
+
+    def depths(voxels: torch.Tensor) -> Features:
+        large = torch.ones(len(voxels), 1000, 4)
+        return Features(large[:, 0], large[:, 5:8], torch.ones(len(voxels), 3, dtype=torch.bool))
+
+    encoder = TorchEncoder(
+        EncoderSpec("views", "1", 4, mean=(0.0,), std=(1.0,)), ViewSpec(), model, torch.device("cpu"), volumes=depths, gives_depth=True
+    )
+    found = encoder.encode_volumes(np.zeros((2, 1, 3, 4, 4), np.float32))
+    for part in (found.vector, found.depth):
+        assert part is not None
+        tensor = part.base
+        assert isinstance(tensor, torch.Tensor)
+        assert tensor.untyped_storage().nbytes() == part.nbytes
