@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any, final
 
-_PAUSE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.5
 
 
 @final
@@ -19,7 +19,7 @@ class Heap:
         self._last = time.monotonic()
 
     def trim_if_due(self) -> None:
-        """Give back what is free, at most every other second: that takes some milliseconds."""
+        """Give back what is free, at most twice a second: that takes some milliseconds."""
         if self._trim is not None and time.monotonic() - self._last > _PAUSE_SECONDS:
             self._trim(0)
             self._last = time.monotonic()
