@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Condition, Event, Thread
 from typing import Any, TypeVar, final
 
 T = TypeVar("T")
@@ -54,21 +54,30 @@ def ahead(items: Generator[T, Any, Any], most: int) -> Generator[T, None, None]:
 
 @final
 class InOrder:
-    """Calls done one after the other in a thread, at most `most` of them waiting. What one raises ends it, and is raised here."""
+    """Calls done one after the other in a thread. What one raises ends it, and is raised here.
 
-    def __init__(self, most: int) -> None:
-        self._queue: Queue[Callable[[], object] | None] = Queue(most)
+    At most `most` of them wait, and with the exception of a single larger one, no more than `most_bytes` of what they hold.
+    """
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._queue: Queue[tuple[Callable[[], object], int] | None] = Queue(most)
+        self._most_bytes, self._held = most_bytes, 0
+        self._room = Condition()
         self._error: BaseException | None = None
         self._thread = Thread(target=self._go, name="in-order", daemon=True)
         self._thread.start()
 
-    def do(self, call: Callable[[], object]) -> None:
-        """Raises what an earlier call raised."""
+    def do(self, call: Callable[[], object], size: int = 0) -> None:
+        """Have a call done that holds `size` bytes, after waiting for room. Raises what an earlier call raised."""
+        with self._room:
+            while self._error is None and self._held and self._held + size > self._most_bytes:
+                self._room.wait(_LOOK_SECONDS)
+            self._held += size
         while True:
             if self._error is not None:
                 raise self._error
             try:
-                return self._queue.put(call, timeout=_LOOK_SECONDS)
+                return self._queue.put((call, size), timeout=_LOOK_SECONDS)
             except Full:
                 continue
 
@@ -86,8 +95,13 @@ class InOrder:
 
     def _go(self) -> None:
         try:
-            while (call := self._queue.get()) is not None:
+            while (item := self._queue.get()) is not None:
+                call, size = item
                 call()
+                del call, item
+                with self._room:
+                    self._held -= size
+                    self._room.notify_all()
         except BaseException as error:  # noqa: BLE001 - told where the calls come from
             self._error = error
             while True:  # whoever waits for room goes on, and is told

@@ -43,6 +43,7 @@ class DecodePool:
         self._every: list[DecodeProcess] = []
         self._lock = Lock()
         self._spent, self._done, self._left = 0.0, 0, 0
+        self._closed = False
         self.waiting = 0
         """Scans that are decoded and not taken yet."""
 
@@ -64,6 +65,7 @@ class DecodePool:
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
             with self._lock:
+                self._closed = True
                 for process in self._every:
                     process.end()
             threads.shutdown(wait=True)
@@ -95,6 +97,8 @@ class DecodePool:
             self._own.process = process = DecodeProcess()
             with self._lock:
                 self._every.append(process)
+                if self._closed:  # nobody would end it
+                    process.end()
         if not isolated and not process.ready():
             return run_job
         return partial(_patiently, process)

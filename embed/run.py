@@ -42,8 +42,8 @@ _ON_ACCELERATOR = 8
 """Times as many there."""
 _HELD_SCANS, _HELD_BYTES = 16, 2**29
 """Scans on their way, and what they hold, before planes that wait for a full batch are encoded without."""
-_WAITING_CALLS = 64
-"""Of the thread that commits."""
+_WAITING_CALLS, _WAITING_BYTES = 64, 2**28
+"""Of the thread that commits, and what they hold."""
 _PREPARED_AHEAD = 2
 
 _Ready = tuple[Work, Decoded | ScanbankError, dict[Request, Prepared | ScanbankError]]
@@ -94,7 +94,7 @@ class Run:
         import_loaders(self.bank.sql("SELECT DISTINCT kind FROM volumes").column("kind").to_pylist())
         batches = Batches(self.encoder, self.side, self.layers, batch or BATCH[self.side] * (_ON_ACCELERATOR if self._device else 1))
         pool = DecodePool(self._decode, workers, self._isolated(), hurry=bool(self._device))
-        writer, heap = InOrder(_WAITING_CALLS), Heap()
+        writer, heap = InOrder(_WAITING_CALLS, _WAITING_BYTES), Heap()
         self.progress.start(f"embedding with {self.encoder.spec.name}", len(todo))
         ready = self._ready(pool, todo)
         # On an accelerator views are made by a thread, so that the next batch is there when it has done with one.
@@ -266,7 +266,7 @@ class Run:
             writer.do(self.buffer.flush_if_due)
 
     def _commit(self, writer: InOrder, key: FeatureKey, items: NDArray[np.int64], rows: Any, lacking: NDArray[np.int64]) -> None:
-        writer.do(lambda: self.buffer.add(key, items, rows[lacking]))
+        writer.do(lambda: self.buffer.add(key, items, rows[lacking]), rows.nbytes)
 
     def _fail(self, writer: InOrder, stage: str, work: Work, source: str, error: ScanbankError, shown: str = "") -> None:
         reason = str(error)

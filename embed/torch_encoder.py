@@ -126,11 +126,9 @@ class TorchEncoder(Encoder):
                 tokens = stack.enter_context(captured(self.image_blocks, layers)) if self.image_blocks else {}
                 found = self._given(side, given)
                 vector, more = (found.vector, found) if isinstance(found, Features) else (found, None)
-                if self.spec.unit_length and self._autocast is not None:  # what was rounded has lost its length
-                    vector = functional.normalize(vector.float(), dim=-1)
                 return Encoded(
-                    _plain(vector),
-                    depth=None if more is None else _plain(more.depth),
+                    _plain(self._of_length(vector)),
+                    depth=None if more is None else _plain(self._of_length(more.depth)),
                     depth_mask=None if more is None else more.depth_mask.cpu().numpy(),
                     tokens={layer: _plain(values) for layer, values in tokens.items()} or None,
                     grid=self.image_blocks.grid if self.image_blocks and tokens else None,
@@ -146,6 +144,11 @@ class TorchEncoder(Encoder):
             said = str(error).partition("\n")[0]
             why = f": {said}" if said and "/" not in said else ""  # no path may get into a bank
             raise EncoderError(f"encoder {self.spec.name!r} cannot take {_described(given)}{why}") from error
+
+    def _of_length(self, vectors: Tensor) -> Tensor:
+        """Of unit length where the spec says so: what was rounded has lost it."""
+        rounded = self.spec.unit_length and self._autocast is not None
+        return functional.normalize(vectors.float(), dim=-1) if rounded else vectors
 
     def _normalized(self, pixels: Tensor) -> Tensor:
         ones = (1,) * (pixels.ndim - 2)

@@ -52,7 +52,7 @@ def test_whoever_stops_early_leaves_no_thread_and_the_source_is_closed() -> None
 
 def test_calls_are_done_in_order_and_all_of_them() -> None:
     done: list[int] = []
-    calls = InOrder(2)
+    calls = InOrder(2, 100)
     for i in range(50):
         calls.do(lambda i=i: done.append(i))
     calls.end()
@@ -61,7 +61,7 @@ def test_calls_are_done_in_order_and_all_of_them() -> None:
 
 def test_what_a_call_raises_ends_it_and_is_told() -> None:
     done: list[int] = []
-    calls = InOrder(1)
+    calls = InOrder(1, 100)
 
     def fail() -> None:
         raise OSError("no space")
@@ -77,3 +77,29 @@ def test_what_a_call_raises_ends_it_and_is_told() -> None:
     with pytest.raises(OSError, match="no space"):
         calls.end()
     assert len(done) < 1000
+
+
+def test_no_more_waits_than_there_is_room_for_and_what_is_larger_goes_alone() -> None:
+    gate, held = threading.Event(), [0]
+    seen: list[int] = []
+    calls = InOrder(50, 100)
+
+    def work(size: int) -> None:
+        gate.wait(10)
+        seen.append(held[0])
+        held[0] -= size
+
+    def give() -> None:
+        for size in (40, 40, 40, 300, 40):
+            calls.do(lambda size=size: work(size), size)
+            held[0] += size
+
+    giver = threading.Thread(target=give)
+    giver.start()
+    time.sleep(0.4)
+    assert held[0] == 80
+    gate.set()
+    giver.join()
+    calls.end()
+    assert len(seen) == 5
+    assert held[0] == 0
