@@ -115,7 +115,8 @@ def test_a_decoder_that_hangs_is_stopped_and_another_started(pool: Decoders, job
     # One that dies while it is free costs nothing.
     (process,) = children()
     os.kill(process, signal.SIGKILL)
-    until(lambda: "State:\tZ" in Path(f"/proc/{process}/status").read_text())
+    # its main thread may be dead while others are still dying, and until then nobody is told
+    until(lambda: "State:\tZ" in (told := Path(f"/proc/{process}/status").read_text()) and "Threads:\t1\n" in told)
     assert pool.run(job).volume.voxels.shape == (4, 40, 48)
 
 
