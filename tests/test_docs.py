@@ -78,7 +78,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_options_that_docs_name_exist(page: Path) -> None:
     commands = [command.name or "" for command in app.registered_commands]
     helps = "".join(CliRunner().invoke(app, [command, "--help"]).output for command in commands)
-    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow", "--page", "--minutes"}
+    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow", "--page", "--minutes", "--soak-seconds"}
     assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", page.read_text("utf-8"))) <= known
 
 
