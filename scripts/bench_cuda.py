@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from scanbank.store.errors import EncoderError
 
 from .bench_embed import embedded, ingested, one_volume
-from .bench_figures import Figure, Sizes, rate, rounds
+from .bench_figures import Figure, Sizes, rate, rounds, timed
 from .bench_input import Series
 
 _MATRIX = 8192
@@ -38,7 +37,7 @@ def cuda(folder: Path, sizes: Sizes) -> list[Figure]:
     on_card = torch.from_numpy(pixels).cuda()
 
     def forward() -> float:
-        return _timed(lambda: [encoder.encode_slices(on_card[: min(batch, count - at)]) for at in range(0, count, batch)])
+        return timed(lambda: [encoder.encode_slices(on_card[: min(batch, count - at)]) for at in range(0, count, batch)])
 
     found = rounds(
         {"ours": lambda: embedded(bank, encoder, workers=sizes.cuda_workers, batch=batch), "forward": forward}, sizes.slow_repeats
@@ -73,9 +72,3 @@ def _matrix_flops() -> float:
         torch.cuda.synchronize()
         best = max(best, 20 * 2 * _MATRIX**3 / (time.perf_counter() - start))
     return best
-
-
-def _timed(job: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start

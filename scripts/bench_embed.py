@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -27,14 +26,10 @@ from scanbank.store.ingest import ingest
 from scanbank.store.scan import Volume
 from scanbank.store.windows import parse_window
 
-from .bench_figures import Figure, Sizes, rate, rounds
+from .bench_figures import PEAK, Figure, Sizes, rate, rounds, timed
 from .bench_input import Series
 
 _LIGHT = ("tiny", "intensity")
-_PEAK = """import sys
-from scanbank.scripts.cli import app
-app(sys.argv[1:], standalone_mode=False)
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), file=sys.stderr)"""
 
 
 def embed_(folder: Path, sizes: Sizes) -> list[Figure]:
@@ -57,7 +52,7 @@ def efficiency(folder: Path, sizes: Sizes) -> list[Figure]:
     count = scans * slices
 
     def forward() -> float:
-        return _timed(lambda: [encoder.encode_slices(pixels[: min(batch, count - at)]) for at in range(0, count, batch)])
+        return timed(lambda: [encoder.encode_slices(pixels[: min(batch, count - at)]) for at in range(0, count, batch)])
 
     found = rounds({"ours": lambda: embedded(bank, encoder), "forward": forward}, sizes.slow_repeats)
     what = f"embed of {scans} scans of {slices} x 512 x 512, {sizes.vit}, batch {batch}"
@@ -73,7 +68,7 @@ def _light(folder: Path, sizes: Sizes, *, compressed: bool) -> list[Figure]:
 
     def decoded() -> float:
         pool = DecodePool(lambda work, run: decode_for(bank, work, run=run), 2, isolated=lambda _: compressed)
-        return _timed(lambda: [_require(found) for _, found in pool.decoded(works)])
+        return timed(lambda: [_require(found) for _, found in pool.decoded(works)])
 
     jobs: dict[str, Callable[[], float]] = {"decode": decoded}
     for name in _LIGHT:
@@ -104,7 +99,7 @@ def windows(folder: Path, sizes: Sizes) -> list[Figure]:
                 for view in chosen:
                     _applied(decoded, view)
 
-            return _timed(job)
+            return timed(job)
 
         found = rounds({"one": lambda v=views: made(v[1:2]), "three": lambda v=views: made(v[1:])}, sizes.repeats)
         ratios = [three / one for three, one in zip(found["three"], found["one"], strict=True)]
@@ -123,7 +118,7 @@ def loop(folder: Path, sizes: Sizes) -> list[Figure]:
     bank = ingested(folder, Series(slices, 512, sizes.seed), scans)
     encoder = open_encoder("tiny")
     folders = sorted((folder / "input").iterdir())
-    found = rounds({"ours": lambda: embedded(bank, encoder), "loop": lambda: _timed(lambda: _plain_loop(folders, encoder))}, 2)
+    found = rounds({"ours": lambda: embedded(bank, encoder), "loop": lambda: timed(lambda: _plain_loop(folders, encoder))}, 2)
     what = f"embed of {scans} scans of {slices} x 512 x 512 with tiny"
     return [rate(what, scans, "scans/s", found["ours"], found["loop"], "loop of pydicom, MONAI and tiny", 3.0)]
 
@@ -140,7 +135,7 @@ def memory(folder: Path, sizes: Sizes) -> list[Figure]:
     for name in sizes.memory_encoders:
         peaks: list[float] = []
         for count in (few, many):
-            command = [sys.executable, "-c", _PEAK, "embed", str(banks[count].path), "--encoder", name, "--size", "64x64", "--json"]
+            command = [sys.executable, "-c", PEAK, "embed", str(banks[count].path), "--encoder", name, "--size", "64x64", "--json"]
             command = [part for part in command if name != "tiny" or part not in ("--size", "64x64")]
             told = subprocess.run(command, check=True, capture_output=True, text=True)
             peaks.append(int(told.stderr.split()[-1]) * 1024 / 1e6)
@@ -189,7 +184,7 @@ def embedded(bank: Bank, encoder: Encoder, *, workers: int = 2, batch: int | Non
     shutil.copytree(bank.path, copy)
     opened = Bank.open(copy)
     report = []
-    taken = _timed(lambda: report.append(embed(opened, encoder, workers=workers, batch=batch)))
+    taken = timed(lambda: report.append(embed(opened, encoder, workers=workers, batch=batch)))
     if report[0].failed or not report[0].volumes:
         raise RuntimeError(f"{report[0]}: there is no speed to be told")
     shutil.rmtree(copy)
@@ -237,12 +232,6 @@ def one_volume(bank: Bank) -> Volume:
 def _require(found: object) -> None:
     if not isinstance(found, Decoded):
         raise RuntimeError(f"{found}: there is no speed to be told")
-
-
-def _timed(job: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start
 
 
 PARTS: dict[str, Callable[[Path, Sizes], list[Figure]]] = {

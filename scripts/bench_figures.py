@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
@@ -129,3 +130,17 @@ def seconds(what: str, ours: Sequence[float], peer: Sequence[float], peer_name: 
     """A figure of whole seconds, of which less is better."""
     found = median(ours)
     return Figure(what, found, "s", median(peer), peer_name, wanted=f"< {below:g} s", met=found < below)
+
+
+def timed(job: Callable[[], object]) -> float:
+    """Seconds that a job takes."""
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+PEAK = """import sys
+from scanbank.scripts.cli import app
+app(sys.argv[1:], standalone_mode=False)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), file=sys.stderr)"""
+"""The command line as a program that tells its own peak of memory in kB last: `ru_maxrss` of a child begins at its parent's size."""

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +22,7 @@ from scanbank.store.ingest import ingest
 
 from .bench_cuda import cuda
 from .bench_embed import PARTS, embed_
-from .bench_figures import Figure, Sizes, rate, rounds, seconds
+from .bench_figures import PEAK, Figure, Sizes, rate, rounds, seconds, timed
 from .bench_input import Series, elements_of
 from .bench_serve import serve
 from .bench_store import store
@@ -32,11 +31,6 @@ _COMMAND = (sys.executable, "-m", "scanbank.scripts.cli")
 _LOOP = (
     "import sys, pathlib, pydicom\nfor f in sorted(pathlib.Path(sys.argv[1]).rglob('*.dcm')): pydicom.dcmread(f, stop_before_pixels=True)"
 )
-# The peak of this program alone. `ru_maxrss` of a child begins at the size of the process that started it.
-_PEAK = """import sys
-from scanbank.scripts.cli import app
-app(sys.argv[1:], standalone_mode=False)
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), file=sys.stderr)"""
 
 
 def help_(folder: Path, sizes: Sizes) -> list[Figure]:
@@ -62,7 +56,7 @@ def ingest_(folder: Path, sizes: Sizes) -> list[Figure]:
 
     def ours(workers: int) -> float:
         bank = Bank.create(folder / "bank")
-        taken = _timed(lambda: ingest(bank, [root], workers=workers))
+        taken = timed(lambda: ingest(bank, [root], workers=workers))
         bank.refresh()
         if (found := bank.sql("SELECT count(*) AS n FROM slices").column("n")[0].as_py()) != count:
             raise RuntimeError(f"{found} of {count} files ingested: there is no speed to be told")
@@ -71,12 +65,12 @@ def ingest_(folder: Path, sizes: Sizes) -> list[Figure]:
 
     def command() -> float:
         bank = Bank.create(folder / "bank")
-        taken = _timed(lambda: _run(*_COMMAND, "ingest", str(bank.path), str(root), "--workers", "2", "--json"))
+        taken = timed(lambda: _run(*_COMMAND, "ingest", str(bank.path), str(root), "--workers", "2", "--json"))
         shutil.rmtree(bank.path)
         return taken
 
     jobs: dict[str, Callable[[], float]] = {
-        "loop": lambda: _timed(lambda: _read_headers(paths)),
+        "loop": lambda: timed(lambda: _read_headers(paths)),
         "one": lambda: ours(1),
         "two": lambda: ours(2),
         "process": _process(sys.executable, "-c", _LOOP, str(root)),
@@ -104,10 +98,10 @@ def decode_(folder: Path, sizes: Sizes) -> list[Figure]:
             list(pool.map(lambda _: decode(bank, work), range(2)))
 
     jobs = {
-        "ours": lambda: _timed(lambda: decode(bank, work)),
-        "float32": lambda: _timed(lambda: _stack(paths, np.dtype(np.float32))),
-        "int16": lambda: _timed(lambda: _stack(paths, np.dtype(np.int16))),
-        "twice": lambda: _timed(twice) / 2,
+        "ours": lambda: timed(lambda: decode(bank, work)),
+        "float32": lambda: timed(lambda: _stack(paths, np.dtype(np.float32))),
+        "int16": lambda: timed(lambda: _stack(paths, np.dtype(np.int16))),
+        "twice": lambda: timed(twice) / 2,
     }
     found = rounds(jobs, sizes.repeats)
     name = f"decoding {slices} slices of {size} x {size}"
@@ -130,7 +124,7 @@ def memory(folder: Path, sizes: Sizes) -> list[Figure]:
         for count in (few, many):
             bank = Bank.create(root / f"bank{count}")
             ingest(bank, roots[:count])
-            told = _run(sys.executable, "-c", _PEAK, "embed", str(bank.path), "--encoder", "intensity", "--json")
+            told = _run(sys.executable, "-c", PEAK, "embed", str(bank.path), "--encoder", "intensity", "--json")
             peaks.append(int(told.stderr.split()[-1]) * 1024 / 1e6)
         shutil.rmtree(root)
         ratio = peaks[1] / peaks[0]
@@ -177,14 +171,8 @@ def _stack(paths: list[Path], dtype: np.dtype[Any]) -> NDArray[Any]:
     return out
 
 
-def _timed(job: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start
-
-
 def _process(*command: str) -> Callable[[], float]:
-    return lambda: _timed(lambda: _run(*command))
+    return lambda: timed(lambda: _run(*command))
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,7 +21,7 @@ from scanbank.store import Bank
 from scanbank.store.compact import compact
 
 from . import bench_banks as banks
-from .bench_figures import Figure, Sizes, bounded, rate, rounds
+from .bench_figures import Figure, Sizes, bounded, rate, rounds, timed
 
 _CACHE = "SCANBANK_CACHE_BYTES"
 # After imports, in a process of its own. `ru_maxrss` of a child begins at the size of the process that started it.
@@ -58,12 +57,12 @@ def whole_set(folder: Path, sizes: Sizes) -> list[Figure]:
     bank = banks.with_vectors(folder / "bank", rows, dim, sizes.seed, sizes.run)
     peers = _Peers(folder / "peers", _set(bank), sizes)
     jobs: dict[str, Callable[[], float]] = {
-        "chunks": lambda: _without_copy(lambda: _timed(lambda: _set(bank))),
-        "copy": lambda: _timed(lambda: _passed(_set(bank))),
-        "load": lambda: _timed(peers.load),
-        "load and pass": lambda: _timed(lambda: _passed(peers.load())),
-        "pt": lambda: _timed(peers.one_by_one) * rows / peers.files,
-        "gzip": lambda: _timed(peers.gzip),
+        "chunks": lambda: _without_copy(lambda: timed(lambda: _set(bank))),
+        "copy": lambda: timed(lambda: _passed(_set(bank))),
+        "load": lambda: timed(peers.load),
+        "load and pass": lambda: timed(lambda: _passed(peers.load())),
+        "pt": lambda: timed(peers.one_by_one) * rows / peers.files,
+        "gzip": lambda: timed(peers.gzip),
     }
     found = rounds(jobs, sizes.repeats)
     name = f"whole set, {rows:,} x {dim} float16"
@@ -89,15 +88,15 @@ def one_volume(folder: Path, sizes: Sizes) -> list[Figure]:
 
     def first() -> float:
         features, start = Bank.open(path).features(banks.key_of(dim).name), rows_drawn()
-        return _timed(lambda: features.of(banks.ordinals(start, min(rows, start + run), run)))
+        return timed(lambda: features.of(banks.ordinals(start, min(rows, start + run), run)))
 
     def later() -> float:
         start = rows_drawn()
-        return _timed(lambda: held.of(banks.ordinals(start, min(rows, start + run), run)))
+        return timed(lambda: held.of(banks.ordinals(start, min(rows, start + run), run)))
 
     def mapped() -> float:
         start = rows_drawn()
-        return _timed(lambda: np.array(np.load(folder / "vectors.npy", mmap_mode="r")[start : start + run]))
+        return timed(lambda: np.array(np.load(folder / "vectors.npy", mmap_mode="r")[start : start + run]))
 
     found = rounds({"first": first, "later": later, "mapped": mapped}, sizes.repeats)
     name = f"one volume's {run} slices of {rows:,}"
@@ -123,7 +122,7 @@ def append(folder: Path, sizes: Sizes) -> list[Figure]:
             with bank.commit("more") as commit:
                 commit.append_features(banks.key_of(sizes.dim), chunk, banks.ordinals(rows, rows + len(chunk), sizes.run))
 
-        return _timed(commit)
+        return timed(commit)
 
     found = rounds({name: lambda bank=bank: one(bank) for name, bank in held.items()}, 3 * sizes.repeats)
     ratios = [mine / theirs for mine, theirs in zip(found["many"], found["few"], strict=True)]
@@ -165,7 +164,7 @@ def query(folder: Path, sizes: Sizes) -> list[Figure]:
 
     def ours() -> float:
         bank = Bank.open(path)
-        return _timed(lambda: bank.sql(_OVER_ALL))
+        return timed(lambda: bank.sql(_OVER_ALL))
 
     def plain() -> float:
         def ask() -> None:
@@ -174,7 +173,7 @@ def query(folder: Path, sizes: Sizes) -> list[Figure]:
                     con.execute(f"CREATE VIEW {table} AS FROM '{path}/tables/{table}/*.parquet'")
                 con.sql(_OVER_ALL).to_arrow_table()
 
-        return _timed(ask)
+        return timed(ask)
 
     found = rounds({"ours": ours, "plain": plain}, sizes.repeats)
     name = f"query over {runs:,} runs of {metrics} metrics after compact, the first asked"
@@ -247,9 +246,3 @@ def _environment(name: str, value: str) -> Iterator[None]:
         os.environ.pop(name)
         if before is not None:
             os.environ[name] = before
-
-
-def _timed(job: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    job()
-    return time.perf_counter() - start
