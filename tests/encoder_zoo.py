@@ -17,6 +17,7 @@ from monai.networks import nets as monai_nets
 from scanbank.embed.encoder import Encoder, Side
 from scanbank.embed.registry import open_encoder
 from siglip_folders import siglip_folder
+from small_ctclip import CONFIG, published_state, small
 
 nets: Any = monai_nets
 TINY_CLIP = {
@@ -28,6 +29,8 @@ TEXTS = ("a head ct with hemorrhage", "a normal head ct", "the lungs are clear")
 SIDES: dict[str, tuple[Side, ...]] = {
     "intensity": ("slice",),
     "tiny": ("volume", "text"),
+    "ctclip:FOLDER/small-ctclip.pt": ("volume", "text"),
+    "http://SERVER": ("volume", "text"),
     "timm:test_resnet+random0": ("slice",),
     "timm:test_vit+random0": ("slice",),
     "open_clip:scanbank-test-clip+random0": ("slice", "text"),
@@ -41,9 +44,10 @@ SIDES: dict[str, tuple[Side, ...]] = {
     "module:depth_net_of_docs:open_encoder": ("volume", "text"),
     "scanbank-zoo:mean": ("slice",),
 }
-"""What each offers. FOLDER stands for the one that `prepare` was given."""
+"""What each offers. FOLDER stands for the one that `prepare` was given, SERVER for one that serves `tiny`."""
 _SMALL = {
     "tiny": (20, 24, 32),
+    "http://SERVER": (20, 24, 32),
     "torchvision:r3d_18+random0": (8, 16, 16),
     "monai:resnet10+random0": (16, 16, 16),
     "monai:unet@FOLDER/small-unet.pt": (16, 16, 16),
@@ -105,6 +109,10 @@ def prepare(folder: Path) -> None:
         torch.manual_seed(0)
         torch.save({"state_dict": small_unet().state_dict()}, folder / "small-unet.pt")
         torch.save({"net": small_vit().state_dict()}, folder / "small-vit.pt")
+        torch.save(published_state(small(CONFIG)), folder / "small-ctclip.pt")
+    (folder / "small-ctclip.json").write_text(json.dumps(CONFIG.to_dict()))
+    words = dict.fromkeys(word for text in TEXTS for word in text.split())
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]) + "\n")
     sys.path.append(str(folder))
 
 
@@ -116,7 +124,12 @@ def small_vit() -> Any:
     return nets.ViT(in_channels=1, img_size=(16, 32, 16), patch_size=(8, 16, 8), hidden_size=64, mlp_dim=32, num_layers=2, num_heads=1)
 
 
-def open_one(key: str, folder: Path) -> Encoder:
+def open_one(key: str, folder: Path, server: str) -> Encoder:
+    """The encoder of a key; what is served runs where its server does."""
+    if key == "http://SERVER":
+        return open_encoder(server)
+    if key.startswith("ctclip:"):
+        key = f"{key},FOLDER/small-ctclip.json"
     return open_encoder(key.replace("FOLDER", str(folder)), device="cpu")
 
 

@@ -18,9 +18,11 @@ from torchvision.transforms import Normalize
 
 from encoder_zoo import SIDES, TEXTS, batch_for, encode, open_one, prepare
 from scanbank.embed.encoder import Encoded, Encoder, Side
+from scanbank.embed.registry import open_encoder
 from scanbank.store.errors import EncoderError
 from scanbank.store.specs import EncoderSpec, ViewSpec
 from scanbank.store.windows import parse_windows
+from service_servers import serving, url_of
 
 PIXELS = [(key, side) for key, sides in SIDES.items() for side in sides if side != "text"]
 WITH_TEXTS = [key for key, sides in SIDES.items() if "text" in sides]
@@ -30,7 +32,8 @@ WITH_TEXTS = [key for key, sides in SIDES.items() if "text" in sides]
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Encoder]]:
     folder = tmp_path_factory.mktemp("zoo")
     prepare(folder)
-    yield {key: open_one(key, folder) for key in SIDES}
+    with serving([open_encoder("tiny", device="cpu")]) as server:
+        yield {key: open_one(key, folder, url_of(server)) for key in SIDES}
     sys.path.remove(str(folder))
 
 
@@ -152,7 +155,7 @@ class TestEncoder:
 
     def test_names(self, encoders):
         named = {key: one.spec.name for key, one in encoders.items()}
-        expected = {key: key.replace("FOLDER/", "").removesuffix(".pt") for key in SIDES} | {"tiny": "tiny@1"}
+        expected = {key: key.replace("FOLDER/", "").removesuffix(".pt") for key in SIDES} | {"tiny": "tiny@1", "http://SERVER": "tiny@1"}
         assert named == expected
 
 

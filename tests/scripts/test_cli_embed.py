@@ -39,6 +39,11 @@ def run(bank: Bank, *arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+def process(bank: Bank, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, "embed", str(bank.path), *arguments, "--json"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def test_views_are_changed_part_by_part(scans: Bank) -> None:
     found = run(scans, "--encoder", "intensity", "--window", "brain,lung", "--take", "even:3")
     assert found["sets"] == {"intensity/brain,even:3/slice": 12, "intensity/lung,even:3/slice": 12}
@@ -80,19 +85,8 @@ def test_mistakes_are_one_line(scans: Bank, arguments: tuple[str, ...], message:
 
 def test_several_devices_share_the_work(scans: Bank, tmp_path: Path) -> None:
     """Two processes on the CPU stand for two cards."""
-    command = [
-        sys.executable,
-        "-m",
-        "scanbank.scripts.cli",
-        "embed",
-        str(scans.path),
-        "--encoder",
-        "intensity",
-        "--device",
-        "cpu,cpu",
-        "--json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = process(scans, "--encoder", "intensity", "--device", "cpu,cpu")
+    assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["sets"] == {"intensity/ctclip/slice": 24}
     assert told["volumes"] == 4
@@ -106,20 +100,22 @@ def test_several_devices_share_the_work(scans: Bank, tmp_path: Path) -> None:
     np.testing.assert_array_equal(held.of(np.sort(held.items())), expected.of(np.sort(expected.items())))
 
 
+@pytest.mark.slow
+def test_a_compiled_model_gives_the_same_vectors(scans: Bank, tmp_path: Path) -> None:
+    whole = Bank.create(tmp_path / "whole")
+    ingest(whole, [tmp_path / "scans"])
+    run(whole, "--encoder", VIT)
+    done = process(scans, "--encoder", VIT, "--device", "cpu", "--compile")
+    assert done.returncode == 0, done.stderr
+    scans.refresh()
+    whole.refresh()
+    name = f"{VIT}/ctclip,160x160px,cubic/slice"
+    expected = whole.features(name)
+    np.testing.assert_allclose(scans.features(name).of(expected.items()), expected.vectors(), atol=1e-4)
+
+
 def test_a_device_that_is_not_there_stops_them_all(scans: Bank) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "scanbank.scripts.cli",
-        "embed",
-        str(scans.path),
-        "--encoder",
-        "tiny",
-        "--device",
-        "cpu,cuda:77",
-        "--json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = process(scans, "--encoder", "tiny", "--device", "cpu,cuda:77")
     assert done.returncode != 0
     assert "the process of another device ended" in done.stderr
     assert "Traceback" not in done.stderr
