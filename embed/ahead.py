@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import Condition, Event, Thread
 from typing import Any, TypeVar, final
@@ -64,6 +65,8 @@ class InOrder:
         self._most_bytes, self._held = most_bytes, 0
         self._room = Condition()
         self._error: BaseException | None = None
+        # and not the thread's own end: a `join` that Ctrl-C interrupts takes it for dead from then on (Python 3.11)
+        self._ended = Event()
         self._thread = Thread(target=self._go, name="in-order", daemon=True)
         self._thread.start()
 
@@ -83,13 +86,13 @@ class InOrder:
 
     def end(self) -> None:
         """Wait for all of them. Raises what one raised."""
-        while self._thread.is_alive():
+        while not self._ended.is_set():
             try:
                 self._queue.put(None, timeout=_LOOK_SECONDS)
                 break
             except Full:
                 continue
-        self._thread.join()
+        self._ended.wait()
         if self._error is not None:
             raise self._error
 
@@ -104,8 +107,8 @@ class InOrder:
                     self._room.notify_all()
         except BaseException as error:  # noqa: BLE001 - told where the calls come from
             self._error = error
-            while True:  # whoever waits for room goes on, and is told
-                try:
+            with suppress(Empty):  # whoever waits for room goes on, and is told
+                while True:
                     self._queue.get_nowait()
-                except Empty:
-                    return
+        finally:
+            self._ended.set()

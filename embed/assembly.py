@@ -56,6 +56,7 @@ def plane_part(result: ScanResult, keys: Sequence[FeatureKey], prepared: Prepare
         for name, values in found.items():
             if name not in parts:
                 parts[name] = np.empty((rows, *values.shape[1:]), np.float32)
+                result.bytes += parts[name].nbytes
             parts[name][part] = values
             if name and encoded.grid is not None:
                 grids[name] = encoded.grid
@@ -80,6 +81,7 @@ def volume_part(result: ScanResult, keys: Sequence[FeatureKey], prepared: Prepar
         for key in keys:
             try:
                 result.vectors[key] = _volume_rows(key, encoded, prepared)
+                result.bytes += result.vectors[key].nbytes
             except EncoderError as error:
                 result.errors[key] = error
 

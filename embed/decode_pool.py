@@ -64,11 +64,15 @@ class DecodePool:
                 del found, future
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
-            with self._lock:
-                self._closed = True
-                for process in self._every:
-                    process.end()
+            self.stop()
             threads.shutdown(wait=True)
+
+    def stop(self) -> None:
+        """End the processes, whatever they do: who waits for one that hangs is told that it ended. From any thread."""
+        with self._lock:
+            self._closed = True
+            for process in self._every:
+                process.end()
 
     def _one(self, work: Work) -> Decoded | ScanbankError:
         started = time.monotonic()

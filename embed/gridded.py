@@ -78,12 +78,8 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
     Raises:
         ViewError: the view turns the planes of a scan that is not axial.
     """
-    if geometry.orientation != CANONICAL:
-        if volume.slice_axis != 0 or geometry.orientation[2] != "S":
-            raise ViewError(
-                f"view has orientation {geometry.orientation}; slices are shown in the order they have in axial scans alone: use LPS"
-            )
-        volume = oriented(volume, geometry.orientation)
+    check_plane_order(geometry, axial=volume.slice_axis == 0)
+    volume = oriented(volume, geometry.orientation)
     steps = np.diff(indices)
     # a run of planes is a view of the volume, anything else a copy
     run = len(indices) > 0 and indices[0] >= 0 and bool((steps == 1).all())
@@ -95,6 +91,19 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
         return placed(planes, device)
     row, column = (axis for axis in range(3) if axis != volume.slice_axis)
     return placed(fitted(planes, (volume.spacing_mm[row], volume.spacing_mm[column]), geometry, device), device)
+
+
+def check_plane_order(geometry: ViewSpec, *, axial: bool = True) -> None:
+    """Say whether a scan's own planes can be shown as a view wants them. Axial ones may be turned and mirrored, others not.
+
+    Raises:
+        ViewError: the view turns the planes of a scan that is not axial, or their order.
+    """
+    if geometry.orientation != CANONICAL and not (axial and geometry.orientation[2] == "S"):
+        raise ViewError(
+            f"view has orientation {geometry.orientation}; slices are shown in the order they have in axial scans alone: "
+            "use LPS, or another that ends in S"
+        )
 
 
 def fitted(planes: Any, spacing: tuple[float | None, float | None], geometry: ViewSpec, device: str) -> Any:

@@ -14,6 +14,7 @@ from ..store.progress import Progress, Silent
 from ..store.renumber import accept_changes
 from ..store.specs import ViewSpec
 from .encoder import Encoder
+from .feasible import check_feasible
 from .report import EmbedReport
 from .run import Run
 from .wanted import Outputs, keys_of, side_of
@@ -58,9 +59,11 @@ def embed(
         EncoderError: the encoder takes no scans, a view does not fit it, or it went out of reach.
         MapMissingError: this machine knows the files of none of the volumes that lack vectors.
         UsageError: the bank holds no volumes.
+        ViewError: no scan of the bank can give a view.
     """
     outputs, views, progress = outputs or Outputs(), views or [encoder.view], progress or Silent()
     keys = keys_of(encoder, views, outputs)
+    check_feasible(bank, [key.view for key in keys])
     if accept_changed:
         accept_changes(bank, progress=progress)
     run = Run(bank, encoder, keys, side_of(encoder, outputs), outputs.layers, progress, accept_hu=accept_hu, reference=reference)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -107,24 +108,36 @@ class Run:
             self._encode(batches, writer)
         except KeyboardInterrupt:
             self.report.interrupted = True
+            pool.stop()
         finally:
-            stream.close()
-            writer.do(self.buffer.flush)
-            writer.end()
+            self._end(stream, writer)
         self.report.batch = batches.most
         self.bank.refresh()
         return self.report
+
+    def _end(self, stream: Generator[_Ready, None, None], writer: InOrder) -> None:
+        """Commit what is done. Ctrl-C meanwhile is told of and loses nothing; only a second one does."""
+        try:
+            stream.close()
+            writer.do(self.buffer.flush)
+            writer.end()
+        except KeyboardInterrupt:
+            if self.report.interrupted:
+                raise
+            self.report.interrupted = True
+            writer.do(self.buffer.flush)
+            writer.end()
 
     @property
     def _device(self) -> str:
         return self.encoder.accelerator
 
     def _isolated(self) -> Callable[[Work], bool]:
-        """Compressed frames and HDF5 are read by libraries that damaged bytes have been seen to end the process of."""
+        """Compressed frames and HDF5 are read by libraries that damaged bytes have been seen to end the process of; masks may hold such too."""
         rows = self.bank.sql("""SELECT volume FROM volumes WHERE kind = 'hdf5'
             UNION SELECT item FROM attributes WHERE level = 'volume' AND name = 'transfer_syntax' AND value <> 'native'""")
         held = set(rows.column(0).to_pylist())
-        return lambda work: work.volume in held
+        return lambda work: work.volume in held or work.volume in self.masks
 
     def _items(self, work: Work, key: FeatureKey) -> NDArray[np.int64]:
         return work.items_of(key, by_slice=self.side == "slice")
@@ -139,18 +152,26 @@ class Run:
         return tuple(dict.fromkeys(self._request(work, view) for view in views))
 
     def _decode(self, work: Work, run: Callable[[Job], Decoded]) -> Decoded:
-        """Where the encoder is on the CPU, what takes time is made where the scan is decoded: less goes from there to here."""
+        """With masks and alignments of scans made where they are decoded, and for an encoder on the CPU the rest by the thread that waits
+        for it: a process that decodes alone is there at once, and small, as it need not load torch.
+        """
         requests = self._requests(work)
-        there = tuple(request for request in requests if is_aided(request.geometry) or not (self._device or is_plain(request.geometry)))
-        return decode_for(
+        there = tuple(request for request in requests if is_aided(request.geometry))
+        rest = [request for request in requests if request not in there]
+        decoded = decode_for(
             self.bank,
             work,
             self.reusable.content_of(work.volume),
             there,
             run,
-            keep_voxels=len(there) < len(requests) or not requests,
+            keep_voxels=bool(rest) or not requests,
             beside=Beside(self._masks(work), self.reference),
         )
+        here = [request for request in rest if not (self._device or is_plain(request.geometry))]
+        made = {request: self._prepare(decoded, request) for request in here}
+        keep = len(here) < len(rest) or not requests
+        volume = decoded.volume if keep else replace(decoded.volume, voxels=decoded.volume.voxels[:0])
+        return replace(decoded, volume=volume, prepared={**decoded.prepared, **made})
 
     def _masks(self, work: Work) -> tuple[tuple[str, Located], ...]:
         """Where the masks that views ask for are on this machine."""

@@ -11,6 +11,7 @@ from ..store.slice_policy import ALL
 from ..store.specs import FeatureKey, Kind, ViewSpec
 from .assembly import layer_name
 from .encoder import Encoder, Side
+from .gridded import check_plane_order
 from .views import check_spec
 
 
@@ -63,6 +64,8 @@ def keys_of(encoder: Encoder, views: Sequence[ViewSpec], outputs: Outputs | None
                 f"encoder {encoder.spec.name!r} takes whole scans, and the view takes {view.slices} of their slices; leave it out"
             )
         resampled = side == "slice" and is_resampled(view)
+        if side == "slice" and not resampled:
+            check_plane_order(view)
         plain: Kind = "depth" if resampled else "volume" if side == "volume" else "slice"
         kinds: list[tuple[Kind, str]] = [(plain, "")]
         if side == "volume" and outputs.depth and encoder.gives_depth:

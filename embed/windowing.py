@@ -21,9 +21,18 @@ def check_windows(view: ViewSpec, scan: Volume | ScanHeader) -> None:
     """Say whether a scan has the values that a view's windows are about.
 
     Raises:
+        ViewError: as `check_values`.
+    """
+    check_values(view, has_hu=scan.has_hu, exported=scan.exported_window)
+
+
+def check_values(view: ViewSpec, *, has_hu: bool, exported: Window | None) -> None:
+    """Say whether scans with HU, or images that were saved with a window or an unknown one, have what a view's windows are about.
+
+    Raises:
         ViewError: HU are asked of an image that has none, or grey values as they are of a scan that has HU.
     """
-    if scan.has_hu:
+    if has_hu:
         if not view.windows:
             raise ViewError(
                 "view takes grey values as they are (as-is), which needs an image; the scan has HU: give a window such as brain"
@@ -32,7 +41,6 @@ def check_windows(view: ViewSpec, scan: Volume | ScanHeader) -> None:
     if not view.windows:
         return
     asked = view.window_label
-    exported = scan.exported_window
     if exported is None:
         raise ViewError(
             f"the image has 8-bit grey values and no HU; view asks window {asked}; "

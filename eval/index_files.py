@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..store.errors import ScanbankError
 from ..store.features import CHUNK_ROWS, FeatureSet
 from ..store.files import write_atomic
-from ..store.slice_policy import least_slices
+from ..store.slices_taken import slices_taken
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -136,7 +136,7 @@ def _pooled(bank: Bank, features: FeatureSet) -> tuple[NDArray[np.int64], NDArra
         vectors = features.vectors(at, at + _BATCH_ROWS)
         np.add.at(sums, owner[rows], vectors[rows])
         np.add.at(seen, owner[rows], 1)
-    whole = (seen >= least_slices(features.key.view.slices, counts)) & (seen > 0)
+    whole = (seen >= slices_taken(bank, features.key.view.slices, starts, counts)) & (seen > 0)
     return ordinals[whole], sums[whole] / seen[whole, None]
 
 

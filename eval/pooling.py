@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..store.features import FeatureSet
-from ..store.slice_policy import least_slices
+from ..store.slices_taken import slices_taken
 from ..store.specs import FeatureKey
 from .pools import pool_of
 from .units import Units
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
 
 BLOCK_ROWS = 65_536
 """Vectors in memory at once while they are pooled."""
@@ -34,10 +37,11 @@ class UnitFeatures:
     """(N,): False where the set lacks the unit's vector, or that of one of the slices that its view takes."""
 
 
-def unit_features(features: FeatureSet, units: Units, pool: str = "mean", name: str = "") -> UnitFeatures:
+def unit_features(bank: Bank, features: FeatureSet, units: Units, pool: str = "mean", name: str = "") -> UnitFeatures:
     """The vectors of units: as they are, or pooled from all that the set holds of each: slices, steps along depth, tokens.
 
     Args:
+        bank: where the scans are.
         features: a set of scans; one of kind `volume` or `depth` has no vectors of slices.
         units: what is evaluated.
         pool: `mean`, `max` or `topK` (see `pools`).
@@ -76,7 +80,7 @@ def unit_features(features: FeatureSet, units: Units, pool: str = "mean", name: 
             vectors, owner = vectors[kept], np.repeat(owner, kept.sum(axis=1))
         by_owner = np.argsort(owner, kind="stable")
         held.add(owner[by_owner], vectors[by_owner])
-    present = seen >= least_slices(features.key.view.slices, count) if runs else seen == 1
+    present = seen >= slices_taken(bank, features.key.view.slices, first, count) if runs else seen == 1
     X = np.where(present[:, None], held.result(), 0.0).astype(np.float32)
     name = name or features.name
     return UnitFeatures(f"{name}/{pool}" if pooled else name, features.key, pool if pooled else "", X, present)

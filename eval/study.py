@@ -44,7 +44,7 @@ def prepare(bank: Bank, units: Units, split: Split, chosen: Sequence[ChosenSet])
     """
     plural = f"{units.unit}s"
     remarks = [f"{units.unknown} {plural} with an uncertain label are left out"] if units.unknown else []
-    gathered = [unit_features(one.features, units, one.pool, one.name) for one in chosen]
+    gathered = [unit_features(bank, one.features, units, one.pool, one.name) for one in chosen]
     empty = [one.name for one in gathered if not one.present.any()]
     remarks += [f"{name} holds no vectors of {plural} labelled for {units.finding!r}: it is left out" for name in empty]
     gathered = [one for one in gathered if one.present.any()]

@@ -70,13 +70,3 @@ def chosen_slices(policy: str, count: int, z_mm: NDArray[np.float64] | None = No
         nearer = targets - z_mm[above - 1] <= z_mm[above] - targets
         return np.unique(np.where(nearer, above - 1, above)).astype(np.int64)
     return every
-
-
-def least_slices(policy: str, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many slices a policy takes of scans of so many, at least; all of them where the policy is unknown."""
-    if needs_z(policy):
-        return np.minimum(counts, 1)
-    try:
-        return counts if policy == ALL else np.array([len(chosen_slices(policy, int(count))) for count in counts], np.int64)
-    except UsageError:  # of vectors that were made elsewhere
-        return counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,19 @@ def test_a_process_that_hangs_is_stopped(stuck: Job, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(decode_pool, "PATIENCE_SECONDS", 0.5)
     ((_, found),) = pool_of({"stuck": stuck}).decoded(works({"stuck": stuck}))
     assert "did not end within 0 s" in str(found)
+    assert children() == set()
+
+
+def test_whoever_waits_for_a_process_that_hangs_is_let_go(stuck: Job) -> None:
+    pool = pool_of({"stuck": stuck})
+    found: list[object] = []
+    waiting = threading.Thread(target=lambda: found.extend(result for _, result in pool.decoded(works({"stuck": stuck}))), daemon=True)
+    waiting.start()
+    while not children():
+        time.sleep(0.01)
+    pool.stop()
+    waiting.join(30)
+    assert [type(result) for result in found] == [ReadError]
     assert children() == set()
 
 

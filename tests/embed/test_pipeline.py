@@ -22,7 +22,7 @@ from scanbank.embed.pipeline import embed
 from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.embed.views import slice_pixels
 from scanbank.store import Bank, EncoderSpec, ViewSpec, Window, parse_window
-from scanbank.store.errors import EncoderError, UsageError
+from scanbank.store.errors import EncoderError, UsageError, ViewError
 from scanbank.store.features import CHUNK_ROWS
 from scanbank.store.ingest import ingest
 from scanbank.store.readers import load_volume
@@ -259,9 +259,11 @@ def test_images_without_hu_are_refused_unless_their_window_is_asked_for(bank: Ba
             Image.fromarray(pixels).save(tmp_path / folder / f"{i}.png")
     ingest(bank, [tmp_path / "plain"], images="each")
     ingest(bank, [tmp_path / "exported"], images="each", exported_window=parse_window("brain"))
-    report = embed(bank, open_encoder("intensity"), [BRAIN, LUNG])
-    assert report.sets == {"intensity/brain/slice": 2, "intensity/lung/slice": 0}
-    assert report.failed == 6
+    with pytest.raises(ViewError, match="has no other HU; view asks window lung|8-bit grey values and no HU; view asks window lung"):
+        embed(bank, open_encoder("intensity"), [BRAIN, LUNG])
+    report = embed(bank, open_encoder("intensity"), [BRAIN])
+    assert report.sets == {"intensity/brain/slice": 2}
+    assert report.failed == 2
     assert embed(bank, open_encoder("intensity"), [ViewSpec()]).sets == {"intensity/as-is/slice": 4}
 
 

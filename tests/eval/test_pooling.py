@@ -34,7 +34,7 @@ def test_slices_are_pooled_whatever_their_order_and_blocks(bank: Bank, monkeypat
         ("top2", np.sort(by_volume, axis=1)[:, -2:].mean(axis=1)),
         ("top9", by_volume.mean(axis=1)),
     ):
-        found = unit_features(bank.features(SLICE.name), units, pool)
+        found = unit_features(bank, bank.features(SLICE.name), units, pool)
         assert (found.name, found.pool, found.present.tolist()) == (f"{SLICE.name}/{pool}", pool, [True, True, False])
         np.testing.assert_allclose(found.X[:2], expected[:2], rtol=1e-6)
         assert not found.X[2].any()
@@ -45,7 +45,7 @@ def test_vectors_of_volumes_stay_as_they_are(bank: Bank) -> None:
     add_labels(bank, "a", {"v0": "1", "v1": "0", "v2": "0"})
     vectors = np.random.default_rng(0).normal(size=(2, 8)).astype(np.float32)
     add_vectors(bank, VOLUME, ordinals[[2, 0]], vectors)
-    found = unit_features(bank.features(VOLUME.name), evaluation_units(bank, "a"))
+    found = unit_features(bank, bank.features(VOLUME.name), evaluation_units(bank, "a"))
     assert (found.name, found.pool, found.present.tolist()) == (VOLUME.name, "", [True, False, True])
     np.testing.assert_array_equal(found.X[[2, 0]], vectors)
 
@@ -85,23 +85,36 @@ def test_steps_along_depth_and_tokens_are_pooled_too(bank: Bank, monkeypatch: py
         commit.append_features(of_slices, FeatureRows(tokens, grid=(2, 2)), (ordinals[:, None] + 1 + np.arange(3)).ravel())
     bank.refresh()
     units = evaluation_units(bank, "a")
-    found = unit_features(bank.features(of_volumes.name), units, "max")
+    found = unit_features(bank, bank.features(of_volumes.name), units, "max")
     np.testing.assert_allclose(found.X, [depth[0].max(0), depth[1, :2].max(0)], rtol=1e-6)
     assert found.name == f"{of_volumes.name}/max"
     by_volume = tokens.reshape(2, 12, 3)
     for pool, expected in (("mean", by_volume.mean(1)), ("top3", np.sort(by_volume, axis=1)[:, -3:].mean(1))):
-        found = unit_features(bank.features(of_slices.name), units, pool)
+        found = unit_features(bank, bank.features(of_slices.name), units, pool)
         assert found.present.all()
         np.testing.assert_allclose(found.X, expected, rtol=1e-5)
     assert [c.name for c in choose_features(bank, "volume", FeatureChoice())] == sorted([of_volumes.name, of_slices.name])
 
 
-def test_of_a_part_of_the_slices_all_that_are_there_are_pooled(bank: Bank) -> None:
+@pytest.mark.parametrize(("policy", "third"), [("middle:3", False), ("every:4mm", True)])
+def test_of_a_part_of_the_slices_all_that_are_there_are_pooled(bank: Bank, policy: str, third: bool) -> None:
     ordinals = add_volumes(bank, ["p0", "p1", "p2"], slices=5)
+    places = {0: [0, 2, 4, 6, 8], 1: [0, 2, 4, 6, 8], 2: [0, 1, 2, 3, 3.5]}  # every 4 mm: three slices of the first two, one of the third
+    with bank.commit("heights") as commit:
+        commit.append(
+            "slices",
+            [
+                {"slice": f"v{i}s{k}", "ordinal": int(ordinals[i]) + 1 + k, "volume": f"v{i}", "index": k, "z_mm": float(z)}
+                for i, heights in places.items()
+                for k, z in enumerate(heights)
+            ],
+        )
+    bank.refresh()
     add_labels(bank, "a", {"v0": "1", "v1": "0", "v2": "0"})
     vectors = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
-    some = FeatureKey("slice", SLICE.encoder, replace(SLICE.view, slices="middle:3"))
-    add_vectors(bank, some, np.concatenate([ordinals[0] + 1 + np.array([1, 2, 3]), ordinals[1] + 1 + np.array([1, 2])]), vectors[:5])
-    found = unit_features(bank.features(some.name), evaluation_units(bank, "a"))
-    assert found.present.tolist() == [True, False, False]
+    some = FeatureKey("slice", SLICE.encoder, replace(SLICE.view, slices=policy))
+    taken = np.concatenate([ordinals[0] + 1 + np.array([1, 2, 3]), ordinals[1] + 1 + np.array([1, 2]), ordinals[2] + 1 + np.array([0])])
+    add_vectors(bank, some, taken, vectors)
+    found = unit_features(bank, bank.features(some.name), evaluation_units(bank, "a"))
+    assert found.present.tolist() == [True, False, third]
     np.testing.assert_allclose(found.X[0], vectors[:3].mean(0), rtol=1e-6)

@@ -1,0 +1,54 @@
+"""How a run ends when it is told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from dicom_files import write_series
+from scanbank.embed import open_encoder
+from scanbank.embed.pipeline import embed
+from scanbank.store import Bank, ViewSpec, parse_window
+from scanbank.store.ingest import ingest
+from scanbank.store.lock import writer_lock
+from scanbank.store.progress import Silent
+
+BRAIN = ViewSpec((parse_window("brain"),))
+
+
+class InterruptAtTheEnd(Silent):
+    """Ctrl-C while the last commit waits for its turn, which comes a moment later."""
+
+    def __init__(self, bank: Path, scans: int) -> None:
+        self._bank, self._left = bank, scans
+        self.thread = threading.Thread(target=self._hold, daemon=True)
+        self.held = threading.Event()
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        self._left -= count
+        if not self._left:
+            self.thread.start()
+            assert self.held.wait(10)
+
+    def _hold(self) -> None:
+        with writer_lock(self._bank, "another command", 10):
+            self.held.set()
+            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+
+
+def test_ctrl_c_during_the_last_commit_is_told_and_loses_nothing(bank: Bank, tmp_path: Path) -> None:
+    for i in range(3):
+        write_series(tmp_path / "scans" / str(i), n=4, series_uid=f"1.2.{i}", seed=i)
+    ingest(bank, [tmp_path / "scans"])
+    listener = InterruptAtTheEnd(bank.path, 3)
+    report = embed(bank, open_encoder("intensity"), [BRAIN], progress=listener)
+    listener.thread.join()
+    assert (report.interrupted, report.volumes) == (True, 3)
+    assert Bank.open(bank.path).features("intensity/brain/slice").rows == 12
