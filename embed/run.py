@@ -133,7 +133,10 @@ class Run:
         return self.encoder.accelerator
 
     def _isolated(self) -> Callable[[Work], bool]:
-        """Compressed frames and HDF5 are read by libraries that damaged bytes have been seen to end the process of; masks may hold such too."""
+        """Compressed frames and HDF5 are read by libraries that damaged bytes have been seen to end the process of.
+
+        Masks may hold such too.
+        """
         rows = self.bank.sql("""SELECT volume FROM volumes WHERE kind = 'hdf5'
             UNION SELECT item FROM attributes WHERE level = 'volume' AND name = 'transfer_syntax' AND value <> 'native'""")
         held = set(rows.column(0).to_pylist())

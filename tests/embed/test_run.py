@@ -8,8 +8,6 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
 from dicom_files import write_series
 from scanbank.embed import open_encoder
 from scanbank.embed.pipeline import embed
