@@ -42,7 +42,7 @@ class Sizes:
     vit: str = "timm:vit_base_patch16_224+random0"
     vit_scans: tuple[int, int] = (2, 48)
     """Scans, and slices of each, for an encoder that takes its time."""
-    light_scans: tuple[int, int] = (6, 60)
+    light_scans: tuple[int, int] = (24, 60)
     """And for encoders that take less than decoding does."""
     loop_scans: tuple[int, int] = (4, 120)
     """And for the loop that people write."""
