@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -16,6 +17,9 @@ from .grid import centre_span, resampled_axes, source_z
 from .orientation import CANONICAL, oriented
 from .shear import shear_of
 from .windowing import BELOW_ALL
+
+MOST_VOXELS = 1 << 30
+"""Of a scan on a view's grid: 4 GiB."""
 
 
 @final
@@ -36,6 +40,9 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
         volume: The scan.
         geometry: The view.
         device: Empty for numpy on the CPU, else the torch device to compute on and to leave the values on.
+
+    Raises:
+        ViewError: that would be more voxels than there is room for.
     """
     volume = oriented(volume, geometry.orientation)
     z_mm, spacing, axes, shear = source_z(volume), volume.spacing_mm, None, None
@@ -48,6 +55,7 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
         z_mm, spacing = axes[0].carried(z_mm), tuple(axis.step_mm for axis in axes)
         counts = [len(axis.centres_mm) for axis in axes]
     spans = [centre_span(count, wanted) for count, wanted in zip(counts, geometry.shape or (None, None, None), strict=True)]
+    _check_room([span.length for span in spans], geometry)
     depth, height, width = (span.taken for span in spans)
     filled = tuple(span.filled for span in spans)
     if axes is not None:
@@ -70,6 +78,16 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
     if geometry.size is not None:
         values = fitted(values, (spacing[1], spacing[2]), geometry, device)
     return Gridded(placed(values, device), z_out)
+
+
+def _check_room(counts: Sequence[int], geometry: ViewSpec) -> None:
+    if math.prod(counts) <= MOST_VOXELS:
+        return
+    asked = f" of {' x '.join(f'{step:g}' for step in geometry.spacing_mm)} mm" if geometry.spacing_mm else ""
+    raise ViewError(
+        f"the scan under the view would have {' x '.join(map(str, counts))} voxels (z, y, x){asked}, and {MOST_VOXELS} at most are made: "
+        "the spacing that the scan says it has is wrong, or the view needs a coarser one, or a shape"
+    )
 
 
 def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64], device: str = "") -> Any:

@@ -204,9 +204,7 @@ def _applied(decoded: Decoded, view: ViewSpec) -> None:
 
 
 def _windowed(view: ViewSpec, window: str) -> ViewSpec:
-    from dataclasses import replace
-
-    return replace(view, windows=(parse_window(window),))
+    return view.with_windows((parse_window(window),))
 
 
 def ingested(folder: Path, series: Series, scans: int, *, compressed: bool = False) -> Bank:

@@ -12,7 +12,7 @@ from .windows import AS_IS, Window
 
 Kind = Literal["volume", "slice", "depth", "tokens", "text", "prompt"]
 KINDS: tuple[str, ...] = get_args(Kind)
-VIEW_CODE_VERSION = 2
+VIEW_CODE_VERSION = 3
 """Raised whenever the code that applies a view changes its result. 2: a tilted gantry is sheared back where a view resamples."""
 UNKNOWN = "unknown"
 """What is not known of imported vectors: what their encoder's weights were, or how the voxels were prepared for it."""
@@ -116,6 +116,11 @@ class ViewSpec:
     def fitted(self) -> ViewSpec:
         """The same for scans whose spacing is unknown: planes are resized to the shape's, and all of them are kept."""
         return replace(self, spacing_mm=None, shape=None, size=self.shape[1:]) if self.shape else self
+
+    def with_windows(self, windows: tuple[Window, ...]) -> ViewSpec:
+        """The view under other windows. HU are clipped first, as its encoder's were, only where no window reaches beyond."""
+        inside = self.clip is not None and all(self.clip[0] <= w.lo and w.hi <= self.clip[1] for w in windows)
+        return replace(self, windows=windows, clip=self.clip if inside else None)
 
     @property
     def window_label(self) -> str:
