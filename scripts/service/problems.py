@@ -120,7 +120,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ScanbankError, ours)
 
 
-QUERY_NAMES = ("model", "window", "exported_window", "depth", "side", "X-Scanbank-Spec", "x-scanbank-spec", "accept")
+QUERY_NAMES = ("model", "window", "exported_window", "depth", "accept_hu", "side", "X-Scanbank-Spec", "x-scanbank-spec", "accept")
 """What may be named in an error about a query or a header."""
 
 

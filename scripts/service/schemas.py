@@ -44,6 +44,7 @@ class Vectors(BaseModel):
     vectors: list[list[float]]
     view: str | None = Field(None, description="Digest of the preprocessing, of images.")
     window: str | None = Field(None, description="HU window, or as-is, of images.")
+    notes: list[str] = Field([], description="What is unusual about images: flags of a DICOM header, values that may be no HU.")
 
 
 class Steps(BaseModel):
@@ -71,6 +72,7 @@ class VolumeVectors(BaseModel):
     dim: int
     slices: int = Field(description="Of the scan.")
     results: list[ViewResult]
+    notes: list[str] = Field(description="Files that were left out and why, flags of the scan's header, values that may be no HU.")
 
 
 class Place(BaseModel):
