@@ -59,6 +59,8 @@ def read_volume(files: list[bytearray], limits: Limits, share: Share, decode: De
         files[:] = unzip(first, limits)
         del first
         share.take(sum(map(len, files)))
+        if len(files) > 1 and any(map(_is_nifti, files)):
+            raise Problem(422, f"the archive holds a NIfTI file among {len(files)}; expected it alone, or DICOM files")
     elif first.startswith(GZIP):
         files[0] = first = gunzip(first, limits)
         share.take(len(first))
