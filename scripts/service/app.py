@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from . import problems, routes_info, routes_scans, routes_tensors, routes_text
+from .queries import check_query
 from .service import Service
 
 _ABOUT = (
@@ -35,6 +36,7 @@ def application(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    for module in (routes_info, routes_text, routes_scans, routes_tensors):
-        app.include_router(module.router(service))
+    app.include_router(routes_info.router(service))  # what watches a service may add to its queries, and nothing depends on them
+    for module in (routes_text, routes_scans, routes_tensors):
+        app.include_router(module.router(service), dependencies=[Depends(check_query)])
     return app
