@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
@@ -19,36 +20,55 @@ from .checks import exported_window_of, windows_of
 from .encoding import volume_results
 from .images import image_pixels
 from .models import Served
+from .openapi import Model, binary, vectors_answer
 from .problems import Problem, documented
-from .routes_text import vectors_answer
 from .scans import read_image, read_volume
 from .schemas import Vectors, VolumeVectors
 from .service import Service
 
-IMAGE_TYPES = ("image/png", "image/jpeg", "application/dicom", FORM)
-VOLUME_TYPES = ("application/octet-stream", "application/gzip", "application/x-gzip", "application/zip", "application/dicom", FORM)
+_IMAGES = {
+    "image/png": "A PNG; colours become grey.",
+    "image/jpeg": "A JPEG; colours become grey.",
+    "application/dicom": "A DICOM file of one slice.",
+    FORM: "Files of these kinds, one vector each.",
+}
+_NIFTI = "A NIfTI file of one 3D volume in HU (.nii)"
+_SCANS = {
+    "application/octet-stream": f"{_NIFTI}, as it is or gzipped; a zip archive; or a DICOM file.",
+    "application/gzip": f"{_NIFTI}, gzipped.",
+    "application/x-gzip": f"{_NIFTI}, gzipped.",
+    "application/zip": "A zip archive of the DICOM files of one series, or of one NIfTI file.",
+    "application/dicom": "One DICOM file: an enhanced CT of many frames, or a scan of one slice.",
+    FORM: "The DICOM files of one series, in any order; or one file of another kind.",
+}
+IMAGE_TYPES, VOLUME_TYPES = tuple(_IMAGES), tuple(_SCANS)
 MAX_WINDOWS = 8
 
 _ERRORS = documented(400, 404, 406, 408, 413, 415, 422, 429, 504)
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {
-    "schema": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {"file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}},
-    },
-    "encoding": {"file": {"contentType": "application/octet-stream"}},
-}
-
-Model = Annotated[str | None, Query(max_length=300, description="As `GET /v1/models` names it; by default the first that fits.")]
 OneWindow = Annotated[
     str | None,
-    Query(max_length=100, description="HU window: a name such as brain, LEVEL/WIDTH, LO..HI, several as channels joined by +, or as-is."),
+    Query(
+        max_length=100,
+        description="HU window: a name such as brain, LEVEL/WIDTH, LO..HI, several as channels joined by + (%2B in a URL), or as-is.",
+        examples=["brain", "40/80", "-160..240", "brain+subdural+bone", "as-is"],
+    ),
 ]
-Windows = Annotated[list[str] | None, Query(max_length=MAX_WINDOWS, description="HU windows, one result each; by default the model's own.")]
-Exported = Annotated[str | None, Query(max_length=100, description="The HU window that PNG or JPEG were saved with, if any.")]
-AcceptHu = Annotated[bool, Query(description="Take voxels that should be HU and do not look like it as they are.")]
-Depth = Annotated[bool, Query(description="Vectors along depth too: of the model's steps, or of the slices.")]
+Windows = Annotated[
+    list[str] | None,
+    Query(
+        max_length=MAX_WINDOWS,
+        description="HU windows as `/v1/embed/image` takes one, one result each; by default the model's own.",
+        examples=[["lung", "mediastinum"]],
+    ),
+]
+Exported = Annotated[
+    str | None, Query(max_length=100, description="The HU window that PNG or JPEG were saved with, if any.", examples=["brain"])
+]
+AcceptHu = Annotated[
+    bool,
+    Query(description="Take voxels that should be HU and do not look like it as they are, without a note; else 422.", examples=[True]),
+]
+Depth = Annotated[bool, Query(description="Vectors along depth too: of the model's steps, or of the slices.", examples=[False])]
 
 
 def router(service: Service) -> APIRouter:
@@ -61,7 +81,7 @@ def router(service: Service) -> APIRouter:
         summary="Vectors of slices: PNG, JPEG or DICOM files of one slice",
         response_class=Response,
         responses={200: vectors_answer(Vectors), **_ERRORS},
-        openapi_extra=_body(IMAGE_TYPES, "One file, or several as parts of a form. Images without HU are taken as they are."),
+        openapi_extra=_body(_IMAGES, "One file, or several as parts of a form. Images without HU are taken as they are."),
     )
     async def embed_image(
         request: Request,
@@ -95,9 +115,7 @@ def router(service: Service) -> APIRouter:
         summary="Vectors of a scan: NIfTI, a zip of DICOM files, or DICOM files",
         response_class=Response,
         responses={200: vectors_answer(VolumeVectors), **_ERRORS},
-        openapi_extra=_body(
-            VOLUME_TYPES, "NIfTI (also gzipped), a zip archive of the DICOM files of one series, or these as parts of a form."
-        ),
+        openapi_extra=_body(_SCANS, "NIfTI (also gzipped), a zip archive of the DICOM files of one series, or these as parts of a form."),
     )
     async def embed_volume(
         request: Request, model: Model = None, window: Windows = None, depth: Depth = True, accept_hu: AcceptHu = False
@@ -125,9 +143,18 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def _body(types: tuple[str, ...], description: str) -> dict[str, Any]:
-    content = {kind: _FORM if kind == FORM else _BINARY for kind in types}
+def _body(kinds: Mapping[str, str], description: str) -> dict[str, Any]:
+    """What the OpenAPI says of a body of files; `kinds` tells what each content type holds."""
+    content = {kind: _form(told) if kind == FORM else binary(told) for kind, told in kinds.items()}
     return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+def _form(told: str) -> dict[str, Any]:
+    files = {"type": "array", "minItems": 1, "items": binary("One file; its name is not looked at.")["schema"], "description": told}
+    return {
+        "schema": {"type": "object", "required": ["file"], "properties": {"file": files}},
+        "encoding": {"file": {"contentType": "application/octet-stream"}},
+    }
 
 
 async def _files(request: Request, types: tuple[str, ...], most: int, service: Service, share: Share) -> list[bytearray]:
