@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -53,7 +53,8 @@ def image_pixels(
         volume = scan.volume
         if view is None:
             own = () if not volume.has_hu and exported is None else (exported,) if exported is not None else encoder.view.windows
-            view = replace(encoder.view.fitted, windows=own if windows is None else windows)
+            wanted, fitted = own if windows is None else windows, encoder.view.fitted
+            view = fitted if wanted == fitted.windows else fitted.with_windows(wanted)
             encoder.check_view(view)
         check_view(view, volume)
         pixels = slice_pixels(volume, view, encoder.spec.input_range)

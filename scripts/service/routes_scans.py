@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -131,7 +130,8 @@ def router(service: Service) -> APIRouter:
             scan = await service.readers.run(read_volume, files, limits, share, service.decoders.run, accept_hu)
             volume = scan.volume
             share.take(volume.voxels.nbytes)
-            views = [replace(_base(served, volume), windows=w) for w in asked] or [_base(served, volume)]
+            base = _base(served, volume)
+            views = [base.with_windows(w) for w in asked] or [base]
             results = await volume_results(volume, views, served, service.readers, share, depth=depth and not as_raw)
             if as_raw:
                 return raw(np.stack([one.vector for one in results]), served, scan.notes)
