@@ -112,6 +112,11 @@ class ViewSpec:
         """The same without windows: views of one geometry share their resampling."""
         return replace(self, windows=())
 
+    def with_windows(self, windows: tuple[Window, ...]) -> ViewSpec:
+        """The view under other windows. HU are clipped first, as its encoder's were, only where no window reaches beyond."""
+        inside = self.clip is not None and all(self.clip[0] <= w.lo and w.hi <= self.clip[1] for w in windows)
+        return replace(self, windows=windows, clip=self.clip if inside else None)
+
     @property
     def fitted(self) -> ViewSpec:
         """The same for scans whose spacing is unknown: planes are resized to the shape's, and all of them are kept."""
