@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -44,7 +44,7 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
     Raises:
         ViewError: that would be more voxels than there is room for.
     """
-    volume = oriented(volume, geometry.orientation)
+    volume, geometry = oriented(volume, geometry.orientation), _clipped_in_hu(geometry, volume)
     z_mm, spacing, axes, shear = source_z(volume), volume.spacing_mm, None, None
     counts: Sequence[int] = volume.voxels.shape
     if geometry.spacing_mm is not None:
@@ -97,7 +97,7 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
         ViewError: the view turns the planes of a scan that is not axial.
     """
     check_plane_order(geometry, axial=volume.slice_axis == 0)
-    volume = oriented(volume, geometry.orientation)
+    volume, geometry = oriented(volume, geometry.orientation), _clipped_in_hu(geometry, volume)
     steps = np.diff(indices)
     # a run of planes is a view of the volume, anything else a copy
     run = len(indices) > 0 and indices[0] >= 0 and bool((steps == 1).all())
@@ -109,6 +109,11 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
         return placed(planes, device)
     row, column = (axis for axis in range(3) if axis != volume.slice_axis)
     return placed(fitted(planes, (volume.spacing_mm[row], volume.spacing_mm[column]), geometry, device), device)
+
+
+def _clipped_in_hu(geometry: ViewSpec, volume: Volume) -> ViewSpec:
+    """Of grey values that are no HU, nothing lies beyond what a model has seen."""
+    return geometry if volume.has_hu else replace(geometry, clip=None)
 
 
 def check_plane_order(geometry: ViewSpec, *, axial: bool = True) -> None:

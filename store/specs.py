@@ -122,11 +122,6 @@ class ViewSpec:
         """The same for scans whose spacing is unknown: planes are resized to the shape's, and all of them are kept."""
         return replace(self, spacing_mm=None, shape=None, size=self.shape[1:]) if self.shape else self
 
-    def with_windows(self, windows: tuple[Window, ...]) -> ViewSpec:
-        """The view under other windows. HU are clipped first, as its encoder's were, only where no window reaches beyond."""
-        inside = self.clip is not None and all(self.clip[0] <= w.lo and w.hi <= self.clip[1] for w in windows)
-        return replace(self, windows=windows, clip=self.clip if inside else None)
-
     @property
     def window_label(self) -> str:
         return UNKNOWN if self.is_unknown else "+".join(w.label for w in self.windows) or AS_IS
