@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# One thread each, for tests run side by side and what they start: threads of torch and OpenBLAS that outnumber the cores wait for each
+# other far longer than they compute. Before either is loaded; workers of pytest-xdist inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from fault_fixtures import fault_cases, fault_server  # noqa: F401 - fixtures
 from s3_server import s3_endpoint, s3_url  # noqa: F401 - fixtures
