@@ -136,7 +136,7 @@ def memory(folder: Path, sizes: Sizes) -> list[Figure]:
         peaks: list[float] = []
         for count in (few, many):
             command = [sys.executable, "-c", PEAK, "embed", str(banks[count].path), "--encoder", name, "--size", "64x64", "--json"]
-            command = [part for part in command if name != "tiny" or part not in ("--size", "64x64")]
+            command = [part for part in command if name not in _LIGHT or part not in ("--size", "64x64")]
             told = subprocess.run(command, check=True, capture_output=True, text=True)
             peaks.append(int(told.stderr.split()[-1]) * 1024 / 1e6)
         ratio = peaks[1] / peaks[0]
