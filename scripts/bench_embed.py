@@ -118,7 +118,8 @@ def loop(folder: Path, sizes: Sizes) -> list[Figure]:
     bank = ingested(folder, Series(slices, 512, sizes.seed), scans)
     encoder = open_encoder("tiny")
     folders = sorted((folder / "input").iterdir())
-    found = rounds({"ours": lambda: embedded(bank, encoder), "loop": lambda: timed(lambda: _plain_loop(folders, encoder))}, 2)
+    jobs = {"ours": lambda: embedded(bank, encoder), "loop": lambda: timed(lambda: _plain_loop(folders, encoder))}
+    found = rounds(jobs, sizes.slow_repeats)
     what = f"embed of {scans} scans of {slices} x 512 x 512 with tiny"
     return [rate(what, scans, "scans/s", found["ours"], found["loop"], "loop of pydicom, MONAI and tiny", 3.0)]
 

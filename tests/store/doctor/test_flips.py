@@ -19,9 +19,18 @@ FLIPS = 12
 REPAIRS = 2
 
 
-@pytest.fixture(params=[False, True], ids=["as it grew", "compacted"])
-def path(request: pytest.FixtureRequest, bank: Bank) -> Path:
-    return full_bank(bank, compacted=request.param).path
+@pytest.fixture(scope="module", params=[False, True], ids=["as it grew", "compacted"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bank, and its key outside of the folder where keys are looked for."""
+    folder = tmp_path_factory.mktemp("whole")
+    full_bank(Bank.create(folder / "bank", key_file=folder / "key"), compacted=request.param)
+    return folder
+
+
+@pytest.fixture
+def path(whole: Path, tmp_path: Path) -> Path:
+    """The bank, copied for each test."""
+    return shutil.copytree(whole / "bank", tmp_path / "bank")
 
 
 def flip(file: Path, rng: random.Random) -> bytes:
