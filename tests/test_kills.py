@@ -10,6 +10,8 @@ import pytest
 from fault_banks import STATES, WORDS, Case, Cases, call_sample
 from faults import Commands, Fault, why_not
 
+pytestmark = pytest.mark.long
+
 STRIDE = int(os.environ.get("FAULT_STRIDE", "1"))
 """The slow test tries every call, or every so manieth."""
 STORMY = ("ingest", "embed", "sweep", "compact", "migrate")

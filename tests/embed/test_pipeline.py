@@ -27,6 +27,8 @@ from scanbank.store.features import CHUNK_ROWS
 from scanbank.store.ingest import ingest
 from scanbank.store.readers import load_volume
 
+pytestmark = pytest.mark.long
+
 BRAIN = ViewSpec((parse_window("brain"),))
 LUNG = ViewSpec((parse_window("lung"),))
 

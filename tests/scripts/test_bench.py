@@ -14,6 +14,8 @@ from scanbank.scripts.bench_figures import Figure, rate, rounds
 from scanbank.scripts.bench_input import Series, elements_of
 from tiny_benches import check_numbers
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "embed"])  # which has a file of its own
 def test_reports_numbers(name: str) -> None:

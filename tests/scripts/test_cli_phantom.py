@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 from scanbank.scripts.cli import app
 from scanbank.store import Bank
 
+pytestmark = pytest.mark.long
+
 
 def run(*words: str | Path | int) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])

@@ -18,6 +18,8 @@ from scanbank.store.compact import compact
 from scanbank.store.errors import BankConflictError, BankExistsError, NotABankError, UnknownNameError, UsageError
 from scanbank.store.ingest import ingest
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(params=["folder", "s3"])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:

@@ -19,6 +19,8 @@ from scanbank.eval.phantoms.outfolder import CARD, MARK
 from scanbank.eval.phantoms.write import Summary, write_cohort
 from scanbank.store.errors import BankAccessError, BankExistsError, UsageError
 
+pytestmark = pytest.mark.long
+
 CHEST = COHORTS["chest"]
 SEED = 1
 SHORT = (6, 4)

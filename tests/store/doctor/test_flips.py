@@ -15,6 +15,8 @@ from scanbank.store import Bank
 from scanbank.store.doctor import is_sound, repair
 from scanbank.store.places import place_of
 
+pytestmark = pytest.mark.long
+
 FLIPS = 8
 HARMED = 3
 REPAIRS = 2
