@@ -18,8 +18,6 @@ from ..store.errors import EncoderError
 
 LOAD_ERRORS = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
 """What libraries raise on weights that are damaged or not of the model. Named to catch it: nothing here unpickles."""
-_LONGEST = 200
-"""Characters of a library's error that are shown."""
 
 
 @contextmanager
@@ -69,12 +67,6 @@ def missing(uri: str, looked: Sequence[str], get: str, otherwise: str = "; or --
 def in_hub_cache(repo: str, names: Sequence[str]) -> str:
     """How `missing` words a place in the Hugging Face cache."""
     return f"{' or '.join(names)} of {repo} in {constants.HF_HUB_CACHE}"
-
-
-def one_line(error: Exception) -> str:
-    """An error of a library, which may run over many lines, as its type and first line, cut where it is long."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first[:_LONGEST]}{'...' if len(first) > _LONGEST else ''}" if first else type(error).__name__
 
 
 def weights_digest(model: nn.Module) -> str:

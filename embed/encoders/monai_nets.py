@@ -19,10 +19,11 @@ from ..block_tokens import Blocks
 from ..checkpoints import part_with, read_tensors
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
 from ..monai_parts import Net, State, catalog
 from ..names import checkpoint_name
 from ..torch_encoder import TorchEncoder
-from ..weights import LOAD_ERRORS, one_line, seeded
+from ..weights import LOAD_ERRORS, seeded
 
 SPACING_MM = (1.5, 1.5, 1.5)
 SHAPE = (96, 96, 96)

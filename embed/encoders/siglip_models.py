@@ -22,9 +22,10 @@ from ...store.windows import PRESETS, Window
 from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
 from ..names import folder_name, is_folder
 from ..torch_encoder import TorchEncoder
-from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, one_line, seeded
+from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 
 MEDSIGLIP_WINDOWS = (Window(-1024, 1024), Window(-135, 215), Window(0, 80))
 """Red, green and blue of a CT slice: wide, soft tissue, brain, as Google's CT notebook for MedGemma and its MedSigLIP encoder
