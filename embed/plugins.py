@@ -61,13 +61,13 @@ def named(uri: str, what: str, found: Any) -> Encoder:
     lacking = [name for name in ("spec", "view", "offers", "channels") if not hasattr(found, name)]
     if lacking:
         raise EncoderError(f"encoder {uri!r}: {what} gave an encoder that lacks {', '.join(lacking)}; docs/encoders.md has an example")
-    if wrong := _wrong(found):
+    if wrong := wrong_of(found):
         raise EncoderError(f"encoder {uri!r}: {what} gave an encoder whose {wrong}; docs/encoders.md has an example")
     found.spec = replace(found.spec, name=uri)
     return found
 
 
-def _wrong(found: Encoder) -> str:
+def wrong_of(found: Encoder) -> str:
     """What of an encoder is of no use, though it is there; empty where all is well. It was written by others, whatever its types say."""
     spec: Any = found.spec
     if not isinstance(spec, EncoderSpec):

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from torch import nn
 
-from ..store.errors import EncoderError
+from ..store.errors import EncoderError, UsageError
 
 LOAD_ERRORS = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
 """What libraries raise on weights that are damaged or not of the model. Named to catch it: nothing here unpickles."""
@@ -47,10 +48,17 @@ def offline() -> Iterator[None]:
 
 
 def cached_file(repo: str, names: Sequence[str]) -> Path | None:
-    """The first of `names` that the Hugging Face cache holds of `repo` (ORG/NAME, or ORG/NAME@REVISION)."""
+    """The first of `names` that the Hugging Face cache holds of `repo` (ORG/NAME, or ORG/NAME@REVISION).
+
+    Raises:
+        UsageError: no repository can have that name.
+    """
     repo, _, revision = repo.partition("@")
     for name in names:
-        found = try_to_load_from_cache(repo, name, cache_dir=constants.HF_HUB_CACHE, revision=revision or None)
+        try:
+            found = try_to_load_from_cache(repo, name, cache_dir=constants.HF_HUB_CACHE, revision=revision or None)
+        except HFValidationError as error:
+            raise UsageError(f"{repo!r} names no repository of the Hugging Face hub; write ORG/NAME") from error
         if isinstance(found, str):
             return Path(found)
     return None

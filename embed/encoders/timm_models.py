@@ -20,6 +20,7 @@ from ...store.windows import PRESETS
 from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 
@@ -98,7 +99,7 @@ def _trained(uri: str, name: str) -> nn.Module:
         with offline():
             return timm.create_model(name, pretrained=True, num_classes=0, in_chans=3, pretrained_cfg_overlay=overlay)
     except LOAD_ERRORS as error:
-        raise EncoderError(f"encoder {uri!r}: weights in {overlay['file']} cannot be loaded ({type(error).__name__}: {error})") from error
+        raise EncoderError(f"encoder {uri!r}: weights in {overlay['file']} cannot be loaded ({one_line(error)}); get it again") from error
 
 
 def _feature_dim(uri: str, model: nn.Module, size: tuple[int, int]) -> int:
