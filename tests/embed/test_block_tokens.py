@@ -53,7 +53,7 @@ def test_tokens_of_timm_are_its_intermediate_features() -> None:
         ("xcit_nano_12_p16_224", {"embed_dim": 32, "num_heads": 2}, 0),
     ],
 )
-def test_tokens_of_other_transformers_of_timm(name: str, options: dict[str, int], prefix: int) -> None:
+def test_tokens_of_other_transformers_of_timm(name: str, options: dict[str, Any], prefix: int) -> None:
     model: Any = timm.create_model(name, num_classes=0, depth=2, **options).eval()
     blocks = vit_blocks(model)
     assert blocks is not None

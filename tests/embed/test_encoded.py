@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from scanbank.embed.encoder import Encoded, Encoder, Side
-from scanbank.embed.errors import OutOfDeviceMemoryError
+from scanbank.embed.errors import EncoderUnavailableError, OutOfDeviceMemoryError
 from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.store.errors import EncoderError, ReadError
 from scanbank.store.specs import EncoderSpec, ViewSpec
@@ -181,4 +181,14 @@ def test_a_tower_of_torch_that_fails_is_told_too() -> None:
     spec = EncoderSpec("towers", "1", dim=2, mean=(0.0,), std=(1.0,))
     encoder = TorchEncoder(spec, ViewSpec(), torch.nn.Linear(1, 1), torch.device("cpu"), volumes=tower)
     with pytest.raises(EncoderError, match="encoder 'towers' failed with IndexError: index 7 is out of bounds"):
+        volumes(encoder)
+
+
+def test_a_device_that_fails_is_no_scans_fault() -> None:
+    def tower(pixels: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore")
+
+    spec = EncoderSpec("towers", "1", dim=2, mean=(0.0,), std=(1.0,))
+    encoder = TorchEncoder(spec, ViewSpec(), torch.nn.Linear(1, 1), torch.device("cpu"), volumes=tower)
+    with pytest.raises(EncoderUnavailableError, match=r"'towers' failed on cpu \(RuntimeError: CUDA error: an illegal .* encountered\)$"):
         volumes(encoder)
