@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import zarr
 
-from .errors import BankAccessError, BankDamagedError, SnapshotGoneError, UnknownNameError
+from .errors import BankAccessError, BankDamagedError, SnapshotGoneError, UnknownNameError, UsageError
 from .features import SETS, FeatureSet, read_set
 from .places import Place
 from .places.base import FEATURES
@@ -167,16 +167,19 @@ class Snapshot:
         """The feature set of this name or alias, or of the digest that begins so.
 
         Raises:
-            UnknownNameError: there is none, or several share the name (then give the digest).
+            UnknownNameError: there is none.
+            UsageError: several share the name; then give the digest.
         """
         found = [s for s in self.feature_sets if s.name == name] or [
             s
             for s in self.feature_sets
             if s.digest == self.aliases.get(name) or (name not in self.aliases and len(name) >= 6 and s.digest.startswith(name))
         ]
-        if len(found) != 1:
-            hint = "Several sets have that name; give the digest instead: " + ", ".join(s.digest[:12] for s in found) if found else ""
-            raise UnknownNameError("feature set", name, [*(s.name for s in self.feature_sets), *self.aliases], hint)
+        if len(found) > 1:
+            digests = ", ".join(s.digest[:12] for s in found)
+            raise UsageError(f"several feature sets have the name {name!r}, of other weights or views; give the digest: {digests}")
+        if not found:
+            raise UnknownNameError("feature set", name, [*(s.name for s in self.feature_sets), *self.aliases])
         return found[0].prepare()
 
 

@@ -24,6 +24,17 @@ def put(bank: Bank, key: FeatureKey, vectors: np.ndarray | FeatureRows, items: n
     bank.refresh()
 
 
+def test_two_sets_of_one_name_are_told_by_their_digests(bank: Bank) -> None:
+    other = FeatureKey("slice", EncoderSpec("intensity", "1", 16, weights="0" * 64), KEY.view)
+    for key in (KEY, other):
+        put(bank, key, np.zeros((1, 16), np.float32), np.arange(1))
+    with pytest.raises(UsageError) as caught:
+        bank.features(KEY.name)
+    digests = ", ".join(sorted(key.digest[:12] for key in (KEY, other)))
+    assert str(caught.value) == f"several feature sets have the name {KEY.name!r}, of other weights or views; give the digest: {digests}"
+    assert bank.features(other.digest[:12]).key == other
+
+
 def test_appends_across_chunk_borders_keep_order(bank: Bank) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((3 * CHUNK_ROWS + 7, 16)).astype(np.float32)
