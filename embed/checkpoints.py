@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..store.errors import EncoderError
-from .weights import LOAD_ERRORS, one_line
+from .errors import one_line
+from .weights import LOAD_ERRORS
 
 _NESTED = ("state_dict", "model_state_dict", "model", "net", "network", "network_weights", "model_state", "weights")
 _WRAPPERS = ("module.", "_orig_mod.")

@@ -48,13 +48,13 @@ class DecodePool:
         """Scans that are decoded and not taken yet."""
 
     def decoded(self, todo: Sequence[Work]) -> Generator[tuple[Work, Decoded | ScanbankError], None, None]:
-        """What became of each, in order, decoded ahead by at most `workers`."""
+        """What became of each, in order, decoded ahead by one more than `workers`: none of these waits for who takes them."""
         self._left = len(todo)
         queue: deque[tuple[Work, Future[Decoded | ScanbankError]]] = deque()
         threads = ThreadPoolExecutor(self._workers, thread_name_prefix="decode")
         try:
             rest = iter(todo)
-            queue.extend((work, threads.submit(self._one, work)) for work in islice(rest, self._workers))
+            queue.extend((work, threads.submit(self._one, work)) for work in islice(rest, self._workers + 1))
             while queue:
                 work, future = queue.popleft()
                 found = future.result()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, final
+from collections.abc import Sequence
+from typing import Any, Literal, final, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..store.errors import EncoderError, UsageError
+from ..store.errors import EncoderError, ScanbankError, UsageError
 from ..store.specs import EncoderSpec, ViewSpec
+from .encoded import Encoded, check_encoded
+from .errors import OutOfDeviceMemoryError, first_line, is_out_of_device_memory
 
 Side = Literal["volume", "slice", "text"]
 """What an encoder can be given."""
+SIDES: tuple[Side, ...] = get_args(Side)
 
 _PLURALS: dict[Side, str] = {"volume": "volumes", "slice": "slices", "text": "texts"}
 _ELSEWHERE: dict[Side, str] = {
@@ -23,24 +24,8 @@ _ELSEWHERE: dict[Side, str] = {
     "slice": "choose one that has, such as timm:NAME, open_clip:MODEL/TAG or intensity",
     "text": "choose one that has, such as tiny or open_clip:MODEL/TAG",
 }
+_OURS = __name__.partition(".")[0]
 _AXES: dict[Side, str] = {"volume": "(B, C, Z, Y, X)", "slice": "(B, C, Y, X)"}
-
-
-@final
-@dataclass(frozen=True)
-class Encoded:
-    """The outcome for a batch of B, on the CPU, float32. Parts that an encoder does not give are None."""
-
-    vector: NDArray[np.float32]
-    """(B, D)."""
-    depth: NDArray[np.float32] | None = None
-    """(B, Z', D): one vector per step along the slice axis."""
-    depth_mask: NDArray[np.bool_] | None = None
-    """(B, Z'): False where a step is padding."""
-    tokens: Mapping[int, NDArray[np.float32]] | None = None
-    """For each block that was asked for, (B, T, D'): one vector per patch, as the block gives it."""
-    grid: tuple[int, ...] | None = None
-    """How the T tokens lie, such as (Z', Y', X') or (Y', X'), the last axis running fastest."""
 
 
 class Encoder(ABC):
@@ -157,6 +142,8 @@ class Encoder(ABC):
         """
         if layers and not self.blocks:
             raise EncoderError(f"encoder {self.spec.name!r} gives no tokens; choose one with transformer blocks, such as timm:vit_*")
+        if layers and type(self)._encode_layers is Encoder._encode_layers:
+            raise EncoderError(f"encoder {self.spec.name!r} has {self.blocks} blocks and gives no tokens: write its _encode_layers")
         for layer in layers:
             if not 1 <= layer <= self.blocks:
                 raise EncoderError(f"encoder {self.spec.name!r} has blocks 1 to {self.blocks}; found layer {layer}")
@@ -185,12 +172,20 @@ class Encoder(ABC):
         count = len(batch)
         if count == 0:
             return Encoded(np.empty((0, self.spec.dim), np.float32))
-        encoded = self._encode_layers(side, batch, layers) if layers else self._encode(side, batch)
-        expected = (count, self.spec.dim)
-        if encoded.vector.shape != expected or encoded.vector.dtype != np.float32:
-            found = f"{encoded.vector.dtype} of shape {encoded.vector.shape}"
-            raise EncoderError(f"encoder {self.spec.name!r} gave {found}; expected float32 of shape {expected}")
-        for part in (encoded.vector, encoded.depth, *(encoded.tokens or {}).values()):
-            if part is not None and not np.isfinite(part).all():
-                raise EncoderError(f"encoder {self.spec.name!r} gave values that are not finite (NaN or infinite) for a batch of {count}")
-        return encoded
+        try:
+            encoded = self._encode_layers(side, batch, layers) if layers else self._encode(side, batch)
+        except (ScanbankError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            if type(error).__module__.partition(".")[0] == _OURS:  # of the service that stands behind it
+                raise
+            raise self._failure(side, error, count) from error
+        return check_encoded(self.spec, encoded, count, layers, wants_depth=self.gives_depth and side == "volume")
+
+    def _failure(self, side: Side, error: BaseException, count: int) -> EncoderError:
+        """What code that is not ours raised, in one line that may get into a bank: without a path, and without words of a text."""
+        if is_out_of_device_memory(error):
+            return OutOfDeviceMemoryError(self.spec.name, self.accelerator or "its device", count)
+        said = "" if side == "text" else first_line(error)
+        why = f": {said}" if said and not {"/", "\\"} & set(said) else ""
+        return EncoderError(f"encoder {self.spec.name!r} failed with {type(error).__name__}{why}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ..store.errors import EncoderError
 
+_LONGEST = 200
+"""Characters of a library's error that are shown."""
+
 
 class OutOfDeviceMemoryError(EncoderError):
     """A batch was too large for the device's memory; a smaller one may fit."""
@@ -12,9 +15,21 @@ class OutOfDeviceMemoryError(EncoderError):
         super().__init__(f"encoder {encoder!r} ran out of memory on {device} with a batch of {batch}; use a smaller batch")
 
 
-def is_out_of_device_memory(error: Exception) -> bool:
+def is_out_of_device_memory(error: BaseException) -> bool:
     """Whether it is torch's; by name, so that torch is loaded by nobody who does not use it."""
     return type(error).__name__ == "OutOfMemoryError" and type(error).__module__.partition(".")[0] == "torch"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, which may run over many, cut where it is long; empty where it says nothing."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{line[:_LONGEST]}{'...' if len(line) > _LONGEST else ''}"
+
+
+def one_line(error: BaseException) -> str:
+    """An error of a library as its type and first line."""
+    said = first_line(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 class EncoderUnavailableError(EncoderError):

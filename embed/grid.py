@@ -13,8 +13,10 @@ from .shear import Shear
 
 _NAMES = "zyx"
 _EVEN = 1e-3
-_ROUNDING = 1e-6
-"""Spacings come from positions and affines: 39.9999999 voxels are 40."""
+_ROUNDING = 1e-3
+"""In voxels. Spacings come from positions and affines, which NIfTI holds in float32: 47.999998 voxels are 48."""
+_MOST_ALONG = 1 << 16
+"""Voxels of a resampled axis: more is a spacing that is not what it says."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,17 @@ def resampled_axis(centres: NDArray[np.float64], width_mm: float | None, spacing
     `width_mm` wide. It holds floor(extent / spacing) voxels, at least one, which share it evenly. On even centres
     this is torch.nn.functional.interpolate(size=..., align_corners=False) without antialiasing, as in CT-CLIP's
     published preprocessing; beyond the outer centres the outer value holds.
+
+    Raises:
+        ViewError: that would be more voxels than any scan has.
     """
     start, stop = _extent(centres, spacing_mm if width_mm is None else width_mm)
     start, stop = start - beside_mm, stop + beside_mm
+    if not (stop - start) / spacing_mm < _MOST_ALONG:
+        raise ViewError(
+            f"view resamples to {spacing_mm:g} mm, of which the scan's {stop - start:g} mm along an axis are more than {_MOST_ALONG}: "
+            "the spacing that the scan says it has is wrong, or that of the view"
+        )
     count = max(1, int((stop - start) / spacing_mm + _ROUNDING))
     step = float(stop - start) / count
     at = start + (np.arange(count) + 0.5) * step

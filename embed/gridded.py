@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -16,6 +17,9 @@ from .grid import centre_span, resampled_axes, source_z
 from .orientation import CANONICAL, oriented
 from .shear import shear_of
 from .windowing import BELOW_ALL
+
+MOST_VOXELS = 1 << 30
+"""Of a scan on a view's grid: 4 GiB."""
 
 
 @final
@@ -36,8 +40,11 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
         volume: The scan.
         geometry: The view.
         device: Empty for numpy on the CPU, else the torch device to compute on and to leave the values on.
+
+    Raises:
+        ViewError: that would be more voxels than there is room for.
     """
-    volume = oriented(volume, geometry.orientation)
+    volume, geometry = oriented(volume, geometry.orientation), _clipped_in_hu(geometry, volume)
     z_mm, spacing, axes, shear = source_z(volume), volume.spacing_mm, None, None
     counts: Sequence[int] = volume.voxels.shape
     if geometry.spacing_mm is not None:
@@ -48,6 +55,7 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
         z_mm, spacing = axes[0].carried(z_mm), tuple(axis.step_mm for axis in axes)
         counts = [len(axis.centres_mm) for axis in axes]
     spans = [centre_span(count, wanted) for count, wanted in zip(counts, geometry.shape or (None, None, None), strict=True)]
+    _check_room([span.length for span in spans], geometry)
     depth, height, width = (span.taken for span in spans)
     filled = tuple(span.filled for span in spans)
     if axes is not None:
@@ -72,6 +80,16 @@ def gridded(volume: Volume, geometry: ViewSpec, device: str = "") -> Gridded:
     return Gridded(placed(values, device), z_out)
 
 
+def _check_room(counts: Sequence[int], geometry: ViewSpec) -> None:
+    if math.prod(counts) <= MOST_VOXELS:
+        return
+    asked = f" of {' x '.join(f'{step:g}' for step in geometry.spacing_mm)} mm" if geometry.spacing_mm else ""
+    raise ViewError(
+        f"the scan under the view would have {' x '.join(map(str, counts))} voxels (z, y, x){asked}, and {MOST_VOXELS} at most are made: "
+        "the spacing that the scan says it has is wrong, or the view needs a coarser one, or a shape"
+    )
+
+
 def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64], device: str = "") -> Any:
     """The scan's own planes (n, Y, X) of these 0-based places along the slice axis, shown upright, resized to the view's size.
 
@@ -79,7 +97,7 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
         ViewError: the view turns the planes of a scan that is not axial.
     """
     check_plane_order(geometry, axial=volume.slice_axis == 0)
-    volume = oriented(volume, geometry.orientation)
+    volume, geometry = oriented(volume, geometry.orientation), _clipped_in_hu(geometry, volume)
     steps = np.diff(indices)
     # a run of planes is a view of the volume, anything else a copy
     run = len(indices) > 0 and indices[0] >= 0 and bool((steps == 1).all())
@@ -91,6 +109,11 @@ def source_planes(volume: Volume, geometry: ViewSpec, indices: NDArray[np.int64]
         return placed(planes, device)
     row, column = (axis for axis in range(3) if axis != volume.slice_axis)
     return placed(fitted(planes, (volume.spacing_mm[row], volume.spacing_mm[column]), geometry, device), device)
+
+
+def _clipped_in_hu(geometry: ViewSpec, volume: Volume) -> ViewSpec:
+    """Of grey values that are no HU, nothing lies beyond what a model has seen."""
+    return geometry if volume.has_hu else replace(geometry, clip=None)
 
 
 def check_plane_order(geometry: ViewSpec, *, axial: bool = True) -> None:

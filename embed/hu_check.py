@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 _SAMPLE = 1 << 18
 """Voxels looked at, about: a plane of 512 x 512."""
 _LOW, _HIGH = -4096, 4096
+_INTERCEPTS = (-1000, -1024)
+_INPUT_RANGE = 2.0
+"""From -1 to 1, or less."""
 _SHIFT = 1012
 """Between the two intercepts in use, -1000 and -1024; the bands are wide enough for either."""
 _AIR, _LUNG = (-1088, -928), (-927, -700)
@@ -57,7 +60,7 @@ def examine(voxels: NDArray[np.int16] | NDArray[np.float32]) -> HuVerdict:
     values = np.clip(sample, _LOW, _HIGH)
     whole = sample.dtype.kind == "i" or bool((values == np.rint(values)).all())
     counts = np.bincount((np.rint(values).astype(np.int32) - _LOW).ravel(), minlength=_HIGH - _LOW + 1)
-    found = (_picture(counts) if whole else None) or _shifted(_Shares(_without_padding(counts)))
+    found = _normalized(voxels) or (_picture(counts) if whole else None) or _shifted(_Shares(_without_padding(counts)))
     if found is None:
         return OK
     return replace(found, numbers=f"{found.numbers} (values from {voxels.min():g} to {voxels.max():g})")
@@ -79,15 +82,29 @@ def _without_padding(counts: NDArray[np.intp]) -> NDArray[np.intp]:
     return counts
 
 
+def _normalized(voxels: NDArray[np.int16] | NDArray[np.float32]) -> HuVerdict | None:
+    """Noise alone spreads HU over more than a network's input range."""
+    span = float(voxels.max()) - float(voxels.min())
+    if not 0 < span <= _INPUT_RANGE:
+        return None
+    return HuVerdict("wrong", "it should hold HU and holds values of a network's input range", f"all of it within {span:g}")
+
+
 def _picture(counts: NDArray[np.intp]) -> HuVerdict | None:
-    """Grey values of 8 bits: they go from 0 to 255, and those at both ends are many, as what a window cuts off is there."""
-    grey = counts[-_LOW : -_LOW + 256]
+    """Grey values of 8 bits, as they are or with an intercept that HU have."""
+    return _grey(counts, 0) or next((found for at in _INTERCEPTS if (found := _grey(counts, at)) and found.judgement == "wrong"), None)
+
+
+def _grey(counts: NDArray[np.intp], intercept: int) -> HuVerdict | None:
+    """They go from 0 to 255, and those at both ends are many, as what a window cuts off is there."""
+    grey = counts[intercept - _LOW : intercept - _LOW + 256]
     within = grey[1:255]
     if grey.sum() < counts.sum() or not grey[128:].any() or (within > 0).sum() < 64:
         return None
     middle = int(np.searchsorted(np.cumsum(within), within.sum() / 2)) + 1
     numbers = (
-        f"whole numbers of 0..255 and nothing else, half of those between at {middle} or less; air should be at -1000, tissue at 0..80"
+        f"whole numbers of {intercept}..{intercept + 255} and nothing else, half of those between at {middle + intercept} or less; "
+        "air should be at -1000, tissue at 0..80"
     )
     if min(grey[0], grey[255]) > _SEEN / 20 * grey.sum() and middle > 80:  # brain cut to 0..255 HU would have its middle at 35
         return HuVerdict("wrong", "it should hold HU and holds 8-bit grey values", numbers)
@@ -121,6 +138,9 @@ def _shifted(shares: _Shares) -> HuVerdict | None:
     beyond = shares.of(_HIGH, _HIGH)
     if beyond > 0.2:
         return HuVerdict("wrong", "it holds something else than HU", f"{beyond:.0%} of its values are {_HIGH} or more, which no tissue has")
+    below = shares.of(_LOW, _LOW)  # padding, next to which there is nothing, was taken out
+    if below > 0.2:
+        return HuVerdict("wrong", "it holds something else than HU", f"{below:.0%} of its values are {_LOW} or less, which nothing has")
     return _never_rescaled(shares) or _twice_rescaled(shares)
 
 

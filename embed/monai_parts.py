@@ -43,6 +43,8 @@ class Net:
     """Its transformer blocks, where it is a plain vision transformer."""
     renamed: tuple[tuple[str, str], ...] = ()
     """Parts of names that older checkpoints have, and what they are called now."""
+    untold: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Arguments that shape its vectors, that no weight tells for certain, and what is taken for them where `told` says nothing."""
 
 
 def _count(state: State, pattern: str) -> int:
@@ -80,7 +82,16 @@ def _resnet(make: Any) -> Net:
     def build(**arguments: Any) -> Any:
         return make(**arguments, feed_forward=False)
 
-    return Net(build, ("conv1.weight",), told, _run, {"spatial_dims": 3, "n_input_channels": 1}, unused=r"(fc|conv_seg)\.", probe=32)
+    return Net(
+        build,
+        ("conv1.weight",),
+        told,
+        _run,
+        {"spatial_dims": 3, "n_input_channels": 1},
+        r"(fc|conv_seg)\.",
+        32,
+        untold={"conv1_t_stride": 1},
+    )
 
 
 def _densenet(make: Any) -> Net:
@@ -95,7 +106,7 @@ def _densenet(make: Any) -> Net:
         return network
 
     defaults = {"spatial_dims": 3, "in_channels": 1, "out_channels": 1}
-    return Net(build, ("features.conv0.weight",), told, _run, defaults, unused=r"class_layers\.out\.", probe=32)
+    return Net(build, ("features.conv0.weight",), told, _run, defaults, r"class_layers\.out\.", 32, untold={"act": "relu"})
 
 
 def _vit() -> Net:
@@ -130,7 +141,8 @@ def _vit() -> Net:
     defaults = {"in_channels": 1, "img_size": (96, 96, 96), "patch_size": 16}
     # cross attention that earlier versions of MONAI made and never used
     unused = r"(classification_head|blocks\.\d+\.(cross_attn|norm_cross_attn))\."
-    return Net(build, ("patch_embedding.position_embeddings",), told, features, defaults, unused, blocks=lambda network: network.blocks)
+    markers, untold = ("patch_embedding.position_embeddings",), {"num_heads": 1, "img_size": (96, 96, 96)}
+    return Net(build, markers, told, features, defaults, unused, blocks=lambda network: network.blocks, untold=untold)
 
 
 def _swinunetr() -> Net:
@@ -202,7 +214,8 @@ def _unet() -> Net:
     defaults: dict[str, Any] = {"spatial_dims": 3, "in_channels": 1, "out_channels": 1, "num_res_units": 2}
     defaults |= {"channels": (16, 32, 64, 128, 256), "strides": (2, 2, 2, 2)}
     markers = ("model.0.conv.unit0.conv.weight", "model.0.conv.weight")
-    return Net(build, markers, told, features, defaults, unused=r"model\.(1\.submodule\.)*2\.")
+    untold = {"strides": 2, "norm": "instance", "act": "prelu"}
+    return Net(build, markers, told, features, defaults, r"model\.(1\.submodule\.)*2\.", untold=untold)
 
 
 def _levels(network: Any) -> list[Any]:
@@ -232,7 +245,8 @@ def _basicunet() -> Net:
         return voxels
 
     defaults = {"spatial_dims": 3, "in_channels": 1, "out_channels": 1}
-    return Net(build, ("conv_0.conv_0.conv.weight",), told, features, defaults, unused=r"(upcat_\d|final_conv)\.")
+    untold = {"norm": "instance", "act": "leakyrelu"}
+    return Net(build, ("conv_0.conv_0.conv.weight",), told, features, defaults, r"(upcat_\d|final_conv)\.", untold=untold)
 
 
 def _segresnet() -> Net:
@@ -250,7 +264,8 @@ def _segresnet() -> Net:
         return network.encode(voxels)[0]
 
     defaults = {"spatial_dims": 3, "in_channels": 1, "out_channels": 1}
-    return Net(build, ("convInit.conv.weight",), told, features, defaults, unused=r"(up_layers|up_samples|conv_final|vae_\w+|act_mod)\.")
+    unused, untold = r"(up_layers|up_samples|conv_final|vae_\w+|act_mod)\.", {"norm": "group of 8", "act": "relu"}
+    return Net(build, ("convInit.conv.weight",), told, features, defaults, unused, untold=untold)
 
 
 def _dynunet() -> Net:
@@ -283,7 +298,8 @@ def _dynunet() -> Net:
         "upsample_kernel_size": (2,) * (levels - 1),
     }  # fmt: skip
     unused = r"(skip_layers|upsamples|output_block|deep_supervision_heads|heads)\."
-    return Net(build, ("input_block.conv1.conv.weight",), told, features, defaults, unused)
+    untold = {"norm_name": "instance", "act_name": "leakyrelu"}
+    return Net(build, ("input_block.conv1.conv.weight",), told, features, defaults, unused, untold=untold)
 
 
 def catalog() -> dict[str, Net]:

@@ -16,6 +16,16 @@ def folder_name(name: str) -> str:
     return Path(name).expanduser().resolve().name if looks_like_path or is_folder(name) else name
 
 
+LOCAL_DIR = "local-dir:"
+"""What open_clip writes before a folder."""
+
+
+def local_dir_name(name: str) -> str:
+    """`local-dir:/models/mine` as `local-dir:mine`; what is no such folder as it is."""
+    folder = name.removeprefix(LOCAL_DIR)
+    return f"{LOCAL_DIR}{Path(folder).expanduser().resolve().name}" if folder != name and folder else name
+
+
 def checkpoint_name(name: str) -> str:
     """`resnet18@/models/fold0.pt` as `resnet18@fold0`; what has no `@` as it is."""
     net, _, checkpoint = name.partition("@")

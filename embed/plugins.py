@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from ..store.errors import EncoderError, ScanbankError
-from .encoder import Encoder
+from ..store.specs import EncoderSpec, ViewSpec
+from .encoder import SIDES, Encoder
+from .errors import one_line
 
 GROUP = "scanbank.encoders"
 
@@ -44,9 +46,7 @@ def called(uri: str, what: str, run: Callable[[], Any]) -> Any:
         return run()
     except ScanbankError:
         raise
-    except Exception as error:
-        from .weights import one_line
-
+    except (Exception, SystemExit) as error:
         raise EncoderError(f"encoder {uri!r}: {what} raised {one_line(error)}") from error
 
 
@@ -61,8 +61,35 @@ def named(uri: str, what: str, found: Any) -> Encoder:
     lacking = [name for name in ("spec", "view", "offers", "channels") if not hasattr(found, name)]
     if lacking:
         raise EncoderError(f"encoder {uri!r}: {what} gave an encoder that lacks {', '.join(lacking)}; docs/encoders.md has an example")
+    if wrong := wrong_of(found):
+        raise EncoderError(f"encoder {uri!r}: {what} gave an encoder whose {wrong}; docs/encoders.md has an example")
     found.spec = replace(found.spec, name=uri)
     return found
+
+
+def wrong_of(found: Encoder) -> str:
+    """What of an encoder is of no use, though it is there; empty where all is well. It was written by others, whatever its types say."""
+    spec: Any = found.spec
+    if not isinstance(spec, EncoderSpec):
+        return f"spec is {_a(spec)}; expected an EncoderSpec"
+    if not _is_count(spec.dim):
+        return f"spec has dim {spec.dim!r}; expected a whole number from 1"
+    for name in ("mean", "std"):
+        if not all(isinstance(value, int | float) for value in getattr(spec, name)):
+            return f"spec has {name} {getattr(spec, name)!r}; expected numbers"
+    if not isinstance(found.view, ViewSpec):
+        return f"view is {_a(found.view)}; expected a ViewSpec"
+    offers: Any = found.offers
+    if not isinstance(offers, Set) or not offers or not offers <= set(SIDES):
+        return f"offers are {offers!r}; expected a set of {', '.join(map(repr, SIDES))}"
+    channels: Any = found.channels
+    if not isinstance(channels, Set) or not all(_is_count(one) for one in channels) or not (channels or offers == {"text"}):
+        return f"channels are {channels!r}; expected a set of how many windows it takes at once, such as frozenset({{1}})"
+    return ""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _package(point: EntryPoint) -> str:

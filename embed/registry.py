@@ -9,7 +9,7 @@ from importlib import import_module
 
 from ..store.errors import UnknownNameError, UsageError
 from .encoder import Encoder
-from .names import checkpoint_name, file_name, folder_name
+from .names import checkpoint_name, file_name, folder_name, local_dir_name
 from .plugins import open_plugin, plugin_schemes
 
 
@@ -40,7 +40,7 @@ _SCHEMES: dict[str, Scheme] = {
     "intensity": Scheme("intensity", "intensity", "intensity", cpu_only=True),
     "module": Scheme("own_code", "module:PACKAGE.MODULE:FACTORY", "module:my_models.radfinder:open_encoder", unasked=_RUNS_CODE),
     "monai": Scheme("monai_nets", "monai:NET@CHECKPOINT", "monai:resnet18@resnet_18.pth", bank_name=checkpoint_name),
-    "open_clip": Scheme("open_clip_models", "open_clip:MODEL/TAG", "open_clip:ViT-B-32/laion2b_s34b_b79k"),
+    "open_clip": Scheme("open_clip_models", "open_clip:MODEL/TAG", "open_clip:ViT-B-32/laion2b_s34b_b79k", bank_name=local_dir_name),
     "siglip": Scheme("siglip_models", "siglip:ORG/NAME", "siglip:google/medsiglip-448", bank_name=folder_name),
     "timm": Scheme("timm_models", "timm:NAME", "timm:resnet18"),
     "tiny": Scheme("tiny_models", "tiny", "tiny", versioned=True),

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..store.errors import EncoderError, UsageError
+from ..store.errors import EncoderError, ScanbankError, UsageError
 from ..store.specs import EncoderSpec, ViewSpec
 from .block_tokens import Blocks, captured
 from .encoder import Encoded, Encoder, Side
-from .errors import OutOfDeviceMemoryError
+from .errors import EncoderUnavailableError, OutOfDeviceMemoryError, one_line
 from .weights import weights_digest
 
 PRECISIONS: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -135,12 +135,14 @@ class TorchEncoder(Encoder):
                 )
         except torch.OutOfMemoryError as error:
             raise OutOfDeviceMemoryError(self.spec.name, str(self.device), len(batch)) from error
+        except ScanbankError:  # a ValueError too, and has its own words
+            raise
         except ValueError as error:
             raise EncoderError(f"encoder {self.spec.name!r}: {error}") from error
         except RuntimeError as error:
             # Torch's own word on shapes that the model cannot take costs the scan. A device that failed, or a compiler, is no scan's fault.
             if type(error) is not RuntimeError or _OF_DEVICE.search(str(error)):
-                raise
+                raise EncoderUnavailableError(f"encoder {self.spec.name!r} failed on {self.device} ({one_line(error)})") from error
             said = str(error).partition("\n")[0]
             why = f": {said}" if said and "/" not in said else ""  # no path may get into a bank
             raise EncoderError(f"encoder {self.spec.name!r} cannot take {_described(given)}{why}") from error

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from torch import nn
 
-from ..store.errors import EncoderError
+from ..store.errors import EncoderError, UsageError
 
 LOAD_ERRORS = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
 """What libraries raise on weights that are damaged or not of the model. Named to catch it: nothing here unpickles."""
-_LONGEST = 200
-"""Characters of a library's error that are shown."""
 
 
 @contextmanager
@@ -49,10 +48,17 @@ def offline() -> Iterator[None]:
 
 
 def cached_file(repo: str, names: Sequence[str]) -> Path | None:
-    """The first of `names` that the Hugging Face cache holds of `repo` (ORG/NAME, or ORG/NAME@REVISION)."""
+    """The first of `names` that the Hugging Face cache holds of `repo` (ORG/NAME, or ORG/NAME@REVISION).
+
+    Raises:
+        UsageError: no repository can have that name.
+    """
     repo, _, revision = repo.partition("@")
     for name in names:
-        found = try_to_load_from_cache(repo, name, cache_dir=constants.HF_HUB_CACHE, revision=revision or None)
+        try:
+            found = try_to_load_from_cache(repo, name, cache_dir=constants.HF_HUB_CACHE, revision=revision or None)
+        except HFValidationError as error:
+            raise UsageError(f"{repo!r} names no repository of the Hugging Face hub; write ORG/NAME") from error
         if isinstance(found, str):
             return Path(found)
     return None
@@ -69,12 +75,6 @@ def missing(uri: str, looked: Sequence[str], get: str, otherwise: str = "; or --
 def in_hub_cache(repo: str, names: Sequence[str]) -> str:
     """How `missing` words a place in the Hugging Face cache."""
     return f"{' or '.join(names)} of {repo} in {constants.HF_HUB_CACHE}"
-
-
-def one_line(error: Exception) -> str:
-    """An error of a library, which may run over many lines, as its type and first line, cut where it is long."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first[:_LONGEST]}{'...' if len(first) > _LONGEST else ''}" if first else type(error).__name__
 
 
 def weights_digest(model: nn.Module) -> str:

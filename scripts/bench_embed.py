@@ -120,7 +120,8 @@ def loop(folder: Path, sizes: Sizes) -> list[Figure]:
     bank = ingested(folder, Series(slices, 512, sizes.seed), scans)
     encoder = open_encoder("tiny")
     folders = sorted((folder / "input").iterdir())
-    found = rounds({"ours": lambda: embedded(bank, encoder), "loop": lambda: timed(lambda: _plain_loop(folders, encoder))}, 2)
+    jobs = {"ours": lambda: embedded(bank, encoder), "loop": lambda: timed(lambda: _plain_loop(folders, encoder))}
+    found = rounds(jobs, sizes.slow_repeats)
     what = f"embed of {scans} scans of {slices} x 512 x 512 with tiny"
     return [rate(what, scans, "scans/s", found["ours"], found["loop"], "loop of pydicom, MONAI and tiny", 3.0)]
 
@@ -138,7 +139,7 @@ def memory(folder: Path, sizes: Sizes) -> list[Figure]:
         peaks: list[float] = []
         for count in (few, many):
             command = [sys.executable, "-c", PEAK, "embed", str(banks[count].path), "--encoder", name, "--size", "64x64", "--json"]
-            command = [part for part in command if name != "tiny" or part not in ("--size", "64x64")]
+            command = [part for part in command if name not in _LIGHT or part not in ("--size", "64x64")]
             told = subprocess.run(command, check=True, capture_output=True, text=True)
             peaks.append(int(told.stderr.split()[-1]) * 1024 / 1e6)
         ratio = peaks[1] / peaks[0]
@@ -204,9 +205,7 @@ def _applied(decoded: Decoded, view: ViewSpec) -> None:
 
 
 def _windowed(view: ViewSpec, window: str) -> ViewSpec:
-    from dataclasses import replace
-
-    return replace(view, windows=(parse_window(window),))
+    return view.with_windows((parse_window(window),))
 
 
 def ingested(folder: Path, series: Series, scans: int, *, compressed: bool = False) -> Bank:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -150,7 +150,7 @@ def embed(
         model.view, spacing=spacing, shape=shape, size=size, take=take, orientation=orientation, interpolation=interpolation, fit=fit
     )
     base = aided(base, mask, align)
-    views = [replace(base, windows=w) for w in windows] or [base]
+    views = [base.with_windows(w) for w in windows] or [base]
     kept = Outputs(depth, slices, chosen or ((model.blocks,) if tokens else ()))
     if tokens:
         model.check_layers(kept.layers or (1,))

@@ -7,7 +7,6 @@ markers of the page.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from scanbank.embed import open_encoder
@@ -50,7 +49,7 @@ def bank_of(task: Task, data: Path, home: Path) -> Bank:
     scanbank("import", str(path), str(vectors), *options, *key)
     bank.refresh()
     encoder = open_encoder("intensity")
-    embed(bank, encoder, [replace(encoder.view.fitted, windows=parse_windows(task.window))])
+    embed(bank, encoder, [encoder.view.fitted.with_windows(parse_windows(task.window))])
     return bank
 
 

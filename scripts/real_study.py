@@ -11,7 +11,7 @@ import csv
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +100,7 @@ def bank_of(task: Task, data: Path, home: Path) -> Bank:
     windows = (parse_window(task.window),)
     for uri in ("intensity", "tiny"):
         encoder = open_encoder(uri, device="cpu")
-        embed(bank, encoder, [replace(encoder.view.fitted, windows=windows)])
+        embed(bank, encoder, [encoder.view.fitted.with_windows(windows)])
     return bank
 
 

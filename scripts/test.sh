@@ -12,4 +12,4 @@ mkdir -p build/names && ln -sfn ../.. build/names/scanbank
 echo "ruff check" && ruff check .
 echo "ruff format" && ruff format --check .
 echo "basedpyright" && basedpyright --level error
-echo "pytest" && pytest -n 2 --dist loadscope -m "$MARKS" "$@"
+echo "pytest" && pytest -n 3 --dist loadscope -m "$MARKS" "$@"

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import zarr
 
-from .errors import BankAccessError, BankDamagedError, SnapshotGoneError, UnknownNameError
-from .features import SETS, FeatureSet, read_set
+from .errors import BankAccessError, BankDamagedError, SnapshotGoneError, UnknownNameError, UsageError
+from .features import SETS, FeatureSet, distinct_names, read_set
 from .places import Place
 from .places.base import FEATURES
 from .schema import TABLES
@@ -164,19 +164,26 @@ class Snapshot:
         return {row["alias"]: row["digest"] for row in self.latest("aliases", "digest") if row["digest"]}
 
     def feature_set(self, name: str) -> FeatureSet:
-        """The feature set of this name or alias, or of the digest that begins so.
+        """The feature set of this name or alias, or of the digest that begins so; of several of one name, `NAME@` and a digest's beginning.
 
         Raises:
-            UnknownNameError: there is none, or several share the name (then give the digest).
+            UnknownNameError: there is none.
+            UsageError: several share the name.
         """
-        found = [s for s in self.feature_sets if s.name == name] or [
-            s
-            for s in self.feature_sets
-            if s.digest == self.aliases.get(name) or (name not in self.aliases and len(name) >= 6 and s.digest.startswith(name))
-        ]
-        if len(found) != 1:
-            hint = "Several sets have that name; give the digest instead: " + ", ".join(s.digest[:12] for s in found) if found else ""
-            raise UnknownNameError("feature set", name, [*(s.name for s in self.feature_sets), *self.aliases], hint)
+        found = (
+            [s for s in self.feature_sets if s.name == name]
+            or [
+                s
+                for s in self.feature_sets
+                if s.digest == self.aliases.get(name) or (name not in self.aliases and len(name) >= 6 and s.digest.startswith(name))
+            ]
+            or [s for s in self.feature_sets if distinct_names(self.feature_sets)[s.digest] == name]
+        )
+        if len(found) > 1:
+            names = ", ".join(distinct_names(found)[s.digest] for s in found)
+            raise UsageError(f"several feature sets have the name {name!r}, of other weights or views; choose one of {names}")
+        if not found:
+            raise UnknownNameError("feature set", name, [*(s.name for s in self.feature_sets), *self.aliases])
         return found[0].prepare()
 
 

@@ -12,7 +12,7 @@ from .windows import AS_IS, Window
 
 Kind = Literal["volume", "slice", "depth", "tokens", "text", "prompt"]
 KINDS: tuple[str, ...] = get_args(Kind)
-VIEW_CODE_VERSION = 2
+VIEW_CODE_VERSION = 3
 """Raised whenever the code that applies a view changes its result. 2: a tilted gantry is sheared back where a view resamples."""
 UNKNOWN = "unknown"
 """What is not known of imported vectors: what their encoder's weights were, or how the voxels were prepared for it."""
@@ -111,6 +111,11 @@ class ViewSpec:
     def geometry(self) -> ViewSpec:
         """The same without windows: views of one geometry share their resampling."""
         return replace(self, windows=())
+
+    def with_windows(self, windows: tuple[Window, ...]) -> ViewSpec:
+        """The view under other windows. HU are clipped first, as its encoder's were, only where no window reaches beyond."""
+        inside = self.clip is not None and all(self.clip[0] <= w.lo and w.hi <= self.clip[1] for w in windows)
+        return replace(self, windows=windows, clip=self.clip if inside else None)
 
     @property
     def fitted(self) -> ViewSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import BankAccessError
+from .features import distinct_names
 from .sql_views import PRIMARY_RULE
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def overview(bank: Bank) -> dict[str, Any]:
     flags = bank.sql(flag_counts).to_pylist()
     failures = bank.sql("SELECT stage, count(*) AS n FROM failures GROUP BY 1 ORDER BY 1").to_pylist()
     sets = bank.sql('SELECT name, encoder, "window", kind, items, dim, dtype, declared, digest FROM feature_sets ORDER BY name').to_pylist()
+    names = distinct_names(bank.feature_sets)  # sets of one name are told apart
+    sets = [row | {"name": names[row["digest"]]} for row in sets]
     left_out = "SELECT reason, sum(files)::BIGINT AS files FROM sources WHERE status = 'left_out' GROUP BY 1 ORDER BY 2 DESC, 1"
     return {
         "bank": bank.name,

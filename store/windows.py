@@ -11,6 +11,8 @@ from .errors import UnknownNameError, UsageError
 AS_IS = "as-is"
 """The name of 'no window': an image's own range of grey values is taken as it is (no HU)."""
 
+_DECIMALS = 9
+"""So that 0.15/0.1 and 0.1..0.2 are one window."""
 _NUMBER = r"[-+]?(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _LEVEL_WIDTH = re.compile(rf"\s*({_NUMBER})\s*/\s*({_NUMBER})\s*")
 _LO_HI = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*")
@@ -30,7 +32,7 @@ class Window:
     @classmethod
     def of_level(cls, level: float, width: float) -> Window:
         """The window [level - width/2, level + width/2], in HU."""
-        return cls(level - width / 2, level + width / 2)
+        return cls(round(level - width / 2, _DECIMALS), round(level + width / 2, _DECIMALS))
 
     @property
     def label(self) -> str:
@@ -68,6 +70,8 @@ def parse_window(text: str) -> Window:
         if width <= 0:
             raise UsageError(f"window {text!r} has width {width:g}; expected LEVEL/WIDTH with a width over 0")
         return Window.of_level(level, width)
+    if "..." in text:  # which of the dots belong to a number?
+        raise UsageError(f"window {text!r} has three dots; write LO..HI with two, such as -1000..1000")
     if match := _LO_HI.fullmatch(text):
         return Window(float(match[1]), float(match[2]))
     name = text.strip().lower()
@@ -78,7 +82,14 @@ def parse_window(text: str) -> Window:
 
 
 def parse_windows(text: str) -> tuple[Window, ...]:
-    """The channels of one view: windows joined by `+`, such as `brain+subdural+bone`; `as-is` gives ()."""
-    if text.strip().lower() == AS_IS:
+    """The channels of one view: windows joined by `+`, such as `brain+subdural+bone`; `as-is` gives ().
+
+    Raises:
+        UsageError: as `parse_window`, or `as-is` does not stand alone.
+    """
+    parts = text.split("+")
+    if AS_IS in (part.strip().lower() for part in parts):
+        if len(parts) > 1:
+            raise UsageError(f"window {text!r} joins {AS_IS} to others; grey values as they are stand alone")
         return ()
-    return tuple(parse_window(part) for part in text.split("+"))
+    return tuple(parse_window(part) for part in parts)

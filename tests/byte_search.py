@@ -12,8 +12,8 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,8 +29,7 @@ _DEPTH = 4
 _ZSTD, _DEFLATE = re.compile(rb"\x28\xb5\x2f\xfd"), re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
 
 
-@dataclass(frozen=True)
-class Needle:
+class Needle(NamedTuple):
     """A text in one of the shapes it may have in a file."""
 
     text: str
@@ -163,7 +162,7 @@ def _digests(text: str) -> Iterator[tuple[str, bytes]]:
     """What anybody could compute of a text, to look it up."""
     raw = text.encode()
     for name in ("md5", "sha1", "sha256", "sha512", "sha3_256", "blake2b", "blake2s"):
-        yield name, hashlib.new(name, raw).digest()
+        yield name, getattr(hashlib, name)(raw).digest()
     yield "blake2b-16", hashlib.blake2b(raw, digest_size=16).digest()
     yield "blake2b-32", hashlib.blake2b(raw, digest_size=32).digest()
     yield from ((f"our digest of a {domain} without a key", bytes.fromhex(keyed(b"", domain, text))) for domain in _DOMAINS)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# One thread each, for tests run side by side and what they start: threads of torch and OpenBLAS that outnumber the cores wait for each
+# other far longer than they compute. Before either is loaded; workers of pytest-xdist inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from fault_fixtures import fault_cases, fault_server  # noqa: F401 - fixtures
 from s3_server import s3_endpoint, s3_url  # noqa: F401 - fixtures
@@ -15,6 +21,14 @@ settings.register_profile("scanbank", deadline=None)  # how long an example take
 settings.load_profile("scanbank")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # pytest-xdist would start the modules of most tests first, which are not the longest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(autouse=True)

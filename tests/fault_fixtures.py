@@ -1,4 +1,4 @@
-"""The server that runs commands with faults, and the commands, for each module that uses them."""
+"""The server that runs commands with faults, and the commands: made once, as every try begins with a bank of its own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from fault_banks import Cases
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fault_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     with commands(tmp_path_factory.mktemp("server")) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fault_cases(tmp_path_factory: pytest.TempPathFactory, fault_server: Commands) -> Cases:
     from fault_banks import Cases  # loads much, which most tests need not wait for
 

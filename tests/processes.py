@@ -27,9 +27,9 @@ def decoding(parent: int) -> set[int]:
     return found
 
 
-def write_labels(path: Path | str, name: str) -> None:
+def write_labels(path: Path | str, name: str, commits: int = 10) -> None:
     bank = Bank.open(path)
-    for i in range(10):
+    for i in range(commits):
         for commit in bank.commits(name):
             with commit:
                 first = commit.reserve(2)

@@ -20,6 +20,8 @@ from mounts import read_only, small_disk
 from processes import KEY
 from scanbank.store import Bank
 
+pytestmark = pytest.mark.long
+
 ERRORS = {"ENOSPC": SPACE, "EACCES": NAME, "EROFS": SPACE | NAME | OTHER, "EIO": 0}
 """Calls that fail from the chosen one on: a disk stays full, a folder stays closed. An EIO comes once."""
 STRIDE = int(os.environ.get("FAULT_STRIDE", "1"))

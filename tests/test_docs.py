@@ -16,6 +16,8 @@ from scanbank.store import Bank
 from scanbank.store.ingest import ingest
 from scanbank.store.windows import PRESETS
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])

@@ -18,6 +18,8 @@ from scanbank.scripts.cli import app
 from scanbank.store import Bank
 from scanbank.store.schema import TABLES
 
+pytestmark = pytest.mark.long
+
 PATIENTS = 12
 REPORT = """Patient: {name}, DOB 03/14/1957, MRN {mrn}. Accession number: {accession}.
 Referring physician: {doctor}

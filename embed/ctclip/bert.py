@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...store.errors import EncoderError
 from .config import BertConfig
 
 
@@ -51,7 +52,7 @@ class Layer(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         dim = config.hidden_size
-        self.heads = config.num_attention_heads
+        self.heads = config.num_attention_heads or 1
         own = nn.ModuleDict({name: nn.Linear(dim, dim) for name in ("query", "key", "value")})
         self.attention = nn.ModuleDict({"self": own, "output": Output(dim, config)})
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(dim, config.intermediate_size)})
@@ -75,7 +76,16 @@ class Bert(nn.Module):
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))})
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Hidden states (B, L, hidden_size) of pieces (B, L), int64; `mask` (B, L) is 0 on padding."""
+        """Hidden states (B, L, hidden_size) of pieces (B, L), int64; `mask` (B, L) is 0 on padding.
+
+        Raises:
+            EncoderError: nobody told how many heads it has.
+        """
+        if self.config.num_attention_heads is None:
+            raise EncoderError(
+                f"weights do not tell the heads of this text tower of hidden_size {self.config.hidden_size}; "
+                "texts need bert.num_attention_heads in a config.json (volumes do not)"
+            )
         x = self.embeddings(ids)
         # a great number and not infinity: a row without a piece stays finite
         hidden = torch.zeros(mask.shape, device=x.device).masked_fill(mask == 0, torch.finfo(torch.float32).min)[:, None, None]

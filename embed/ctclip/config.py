@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, final
@@ -23,6 +24,18 @@ _CTVIT = (
 )
 _PAIRS = ("image_size", "patch_size")
 _TOP = ("dim_latent", "frames")
+_VOXELS = (*_PAIRS, "temporal_patch_size", "frames")
+_MOST, _MOST_VOXELS = 1 << 20, 1 << 12
+"""A larger number is a slip: of anything, and of voxels along an axis (3 m in a plane, 6 m along the patient)."""
+_IDLE = {
+    "": {"description", "license", "name", "note", "notes", "seed"},
+    "ctvit": {"attn_dropout", "channels", "discr_attn_res_layers", "discr_base_dim", "discr_max_dim", "ff_dropout", "use_hinge_loss"}
+    | {"use_vgg_and_gan", "vgg"},
+    "bert": {"architectures", "attention_probs_dropout_prob", "classifier_dropout", "dtype", "gradient_checkpointing", "hidden_act"}
+    | {"hidden_dropout_prob", "initializer_range", "model_type", "pad_token_id", "position_embedding_type", "projection_size"}
+    | {"torch_dtype", "transformers_version", "use_cache"},
+}
+"""Names that such files have and that shape no vector of ours."""
 
 
 @final
@@ -32,7 +45,8 @@ class BertConfig:
 
     hidden_size: int
     num_hidden_layers: int
-    num_attention_heads: int
+    num_attention_heads: int | None
+    """None where neither weights nor anybody told: volumes are encoded all the same, texts are not."""
     intermediate_size: int
     vocab_size: int
     max_position_embeddings: int
@@ -40,8 +54,8 @@ class BertConfig:
     layer_norm_eps: float = 1e-12
 
     def __post_init__(self) -> None:
-        _require_positive("bert", {f.name: getattr(self, f.name) for f in fields(self)})
-        if self.hidden_size % self.num_attention_heads:
+        _require_positive("bert", {name: value for f in fields(self) if (value := getattr(self, name := f.name)) is not None})
+        if self.num_attention_heads and self.hidden_size % self.num_attention_heads:
             raise UsageError(
                 f"CT-CLIP configuration: bert has hidden_size {self.hidden_size}, which its {self.num_attention_heads} heads do not divide"
                 "; give bert.num_attention_heads in a config.json"
@@ -97,7 +111,7 @@ class CTCLIPConfig:
         ctvit |= {name: pair[0] if len(set(pair)) == 1 else list(pair) for name, pair in ctvit.items() if name in _PAIRS}
         if self.null_kv:
             ctvit["null_kv"] = self.null_kv
-        bert = {f.name: getattr(self.bert, f.name) for f in fields(self.bert)}
+        bert = {f.name: value for f in fields(self.bert) if (value := getattr(self.bert, f.name)) is not None}
         return {"ctvit": ctvit, "bert": bert, "dim_latent": self.dim_latent, "frames": self.frames}
 
     @classmethod
@@ -136,13 +150,16 @@ class CTCLIPConfig:
 
 @final
 class Said:
-    """The parts of a configuration that someone gave, checked for type; what shapes no vector of ours (dropout, notes, ...) is left out."""
+    """The parts of a configuration that someone gave, checked for names and types; what shapes no vector of ours (dropout, notes, ...) is
+    left out.
+    """
 
     def __init__(self, layout: Mapping[str, Any]) -> None:
-        self.ctvit: dict[str, Any] = {
-            name: _size(name, value) for name, value in _part(layout, "ctvit").items() if name in (*_CTVIT, "null_kv")
-        }
-        bert = _part(layout, "bert")
+        _require_known("", layout, ("ctvit", "bert", *_TOP))
+        ctvit, bert = _part(layout, "ctvit"), _part(layout, "bert")
+        _require_known("ctvit", ctvit, (*_CTVIT, "null_kv"))
+        _require_known("bert", bert, [f.name for f in fields(BertConfig)])
+        self.ctvit: dict[str, Any] = {name: _size(name, value) for name, value in ctvit.items() if name not in _IDLE["ctvit"]}
         if (act := bert.get("hidden_act", "gelu")) != "gelu":
             raise UsageError(f"CT-CLIP configuration: bert.hidden_act is {act!r}; only 'gelu' is known")
         known = {f.name for f in fields(BertConfig)} - {"layer_norm_eps"}
@@ -155,6 +172,23 @@ class Said:
         return bool(self.ctvit or self.bert or self.top)
 
 
+def read_said(path: Path) -> dict[str, Any]:
+    """What a config.json holds that was given because it says something.
+
+    Raises:
+        UsageError: it is missing, no JSON object, has a name that is not known, or says nothing.
+    """
+    layout = read_layout(path)
+    if not Said(layout):
+        raise UsageError(f"CT-CLIP configuration {path} says nothing of a CT-CLIP; expected any of ctvit, bert, {', '.join(_TOP)}")
+    return layout
+
+
+def is_said(layout: Mapping[str, Any]) -> bool:
+    """Whether a config.json that happens to be there is one of a CT-CLIP: the files of a tokenizer come with one too."""
+    return bool({"ctvit", "bert", *_TOP} & set(layout))
+
+
 def read_layout(path: Path) -> dict[str, Any]:
     """What a config.json holds.
 
@@ -163,7 +197,7 @@ def read_layout(path: Path) -> dict[str, Any]:
     """
     try:
         layout = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({type(error).__name__})"
         raise UsageError(f"CT-CLIP configuration {path} {reason}; expected JSON with ctvit, bert, dim_latent and frames") from error
     if not isinstance(layout, dict):
@@ -187,24 +221,35 @@ def _size(name: str, value: object) -> int | tuple[int, int]:
     return side, side
 
 
+def _require_known(part: str, given: Mapping[str, Any], known: Sequence[str]) -> None:
+    """What begins with an underscore is a remark."""
+    for name in given:
+        if name not in known and name not in _IDLE[part] and not name.startswith("_"):
+            full = f"{part}.{name}" if part else name
+            raise UsageError(f"CT-CLIP configuration: {full} is not known; {part or 'at the top'} can have {', '.join(known)}")
+
+
 def _count(name: str, value: object, least: int = 1) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise UsageError(f"CT-CLIP configuration: {name} is {value!r}; expected a whole number of at least {least}")
+    most = _MOST_VOXELS if name.rpartition(".")[2] in _VOXELS else _MOST
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"CT-CLIP configuration: {name} is {value!r}; expected a whole number from {least} to {most}")
     return value
 
 
 def _number(name: str, value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
-        raise UsageError(f"CT-CLIP configuration: {name} is {value!r}; expected a number over 0")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
+        raise UsageError(f"CT-CLIP configuration: {name} is {value!r}; expected a number between 0 and 1")
     return float(value)
 
 
 def _require_positive(part: str, values: Mapping[str, float]) -> None:
     for name, value in values.items():
-        if value <= 0:
+        if not 0 < value < math.inf:
             raise UsageError(f"CT-CLIP configuration: {part}.{name} is {value}; expected more than 0")
 
 
+PUBLISHED_HEADS = 12
+"""Of the text tower."""
 PUBLISHED = CTCLIPConfig(
     dim=512,
     codebook_size=8192,
@@ -220,7 +265,7 @@ PUBLISHED = CTCLIPConfig(
     bert=BertConfig(
         hidden_size=768,
         num_hidden_layers=12,
-        num_attention_heads=12,
+        num_attention_heads=PUBLISHED_HEADS,
         intermediate_size=3072,
         vocab_size=30522,
         max_position_embeddings=512,

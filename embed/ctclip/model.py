@@ -13,7 +13,7 @@ from torch.nn import functional
 from ...store.errors import EncoderError
 from .bert import Bert
 from .checkpoint import GET, read_state
-from .config import CTCLIPConfig, Said, read_layout
+from .config import CTCLIPConfig, is_said, read_layout, read_said
 from .ctvit import CTViT
 from .layout import Weights, split, unfit
 
@@ -94,6 +94,8 @@ class CTCLIP(nn.Module):
             raise EncoderError(
                 f"CT-CLIP takes volumes (B, 1, D, {height}, {width}) with D a multiple of {planes}; found {'x'.join(map(str, x.shape))}"
             )
+        if not len(x):
+            return x.new_zeros(0, x.shape[2] // planes, *config.grid, config.dim)
         return self.visual_transformer(x, rows)
 
     def image_latents(self, tokens: Tensor) -> Tensor:
@@ -113,7 +115,7 @@ class CTCLIP(nn.Module):
         Padding (0 in `attention_mask`) changes nothing, so that L need not be the published 512.
 
         Raises:
-            EncoderError: there are more pieces than places.
+            EncoderError: there are more pieces than places, or nobody told the tower's heads.
         """
         if input_ids.shape[1] > (most := self.config.bert.max_position_embeddings):
             raise EncoderError(f"CT-CLIP takes texts of {most} pieces; found {input_ids.shape[1]}")
@@ -145,11 +147,10 @@ def said_beside(path: Path, config: str | Path | Mapping[str, Any] | None) -> Ma
     if isinstance(config, Mapping):
         return config
     if config is not None:
-        return read_layout(Path(config))
+        return read_said(Path(config))
     beside = path.with_name("config.json")
     layout = read_layout(beside) if beside.is_file() else {}
-    # the files of a tokenizer come with a config.json too, which says nothing of a CT-CLIP
-    return layout if {"ctvit", "bert"} & set(layout) and Said(layout) else {}
+    return layout if is_said(layout) else {}
 
 
 def _classes(weights: Weights, config: CTCLIPConfig) -> int | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, final
 
-from .config import PUBLISHED, BertConfig, CTCLIPConfig, Said
+from .config import PUBLISHED, PUBLISHED_HEADS, BertConfig, CTCLIPConfig, Said
 from .layout import split, unfit
 
 _VISUAL = "visual_transformer."
@@ -141,13 +141,14 @@ def _bert(shapes: Shapes, said: Said) -> tuple[BertConfig, tuple[str, ...]]:
     _agree("bert.", read, said.bert)
     heads, assumed = said.bert.get("num_attention_heads"), ()
     if heads is None:
-        heads = PUBLISHED.bert.num_attention_heads
+        heads = PUBLISHED_HEADS
         if hidden % heads:
-            raise unfit(
-                f"does not tell the heads of its text tower, and hidden_size {hidden} does not go into the published {heads}; "
-                "give bert.num_attention_heads in a config.json"
+            assumed = (
+                f"weights do not tell the heads of the text tower, and hidden_size {hidden} does not go into the published {heads}: "
+                "texts need bert.num_attention_heads in a config.json",
             )
-        if hidden != PUBLISHED.bert.hidden_size:
+            heads = None
+        elif hidden != PUBLISHED.bert.hidden_size:
             assumed = (f"weights do not tell the heads of the text tower: {heads} taken, as published; a config.json can say",)
     eps = said.bert.get("layer_norm_eps", PUBLISHED.bert.layer_norm_eps)
     return BertConfig(**read, num_attention_heads=heads, layer_norm_eps=eps), assumed

@@ -11,12 +11,13 @@ from torch import Tensor
 from ...store.errors import EncoderError, UsageError
 from ...store.specs import EncoderSpec, ViewSpec
 from ..ctclip.checkpoint import GET, locate, read_state
-from ..ctclip.config import PUBLISHED, CTCLIPConfig, read_layout
+from ..ctclip.config import PUBLISHED, CTCLIPConfig, read_layout, read_said
 from ..ctclip.model import CTCLIP, said_beside
 from ..ctclip.preprocess import INPUT_RANGE, SPACING_MM, WINDOW
 from ..ctclip.tokenizer import CxrBertTokenizer, find_tokenizer
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
 from ..torch_encoder import Features, TorchEncoder
 from ..weights import seeded
 
@@ -46,8 +47,11 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     else:
         label = f"{SIZES if source == SIZES else path.stem}+random{random_weights}"
         sizes = _sizes(source, path, config)
-        with seeded(random_weights):
-            model = CTCLIP(sizes)
+        try:
+            with seeded(random_weights):
+                model = CTCLIP(sizes)
+        except RuntimeError as error:  # of torch, where memory has no room for it
+            raise EncoderError(f"encoder 'ctclip:{label}' cannot be built at its sizes ({one_line(error)})") from error
     return as_encoder(model, f"ctclip:{label}", str(on), None if source == SIZES else path.parent)
 
 
@@ -116,7 +120,7 @@ def _parts(name: str) -> tuple[str, Path | None]:
 
 def _sizes(source: str, path: Path, config: Path | None) -> CTCLIPConfig:
     if source == SIZES:
-        return PUBLISHED if config is None else CTCLIPConfig.from_dict(PUBLISHED.to_dict() | read_layout(config))
+        return PUBLISHED if config is None else CTCLIPConfig.from_dict(PUBLISHED.to_dict() | read_said(config))
     if path.suffix == ".json":
         return CTCLIPConfig.from_dict(read_layout(path))
     return CTCLIPConfig.from_weights(read_state(path), said_beside(path, config))

@@ -6,6 +6,7 @@ so that they go into the same feature sets. Every request names the spec's diges
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, final
@@ -19,6 +20,7 @@ from ...store.errors import EncoderError, ScanbankError, UnknownNameError, Usage
 from ...store.specs import EncoderSpec, ViewSpec
 from ..encoder import Encoded, Encoder, Side
 from ..http_client import TOKEN, Connection
+from ..plugins import wrong_of
 
 
 def open_encoder(uri: str, *, random_weights: int | None, device: str) -> Encoder:
@@ -33,6 +35,8 @@ def open_encoder(uri: str, *, random_weights: int | None, device: str) -> Encode
         raise UsageError(f"encoder {uri!r} has the weights that its server gave it; leave --random-weights out")
     if device != "auto":
         raise UsageError(f"encoder {uri!r} runs on its server; leave --device out")
+    if (match := _PRECISION.fullmatch(uri)) and "?" not in uri:
+        raise _decided(match[1])
     base, model = _parts(uri)
     server = Connection(base)
     listed = server.models()
@@ -41,7 +45,7 @@ def open_encoder(uri: str, *, random_weights: int | None, device: str) -> Encode
         return HttpEncoder(server, described, listed["limits"])
     except ScanbankError:
         raise
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise EncoderError(f"{base} describes its models in a way that this version does not know; use one version on both") from error
 
 
@@ -72,8 +76,17 @@ def _chosen(uri: str, name: str | None, models: Sequence[Mapping[str, Any]]) -> 
         return next(iter(by_name.values()))
     found = by_name.get(name) or next((one for full, one in by_name.items() if full.partition("@")[0] == name), None)
     if found is None:
+        if (match := _PRECISION.fullmatch(name)) and any(match[1] in (full, full.partition("@")[0]) for full in by_name):
+            raise _decided(uri.removesuffix(name) + match[1])
         raise UnknownNameError(f"model at {uri.partition('?')[0]}", name, by_name)
     return found
+
+
+def _decided(uri: str) -> UsageError:
+    return UsageError(
+        f"encoder {uri!r} computes in the precision that its server was started with; leave +bf16, +fp16 and --precision out here, "
+        "and start `scanbank serve` with them"
+    )
 
 
 @final
@@ -93,11 +106,17 @@ class HttpEncoder(Encoder):
                 f"{server.base} identifies its encoder by {described['digest']}, which this version takes for {self.spec.digest}: "
                 "use one version of scanbank on both machines"
             )
+        if wrong := wrong_of(self):
+            raise EncoderError(f"{server.base} describes an encoder whose {wrong}; use one version of scanbank on both machines")
         self._server = server
-        self._max_rows = int(limits["max_items"])
-        self._max_bytes = int(limits["max_bytes"])
-        self._max_text = int(limits["max_text"])
-        self._max_json = int(limits["max_json"]) - 64
+        self._max_rows, self._max_bytes, self._max_text, self._max_json = (
+            _limit(limits, name) for name in ("max_items", "max_bytes", "max_text", "max_json")
+        )
+
+    def at_precision(self, precision: str) -> Encoder:
+        """Nothing: raises UsageError, as the server decides."""
+        del precision
+        raise _decided(self._server.base)
 
     def _encode(self, side: Side, batch: Any) -> Encoded:
         if side == "text":
@@ -110,12 +129,12 @@ class HttpEncoder(Encoder):
     def _parted(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """As many texts in a request as it may have, cut far beyond what any tokenizer reads."""
         part: list[str] = []
-        room = self._max_json
+        room = self._max_json - 64
         for text in (text[: self._max_text] for text in texts):
             size = 6 * len(text) + 4  # a character takes six bytes at most (\\uXXXX)
             if part and (len(part) == self._max_rows or size > room):
                 yield part
-                part, room = [], self._max_json
+                part, room = [], self._max_json - 64
             part.append(text)
             room -= size
         yield part
@@ -129,9 +148,20 @@ class HttpEncoder(Encoder):
             vector = found["vector"]
         except (SafetensorError, KeyError, ValueError) as error:
             raise EncoderError(f"{self._server.base} answered with something that is no safetensors file of vectors") from error
-        if len(vector) != count:
-            raise EncoderError(f"{self._server.base} answered with {len(vector)} vectors; expected {count}")
+        if vector.ndim != 2 or len(vector) != count:
+            what = f"{len(vector)} vectors" if vector.ndim == 2 else f"an array of shape {vector.shape}"
+            raise EncoderError(f"{self._server.base} answered with {what}; expected {count} vectors")
         return Encoded(vector, depth=found.get("depth"), depth_mask=found.get("depth_mask"))
+
+
+_PRECISION = re.compile(r"(.+)\+(?:bf16|fp16)")
+
+
+def _limit(limits: Mapping[str, Any], name: str) -> int:
+    found = limits[name]
+    if not isinstance(found, int) or found < 1:
+        raise ValueError(f"{name} is {found!r}")
+    return found
 
 
 _NPY = {"Content-Type": "application/x-npy"}

@@ -19,10 +19,11 @@ from ..block_tokens import Blocks
 from ..checkpoints import part_with, read_tensors
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
 from ..monai_parts import Net, State, catalog
 from ..names import checkpoint_name
 from ..torch_encoder import TorchEncoder
-from ..weights import LOAD_ERRORS, one_line, seeded
+from ..weights import LOAD_ERRORS, seeded
 
 SPACING_MM = (1.5, 1.5, 1.5)
 SHAPE = (96, 96, 96)
@@ -33,6 +34,8 @@ _MEDICAL_NET = re.compile(r"resnet_\d+(_23datasets?)?")
 _ORIENTATION = "orientation"
 """In the JSON file beside a checkpoint: MONAI's axcodes that the network was trained with, such as RAS; without it, it sees what every
 encoder does, axes (Z, Y, X) in LPS."""
+
+_OF_NO_ACCOUNT = ("spatial_dims", "out_channels")
 
 
 def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
@@ -53,7 +56,9 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     state: State | None = None
     if file and (random_weights is None or path.is_file()):
         state = part_with(uri, path, read_tensors(uri, path), net.markers)
-    arguments = net.defaults | _told(uri, path, net, state) | given
+    told = _told(uri, path, net, state)
+    arguments = net.defaults | told | given
+    note = "" if random_weights is not None else _assumed(net, told, given, turned=bool(turned), file=f"{path.stem}.json")
     if random_weights is None:
         model = _filled(uri, path, net, _built(uri, net, arguments), state or {})
     else:
@@ -78,7 +83,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         blocks = Blocks(tuple(net.blocks(model)), grid, prefix=int(model.classification))
     # MONAI's arrays have the axes (X, Y, Z), and a view names where the last of its axes runs to first
     view = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=SPACING_MM, shape=shape or SHAPE, orientation=turned[::-1] or "LPS")
-    return TorchEncoder(spec, view, model, on, volumes=volumes, blocks=blocks)
+    return TorchEncoder(spec, view, model, on, volumes=volumes, blocks=blocks, note=note)
 
 
 def _beside(uri: str, path: Path) -> dict[str, Any]:
@@ -103,6 +108,18 @@ def _told(uri: str, path: Path, net: Net, state: State | None) -> dict[str, Any]
     except (KeyError, ValueError) as error:
         raise EncoderError(f"encoder {uri!r}: {path} holds another network; it lacks {one_line(error)}") from error
     return told | ({"conv1_t_stride": 2} if "conv1_t_size" in told and _MEDICAL_NET.fullmatch(path.stem) else {})
+
+
+def _assumed(net: Net, told: dict[str, Any], given: dict[str, Any], *, turned: bool, file: str) -> str:
+    """What nobody said and weights do not tell, and what was taken for it."""
+    taken = {name: value for name, value in net.defaults.items() if name not in told and name not in _OF_NO_ACCOUNT}
+    taken |= {name: told.get(name, value) for name, value in net.untold.items()}
+    if told.get("norm") == "batch":  # its running means are there
+        del taken["norm"]
+    words = [f"{name} ({value} taken)" for name, value in taken.items() if name not in given]
+    if not turned:
+        words.append(f"{_ORIENTATION} (axes Z, Y, X in LPS taken)")
+    return f"weights do not tell {', '.join(words)}; {file} beside the checkpoint can say" if words else ""
 
 
 def _built(uri: str, net: Net, arguments: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""`open_clip:MODEL/TAG` and `open_clip:hf-hub:ORG/NAME`: dual encoders of slices and texts, through the open_clip library."""
+"""`open_clip:MODEL/TAG`, `open_clip:hf-hub:ORG/NAME` and `open_clip:local-dir:FOLDER`: dual encoders of slices and texts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,18 @@ from ...store.windows import PRESETS
 from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
+from ..names import LOCAL_DIR, local_dir_name
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 from .timm_models import interpolation_of, vit_blocks
 
 _HUB = "hf-hub:"
+_CONFIG = "open_clip_config.json"
 _HUB_NAMES = (HF_SAFE_WEIGHTS_NAME, "open_clip_pytorch_model.safetensors", HF_WEIGHTS_NAME)
+
+_WEIGHTS = (".safetensors", ".bin", ".pth")
+"""Endings of what open_clip takes for weights in a folder."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,14 @@ class _Place:
     model: str
     weights: str | None = None
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+    get: str = ""
+    """The command that fetches all its files, of a repository."""
 
 
 def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
     """The encoder `open_clip:NAME`; with random weights the tag may be left out."""
-    uri, wanted = f"open_clip:{name}", random_weights is None
-    on_hub = name.startswith(_HUB)
-    place = _on_hub(uri, name.removeprefix(_HUB), wanted) if on_hub else _built_in(uri, name, wanted)
+    uri, wanted = f"open_clip:{local_dir_name(name)}", random_weights is None
+    place = _place(uri, name, wanted)
     on = pick_device(device)
     if random_weights is None:
         model = _create(uri, place, pretrained=place.weights, require_pretrained=True)
@@ -57,7 +64,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     size = (image_size, image_size) if isinstance(image_size, int) else (int(image_size[0]), int(image_size[1]))
     bias = getattr(model, "logit_bias", None)
     config = open_clip.get_model_config(place.model)
-    if config is None:
+    if not isinstance(config, dict) or "embed_dim" not in config:
         raise EncoderError(f"encoder {uri!r}: open_clip has no configuration of {place.model}")
     spec = EncoderSpec(
         name=uri,
@@ -79,7 +86,11 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         except ImportError as error:
             raise EncoderError(f"texts of encoder {uri!r} need a library that is missing ({error}): pip install transformers") from error
         except LOAD_ERRORS as error:
-            raise EncoderError(f"the tokenizer of encoder {uri!r} is not on this machine ({type(error).__name__}: {error})") from error
+            looked, get = _tokenizer_files(place, config)
+            raise EncoderError(
+                f"texts of encoder {uri!r} need its tokenizer, which is not on this machine or not whole ({one_line(error)}); "
+                f"looked for {looked}. {get}"
+            ) from error
 
     def images(pixels: Tensor) -> Tensor:
         return model.encode_image(pixels, normalize=True)
@@ -108,11 +119,41 @@ def _create(uri: str, place: _Place, **options: Any) -> Any:
         raise EncoderError(f"encoder {uri!r} needs a library that is missing ({error}): pip install transformers") from error
     except LOAD_ERRORS as error:
         where = place.weights or place.model
-        raise EncoderError(f"encoder {uri!r} cannot be built from {where} ({type(error).__name__}: {error})") from error
+        raise EncoderError(f"encoder {uri!r} cannot be built from {where} ({one_line(error)}); get its files again") from error
+
+
+def _tokenizer_files(place: _Place, config: dict[str, Any]) -> tuple[str, str]:
+    """Where the tokenizer of texts was looked for, and how to get it."""
+    if place.model.startswith(LOCAL_DIR):
+        get = f"Where there is a network: {place.get}" if place.get else f"Put them beside its {_CONFIG}"
+        return f"tokenizer.json and tokenizer_config.json in {place.model.removeprefix(LOCAL_DIR)}", get
+    said: dict[str, Any] = config.get("text_cfg", {})
+    repo = said.get("hf_tokenizer_name") or said.get("hf_model_name") or place.model
+    return in_hub_cache(repo, ("tokenizer.json",)), f"Where there is a network: hf download {repo}"
+
+
+def _place(uri: str, name: str, want_weights: bool) -> _Place:
+    if name.startswith(_HUB):
+        return _on_hub(uri, name.removeprefix(_HUB), want_weights)
+    if name.startswith(LOCAL_DIR):
+        return _in_folder(uri, name.removeprefix(LOCAL_DIR), want_weights)
+    return _built_in(uri, name, want_weights)
+
+
+def _in_folder(uri: str, name: str, want_weights: bool) -> _Place:
+    folder = Path(name).expanduser().resolve()
+    lacking = [] if (folder / _CONFIG).is_file() else [_CONFIG]
+    if want_weights and not any(one.suffix in _WEIGHTS for one in folder.glob("*")):
+        lacking.append(f"weights such as {_HUB_NAMES[0]}")
+    if not name or not folder.is_dir():
+        raise EncoderError(f"encoder {uri!r}: there is no folder {name!r}; write open_clip:{LOCAL_DIR}FOLDER")
+    if lacking:
+        raise EncoderError(f"encoder {uri!r} is not whole: {folder} holds no {' and no '.join(lacking)}; put the model's files there")
+    return _Place(f"{LOCAL_DIR}{folder}")
 
 
 def _on_hub(uri: str, repo: str, want_weights: bool) -> _Place:
-    names = ("open_clip_config.json",)
+    names = (_CONFIG,)
     config = cached_file(repo, names)
     looked = [] if config else [in_hub_cache(repo, names)]
     if want_weights and cached_file(repo, _HUB_NAMES) is None:
@@ -122,7 +163,7 @@ def _on_hub(uri: str, repo: str, want_weights: bool) -> _Place:
         raise missing(uri, looked, get, otherwise="")  # without its configuration there is no model to fill at random
     if looked:
         raise missing(uri, looked, get)
-    return _Place(f"local-dir:{config.parent}")
+    return _Place(f"{LOCAL_DIR}{config.parent}", get=get)
 
 
 def _built_in(uri: str, name: str, want_weights: bool) -> _Place:

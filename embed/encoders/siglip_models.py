@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +23,10 @@ from ...store.windows import PRESETS, Window
 from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
 from ..names import folder_name, is_folder
 from ..torch_encoder import TorchEncoder
-from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, one_line, seeded
+from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 
 MEDSIGLIP_WINDOWS = (Window(-1024, 1024), Window(-135, 215), Window(0, 80))
 """Red, green and blue of a CT slice: wide, soft tissue, brain, as Google's CT notebook for MedGemma and its MedSigLIP encoder
@@ -34,7 +36,11 @@ MEDSIGLIP_SIZE = 448
 
 _BICUBIC = 3
 """Of Pillow's filters, as processors name them."""
+_INTERPOLATIONS = {0: "nearest", 2: "linear", _BICUBIC: "cubic"}
+_RESCALED = 1 / 255
+"""What processors multiply pixels of 0..255 by, for a range of 0..1."""
 _CONFIG = "config.json"
+_UNBUILT = (*LOAD_ERRORS, TypeError, AttributeError, ArithmeticError)
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
@@ -48,8 +54,11 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         model = _trained(uri, folder, config)
     else:
         uri += f"+random{random_weights}"
-        with seeded(random_weights), _quiet():
-            model = SiglipModel(config)
+        try:
+            with seeded(random_weights), _quiet():
+                model = SiglipModel(config)
+        except _UNBUILT as error:
+            raise EncoderError(f"encoder {uri!r}: its {_CONFIG} makes no model ({one_line(error)})") from error
     prepared = _prepared(uri, folder)
     side = int(config.vision_config.image_size)
     spec = EncoderSpec(
@@ -115,7 +124,7 @@ def _config(uri: str, folder: Path) -> Any:
     try:
         with offline(), _quiet():
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except LOAD_ERRORS as error:
+    except Exception as error:  # the library checks types with errors of its own
         raise EncoderError(f"encoder {uri!r}: {folder / _CONFIG} cannot be read ({one_line(error)})") from error
     if config.model_type != "siglip":
         what = "takes patches of any size, not planes" if config.model_type == "siglip2" else "is another architecture"
@@ -125,6 +134,12 @@ def _config(uri: str, folder: Path) -> Any:
         )
     if not getattr(config.vision_config, "vision_use_head", True):
         raise EncoderError(f"encoder {uri!r}: {folder / _CONFIG} has a vision side without a head, which gives patches and no vector")
+    side, patch = config.vision_config.image_size, config.vision_config.patch_size
+    if not all(isinstance(one, int) for one in (side, patch)) or not 1 <= patch <= side:
+        raise EncoderError(
+            f"encoder {uri!r}: {folder / _CONFIG} has vision patches of {patch!r} pixels in images of {side!r}; "
+            "expected whole numbers, patch_size from 1 to image_size"
+        )
     return config
 
 
@@ -132,9 +147,15 @@ def _trained(uri: str, folder: Path, config: Any) -> Any:
     try:
         with offline(), _quiet():
             loaded: Any = SiglipModel.from_pretrained(
-                folder, config=config, dtype=torch.float32, local_files_only=True, weights_only=True, output_loading_info=True
+                folder,
+                config=config,
+                dtype=torch.float32,
+                local_files_only=True,
+                weights_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are told below, by name
             )
-    except LOAD_ERRORS as error:
+    except _UNBUILT as error:
         raise EncoderError(f"encoder {uri!r}: weights in {folder} cannot be loaded ({one_line(error)})") from error
     model, found = loaded
     if lacking := sorted({*found["missing_keys"], *(one[0] for one in found["mismatched_keys"])}):
@@ -162,7 +183,11 @@ def _prepared(uri: str, folder: Path) -> _Prepared:
     try:
         read = json.loads(file.read_text("utf-8"))
         said = read.get("image_processor", read)
-        linear = said.get("resample", _BICUBIC) != _BICUBIC
+        resample = said.get("resample", _BICUBIC)
+        if resample not in _INTERPOLATIONS:
+            raise ValueError(f"resample {resample!r}; expected 0 (nearest), 2 (bilinear) or 3 (bicubic), which can be done here")
+        if not said.get("do_rescale", True) or not math.isclose(said.get("rescale_factor", _RESCALED), _RESCALED, rel_tol=1e-3):
+            raise ValueError("another range of pixels than 0..1; expected do_rescale true, with a rescale_factor of 1/255")
         mean, std = (tuple(map(float, said.get(key, (0.5,) * 3))) for key in ("image_mean", "image_std"))
         if not said.get("do_normalize", True):
             mean, std = (0.0,) * 3, (1.0,) * 3
@@ -170,7 +195,7 @@ def _prepared(uri: str, folder: Path) -> _Prepared:
             raise ValueError(f"image_mean {mean} and image_std {std}; expected three numbers each")
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise EncoderError(f"encoder {uri!r}: {file} cannot be read ({one_line(error)})") from error
-    return _Prepared(mean, std, "linear" if linear else "cubic")
+    return _Prepared(mean, std, _INTERPOLATIONS[resample])
 
 
 def _tokenizer(uri: str, folder: Path) -> Any:

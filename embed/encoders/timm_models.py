@@ -10,8 +10,12 @@ import timm
 import torch
 from timm.data.config import resolve_model_data_config
 from timm.models import get_pretrained_cfg, is_model
+from timm.models.beit import Beit
+from timm.models.cait import Cait
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
+from timm.models.vision_transformer_relpos import VisionTransformerRelPos
+from timm.models.xcit import Xcit
 from torch import nn
 
 from ...store.errors import EncoderError, UnknownNameError
@@ -20,9 +24,14 @@ from ...store.windows import PRESETS
 from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 
+_CLASS_FIRST = (VisionTransformer, Eva, Beit, VisionTransformerRelPos)
+"""Transformers whose blocks have the class token, where there is one, before the patches."""
+_CLASS_LAST = (Cait, Xcit)
+"""Those whose class token comes in after the blocks that see the patches."""
 _HUB_NAMES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -58,11 +67,12 @@ def interpolation_of(name: str) -> str:
 
 def vit_blocks(model: nn.Module) -> Blocks | None:
     """The blocks of one of timm's vision transformers; None for other networks."""
-    if not isinstance(model, VisionTransformer | Eva):
+    if not isinstance(model, (*_CLASS_FIRST, *_CLASS_LAST)):
         return None
     modules: Any = model.blocks
-    grid: Any = model.patch_embed.grid_size
-    return Blocks(tuple(modules), tuple(grid), prefix=int(model.num_prefix_tokens))
+    embed: Any = model.patch_embed
+    grid = tuple(side // embed.patch_size for side in embed.img_size) if isinstance(model, Xcit) else tuple(embed.grid_size)
+    return Blocks(tuple(modules), grid, prefix=int(model.num_prefix_tokens) if isinstance(model, _CLASS_FIRST) else 0)
 
 
 def _check_name(name: str) -> None:
@@ -98,7 +108,7 @@ def _trained(uri: str, name: str) -> nn.Module:
         with offline():
             return timm.create_model(name, pretrained=True, num_classes=0, in_chans=3, pretrained_cfg_overlay=overlay)
     except LOAD_ERRORS as error:
-        raise EncoderError(f"encoder {uri!r}: weights in {overlay['file']} cannot be loaded ({type(error).__name__}: {error})") from error
+        raise EncoderError(f"encoder {uri!r}: weights in {overlay['file']} cannot be loaded ({one_line(error)}); get it again") from error
 
 
 def _feature_dim(uri: str, model: nn.Module, size: tuple[int, int]) -> int:

@@ -22,8 +22,9 @@ from ..block_tokens import Blocks
 from ..checkpoints import read_tensors
 from ..device import pick_device
 from ..encoder import Encoder
+from ..errors import one_line
 from ..torch_encoder import TorchEncoder
-from ..weights import LOAD_ERRORS, missing, one_line, seeded
+from ..weights import LOAD_ERRORS, missing, seeded
 from .timm_models import interpolation_of
 
 _HEADS = ("fc", "classifier", "heads", "head")

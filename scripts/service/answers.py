@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from .problems import Problem
 
 RAW = "application/octet-stream"
 TENSORS = "application/vnd.safetensors"
+_HEADER_NOTES = 16
+"""Notes that a header holds: clients take headers of some KiB."""
 
 
 def wants_raw(request: Request) -> bool:
@@ -29,9 +33,12 @@ def wants_raw(request: Request) -> bool:
     raise Problem(406, f"answers are application/json or {RAW}")
 
 
-def raw(vectors: NDArray[np.float32], served: Served) -> Response:
-    """(n, D) row after row; the shape and the encoder's digest are in headers."""
+def raw(vectors: NDArray[np.float32], served: Served, notes: Sequence[str] = ()) -> Response:
+    """(n, D) row after row; the shape, the encoder's digest and, where there are any, notes (a JSON list) are in headers."""
     headers = {"X-Scanbank-Shape": ",".join(map(str, vectors.shape)), "X-Scanbank-Spec": served.encoder.spec.digest}
+    if notes:
+        more = [f"and {len(notes) - _HEADER_NOTES} more"] if len(notes) > _HEADER_NOTES else []
+        headers["X-Scanbank-Notes"] = json.dumps([*notes[:_HEADER_NOTES], *more])  # ASCII, as headers must be
     return Response(np.ascontiguousarray(vectors, "<f4").tobytes(), media_type=RAW, headers=headers)
 
 

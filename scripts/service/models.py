@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 import numpy as np
 
 from ...embed.encoder import Encoded, Encoder, Side
+from ...store.errors import UsageError
 from .batcher import Batcher, Observer, Rows
 from .limits import Limits
 from .problems import Problem
@@ -72,7 +74,14 @@ class Models:
     """By name; the first one is what a request gets that names none."""
 
     def __init__(self, served: Sequence[Served]) -> None:
+        """Raises UsageError where two have one name: clients could not tell them apart."""
         self._by_name = {one.name: one for one in served}
+        if len(self._by_name) < len(served):
+            name, times = Counter(one.name for one in served).most_common(1)[0]
+            raise UsageError(
+                f"{times} encoders are called {name!r}, by which clients ask for them; expected names that differ: "
+                "rename one's file, name each once, or serve them by two services (--port)"
+            )
 
     def __iter__(self) -> Iterator[Served]:
         return iter(self._by_name.values())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, final
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -61,12 +63,22 @@ def told(error: Exception) -> Problem:
     match error:
         case UnknownNameError() | UsageError():
             return Problem(422, "a name or an option is not one that is known here; `GET /v1/models` lists the models")
-        case ReadError() | ViewError() | EncoderError():
+        case ViewError():
+            return Problem(422, _as_parameters(str(error)))
+        case ReadError() | EncoderError():
             return Problem(422, str(error))
         case ScanbankError():
             return Problem(503, f"the bank cannot be read now ({type(error).__name__})")
         case _:
             return Problem(500, "the request failed; the log has its id")
+
+
+def _as_parameters(advice: str) -> str:
+    """What views advise for the command line, as parameters of a query: `embed with --window brain` as `ask with ?window=brain`."""
+    options = re.sub(
+        r"--(exported-)?window ([^\s;,:]+)", lambda one: f"?{'exported_' * bool(one[1])}window={quote(one[2], safe='/')}", advice
+    )
+    return re.sub(r"\b(?:ingest|embed) with (?=\?)", "ask with ", options)
 
 
 def invalid(error: ValidationError | RequestValidationError, known: Sequence[str] = ()) -> Problem:
@@ -120,7 +132,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ScanbankError, ours)
 
 
-QUERY_NAMES = ("model", "window", "exported_window", "depth", "side", "X-Scanbank-Spec", "x-scanbank-spec", "accept")
+QUERY_NAMES = ("model", "window", "exported_window", "depth", "accept_hu", "side", "X-Scanbank-Spec", "x-scanbank-spec", "accept")
 """What may be named in an error about a query or a header."""
 
 

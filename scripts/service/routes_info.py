@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from .examples import METRICS
 from .metrics import CONTENT_TYPE
 from .problems import documented
 from .schemas import Health, ModelList
@@ -47,7 +48,7 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-_METRICS = {"description": "Exposition format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+_METRICS = {"description": "Exposition format 0.0.4.", "content": {"text/plain": {"schema": {"type": "string", "examples": [METRICS]}}}}
 
 
 def _page(openapi: Mapping[str, Any]) -> str:

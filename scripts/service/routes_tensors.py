@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from ...embed.encoder import Side
@@ -15,6 +15,7 @@ from .body import read_body, read_json, require_type
 from .budget import Share
 from .checks import check_rows, check_texts
 from .models import Served
+from .openapi import Model, binary, json_body
 from .problems import Problem, documented
 from .schemas import Texts
 from .service import Service
@@ -23,22 +24,20 @@ NPY = ("application/x-npy", "application/octet-stream")
 _AXES: dict[Side, int] = {"slice": 4, "volume": 5}
 _ERRORS = documented(400, 404, 408, 409, 413, 415, 422, 429, 504)
 
-Model = Annotated[str | None, Query(max_length=300, description="As `GET /v1/models` names it; by default the first that fits.")]
 Digest = Annotated[
     str | None,
-    Header(alias="X-Scanbank-Spec", max_length=200, description="Digest of the encoder that is expected; another one is refused with 409."),
+    Header(
+        alias="X-Scanbank-Spec",
+        max_length=200,
+        description="Digest of the encoder that is expected; another one is refused with 409.",
+        examples=["991dcee241f61404d962fea7d93c99fe"],
+    ),
 ]
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_NPY_BODY = {
-    "required": True,
-    "description": "A .npy file, version 1.0, of little-endian float32 in C order, in the model's input range.",
-    "content": dict.fromkeys(NPY, _BINARY),
-}
-_OK = {
-    "description": "A safetensors file: `vector` (B, D), and where the model gives it `depth`, `depth_mask`.",
-    "content": {TENSORS: _BINARY},
-}
+_NPY_TOLD = "A .npy file, version 1.0, of little-endian float32 in C order, in the model's input range."
+_NPY_BODY = {"required": True, "description": _NPY_TOLD, "content": dict.fromkeys(NPY, binary(_NPY_TOLD))}
+_TENSORS_TOLD = "A safetensors file: `vector` (B, D), and where the model gives it `depth`, `depth_mask`."
+_OK = {"description": _TENSORS_TOLD, "content": {TENSORS: binary(_TENSORS_TOLD)}}
 _AT_ONCE = 4 << 20
 """Bytes that are checked between two requests; more are checked aside, so that others need not wait."""
 
@@ -65,7 +64,7 @@ def router(service: Service) -> APIRouter:
         summary="Vectors of texts as tensors",
         response_class=Response,
         responses={200: _OK, **_ERRORS},
-        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": Texts.model_json_schema()}}}},
+        openapi_extra=json_body(Texts),
     )
     async def encode_text(request: Request, model: Model = None, spec: Digest = None) -> Response:
         return await encode(request, "text", model, spec)

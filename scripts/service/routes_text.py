@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from .answers import RAW, as_json, raw, wants_raw
+from .answers import as_json, raw, wants_raw
 from .body import read_json
 from .budget import Share
 from .checks import check_texts
 from .models import Served
+from .openapi import json_body, vectors_answer
 from .problems import Problem, documented
 from .schemas import SearchAnswer, SearchRequest, TextRequest, Vectors
 from .service import Service
@@ -68,14 +66,3 @@ def router(service: Service) -> APIRouter:
         return await service.answer(request, read, work)
 
     return routes
-
-
-def json_body(schema: type[BaseModel]) -> dict[str, Any]:
-    """What the OpenAPI says of a body that the route reads by itself."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema.model_json_schema()}}}}
-
-
-def vectors_answer(schema: type[BaseModel]) -> dict[str, Any]:
-    """What the OpenAPI says of an answer that may be numbers alone."""
-    binary = {"schema": {"type": "string", "format": "binary"}, "example": "little-endian float32, row after row"}
-    return {"model": schema, "content": {RAW: binary}, "description": "Vectors; with `Accept: application/octet-stream` as raw float32."}

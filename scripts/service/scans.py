@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,12 +20,13 @@ from ...store.readers.dicom_series import group
 from ...store.readers.dicom_syntax import CLASSES
 from ...store.readers.pictures import pixels_of
 from ...store.readers.sources import source_of
-from ...store.scan import Rejected, ScanHeader, Source, Volume
+from ...store.scan import Rejected, ScanHeader, Source
 from ...store.windows import Window
 from .archives import GZIP, ZIP, gunzip, unzip
 from .budget import Share
 from .limits import Limits
 from .memory_files import memory_files
+from .notes import Scan, header_notes, hu_notes
 from .problems import Problem
 
 Decode = Callable[[Job], Decoded]
@@ -37,14 +39,15 @@ _NIFTI = ((344, b"n+1\0"), (344, b"ni1\0"), (4, b"n+2\0\r\n\x1a\n"))
 logging.getLogger("PIL").setLevel(logging.WARNING)
 
 
-def read_volume(files: list[bytearray], limits: Limits, share: Share, decode: Decode) -> Volume:
+def read_volume(files: list[bytearray], limits: Limits, share: Share, decode: Decode, accept_hu: bool = False) -> Scan:
     """One scan: a NIfTI file, packed or not, an archive of DICOM files, or the files themselves. `files` is emptied.
 
     `decode` does what libraries in C parse, compressed frames. The rest is read here, which saves a copy: voxels of NIfTI and uncompressed
     DICOM are taken as they lie by numpy, once Python has read the header, and deflated ones are unpacked by zlib.
 
     Raises:
-        Problem: 422 where it is none of these or several scans, 413 where it is too large.
+        Problem: 422 where it is none of these or several scans, or its values are no HU and `accept_hu` is not set; 413 where it is
+            too large.
         ReadError: it cannot be read; the message holds nothing private.
     """
     if not files:
@@ -56,65 +59,67 @@ def read_volume(files: list[bytearray], limits: Limits, share: Share, decode: De
         files[:] = unzip(first, limits)
         del first
         share.take(sum(map(len, files)))
+        if len(files) > 1 and any(map(_is_nifti, files)):
+            raise Problem(422, f"the archive holds a NIfTI file among {len(files)}; expected it alone, or DICOM files")
     elif first.startswith(GZIP):
         files[0] = first = gunzip(first, limits)
         share.take(len(first))
         if not _is_nifti(first):
             raise Problem(422, "the gzip stream holds no NIfTI file")
-    volume = _nifti(files, limits) if _is_nifti(files[0] if files else b"") else _dicom(files, limits, decode)
-    _check_values(volume)
-    return volume
+    scan = _nifti(files, limits) if _is_nifti(files[0] if files else b"") else _dicom(files, limits, decode)
+    return _checked(scan, accept_hu)
 
 
-def read_image(data: bytearray, exported_window: Window | None, limits: Limits, decode: Decode) -> Volume:
+def read_image(data: bytearray, exported_window: Window | None, limits: Limits, decode: Decode, accept_hu: bool = False) -> Scan:
     """A PNG or JPEG as a volume of one slice without HU, or a DICOM file of one.
 
     Raises:
-        Problem: 422 where it is none of these, 413 where it has too many pixels.
+        Problem: 422 where it is none of these, or its values are no HU and `accept_hu` is not set; 413 where it has too many pixels.
         ReadError: as `read_volume`.
     """
     if not data.startswith(_PICTURES):
         if data.startswith((ZIP, GZIP)) or _is_nifti(data):
             raise Problem(422, "expected PNG, JPEG or a DICOM file of one slice; scans go to /v1/embed/volume")
-        volume = _dicom([data], limits, decode)
-        if volume.voxels.shape[volume.slice_axis] != 1:
+        scan = _dicom([data], limits, decode, usual=("single_slice",))
+        if scan.volume.voxels.shape[scan.volume.slice_axis] != 1:
             raise Problem(422, "the DICOM file holds several slices; scans go to /v1/embed/volume")
     else:
         with memory_files([data]) as (path,):
             if pixels_of(path) > limits.max_pixels:
                 raise Problem(413, f"an image has more than {limits.max_pixels} pixels")
-            volume = decode(Job(Located("image", (source_of(path),), exported_window), 1)).volume
-    _check_values(volume)
-    return volume
+            scan = Scan(decode(Job(Located("image", (source_of(path),), exported_window), 1)).volume)
+    return _checked(scan, accept_hu)
 
 
 def _is_nifti(data: bytes | bytearray) -> bool:
     return any(data[at : at + len(magic)] == magic for at, magic in _NIFTI)
 
 
-def _nifti(files: list[bytearray], limits: Limits) -> Volume:
+def _nifti(files: list[bytearray], limits: Limits) -> Scan:
     with memory_files(files) as (path,):
         header = nifti.scan(path)
         if isinstance(header, Rejected):
             raise ReadError(header.reason)
         _check_voxels(header, limits)
-        return nifti.load([Source(path)])
+        return Scan(nifti.load([Source(path)]), header_notes(header, 1, ()))
 
 
-def _dicom(files: list[bytearray], limits: Limits, decode: Decode) -> Volume:
+def _dicom(files: list[bytearray], limits: Limits, decode: Decode, usual: Sequence[str] = ()) -> Scan:
     with memory_files(files) as paths:
         read = [read_header(path) for path in paths]
         headers = [one for one in read if isinstance(one, DicomHeader)]
         found = group(headers)
+        rejected = [*(one for one in read if isinstance(one, Rejected)), *found.rejected]
         if not found.scans:
-            raise ReadError(_why([*(one for one in read if isinstance(one, Rejected)), *found.rejected]))
+            raise ReadError(_why(rejected))
         if len(found.scans) > 1:
             raise Problem(422, f"the files make {len(found.scans)} scans (series, or stacks of one); expected one")
         header = next(iter(found.scans))
         _check_voxels(header, limits)
+        notes = header_notes(header, len(paths), rejected, usual)
         if all(CLASSES.get(one.syntax) == "native" for one in headers):
-            return load_dicom(header.sources)
-        return decode(Job(Located("dicom", header.sources, None), len(header.slices))).volume
+            return Scan(load_dicom(header.sources), notes)
+        return Scan(decode(Job(Located("dicom", header.sources, None), len(header.slices))).volume, notes)
 
 
 def _why(rejected: Sequence[Rejected]) -> str:
@@ -129,9 +134,10 @@ def _check_voxels(header: ScanHeader, limits: Limits) -> None:
         raise Problem(413, f"the scan has more than {limits.max_voxels} voxels")
 
 
-def _check_values(volume: Volume) -> None:
-    lowest, highest = volume.voxels.min(), volume.voxels.max()
+def _checked(scan: Scan, accept_hu: bool) -> Scan:
+    lowest, highest = scan.volume.voxels.min(), scan.volume.voxels.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise ReadError("the scan holds values that are not finite numbers (NaN or infinite)")
     if lowest == highest:
         raise ReadError("every voxel of the scan has the same value")
+    return replace(scan, notes=(*scan.notes, *hu_notes(scan.volume, accept_hu=accept_hu)))

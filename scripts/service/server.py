@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
                 'make one with: python -c "import secrets; print(secrets.token_urlsafe())"'
             )
         hosts = () if token else {"localhost", "127.0.0.1", "::1", host.strip("[]").lower()}
-        self.guard = Guard(application(service), service.metrics, token, hosts)
+        self.guard = Guard(application(service, token_needed=bool(token)), service.metrics, token, hosts)
         self._told = told
         super().__init__(
             uvicorn.Config(

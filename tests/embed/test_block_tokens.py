@@ -10,6 +10,7 @@ import timm
 import torch
 
 from scanbank.embed.block_tokens import Blocks, captured
+from scanbank.embed.encoders.timm_models import vit_blocks
 from scanbank.embed.registry import open_encoder
 from scanbank.embed.torch_encoder import Features, TorchEncoder
 from scanbank.store.errors import EncoderError, UsageError
@@ -40,6 +41,34 @@ def test_tokens_of_timm_are_its_intermediate_features() -> None:
     for layer, values in enumerate(expected, 1):
         np.testing.assert_allclose(found.tokens[layer], values.numpy(), atol=1e-5)
     np.testing.assert_array_equal(found.vector, encoder.encode_slices(given).vector)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "prefix"),
+    [
+        ("beit_base_patch16_224", {"embed_dim": 24, "num_heads": 2}, 1),
+        ("vit_relpos_small_patch16_224", {"embed_dim": 24, "num_heads": 2}, 0),
+        ("vit_relpos_base_patch16_clsgap_224", {"embed_dim": 24, "num_heads": 2}, 1),
+        ("cait_xxs24_224", {"embed_dim": 24, "num_heads": 2}, 0),
+        ("xcit_nano_12_p16_224", {"embed_dim": 32, "num_heads": 2}, 0),
+    ],
+)
+def test_tokens_of_other_transformers_of_timm(name: str, options: dict[str, Any], prefix: int) -> None:
+    model: Any = timm.create_model(name, num_classes=0, depth=2, **options).eval()
+    blocks = vit_blocks(model)
+    assert blocks is not None
+    assert (len(blocks.modules), blocks.grid, blocks.prefix) == (2, (14, 14), prefix)
+    given = torch.from_numpy(pixels(2, 224))
+    with torch.inference_mode():
+        with captured(blocks, [1, 2]) as found:
+            model(given)
+        expected = model.forward_intermediates(given, norm=False, intermediates_only=True, output_fmt="NLC")
+    for layer, values in enumerate(expected, 1):
+        torch.testing.assert_close(found[layer], values)
+
+
+def test_blocks_that_are_no_sequence_of_tokens_are_not_offered() -> None:
+    assert vit_blocks(timm.create_model("volo_d1_224", num_classes=0)) is None
 
 
 def test_tokens_of_open_clip_are_its_intermediate_features(tmp_path) -> None:
@@ -78,12 +107,14 @@ def test_a_grid_that_does_not_fit_is_told() -> None:
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_has_a_name_of_its_own_and_is_near(precision: str) -> None:
-    exact, half = (open_encoder(f"open_clip:ViT-B-32-quickgelu+random1{suffix}", device="cpu") for suffix in ("", f"+{precision}"))
+def test_half_precision_has_a_name_of_its_own_and_is_near(precision: str, tmp_path) -> None:
+    (tmp_path / "scanbank-half-clip.json").write_text(json.dumps(CLIP | {"quick_gelu": True}))
+    open_clip.add_model_config(tmp_path / "scanbank-half-clip.json")
+    exact, half = (open_encoder(f"open_clip:scanbank-half-clip+random1{suffix}", device="cpu") for suffix in ("", f"+{precision}"))
     assert half.spec.name == f"{exact.spec.name}+{precision}"
     assert half.spec.weights == exact.spec.weights
     assert half.spec.digest != exact.spec.digest
-    given = pixels(2, 224)
+    given = pixels(2, 48)
     one, other = exact.encode_slices(given).vector, half.encode_slices(given).vector
     assert 0 < np.abs(one - other).max() < 1e-2
     np.testing.assert_allclose(np.linalg.norm(other, axis=1), 1, atol=1e-5)

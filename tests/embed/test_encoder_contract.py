@@ -1,4 +1,4 @@
-"""What every encoder must do, run over each kind and each side it offers."""
+"""What every encoder must do, run over each kind and each side it offers. No classes: each would have the encoders made anew."""
 
 from __future__ import annotations
 
@@ -49,136 +49,151 @@ def encoder(request: pytest.FixtureRequest, encoders: dict[str, Encoder]) -> Enc
     return encoders[request.param]
 
 
-class TestPixels:
-    def test_each_gets_one_finite_vector(self, case):
-        encoder, side, batch = case
-        found = encode(encoder, side, batch)
-        assert (found.vector.shape, found.vector.dtype) == ((3, encoder.spec.dim), np.float32)
-        assert np.isfinite(found.vector).all()
-        assert len(np.unique(found.vector, axis=0)) == 3
-        if encoder.spec.unit_length:
-            np.testing.assert_allclose(np.linalg.norm(found.vector, axis=1), 1, atol=1e-5)
-
-    def test_the_same_again_gives_the_same_and_the_caller_keeps_the_input(self, case):
-        encoder, side, batch = case
-        before = batch.copy()
-        np.testing.assert_array_equal(encode(encoder, side, batch).vector, encode(encoder, side, before).vector)
-        np.testing.assert_array_equal(batch, before)
-
-    def test_a_vector_does_not_depend_on_its_batch(self, case):
-        encoder, side, batch = case
-        alone = np.concatenate([encode(encoder, side, one[None]).vector for one in batch])
-        np.testing.assert_allclose(encode(encoder, side, batch).vector, alone, rtol=1e-5, atol=1e-5)
-
-    def test_constant_ones_are_encoded(self, case):
-        encoder, side, batch = case
-        flat = np.stack([np.full_like(batch[0], value) for value in (0, 0.5, 1)])
-        assert np.isfinite(encode(encoder, side, flat).vector).all()
-
-    def test_an_empty_batch_is_empty(self, case):
-        encoder, side, batch = case
-        assert encode(encoder, side, batch[:0]).vector.shape == (0, encoder.spec.dim)
-
-    @pytest.mark.parametrize("change", [lambda p: p[0], lambda p: p[:, :, None], lambda p: p.astype(np.float64), lambda p: p[:, :, :0]])
-    def test_other_shapes_and_dtypes_are_refused(self, case, change):
-        encoder, side, batch = case
-        with pytest.raises(EncoderError, match=r"float32 \(B, C, (Z, )?Y, X\)|without a pixel|channel"):
-            encode(encoder, side, change(batch))
-
-    def test_two_channels_are_refused(self, case):
-        encoder, side, batch = case
-        with pytest.raises(EncoderError, match="found 2"):
-            encode(encoder, side, np.repeat(batch, 2, axis=1))
-        with pytest.raises(EncoderError, match="found 2"):
-            encoder.check_view(ViewSpec(windows=parse_windows("brain+bone"), size=encoder.view.size))
-
-    def test_as_many_channels_as_it_takes_are_one_repeated(self, case):
-        encoder, side, batch = case
-        many = np.repeat(batch, max(encoder.channels), axis=1)
-        np.testing.assert_allclose(encode(encoder, side, many).vector, encode(encoder, side, batch).vector, rtol=1e-5, atol=1e-5)
-
-    def test_not_a_number_is_refused(self, case):
-        encoder, side, batch = case
-        batch[2, 0, 3, 3] = np.nan
-        with pytest.raises(EncoderError, match="not finite"):
-            encode(encoder, side, batch)
-
-    def test_depths_come_where_they_are_promised(self, case):
-        encoder, side, batch = case
-        found = encode(encoder, side, batch)
-        assert (found.depth is not None) == (encoder.gives_depth and side == "volume")
-        if found.depth is not None:
-            assert found.depth.shape[::2] == (3, encoder.spec.dim)
-            assert found.depth_mask is not None
-            assert (found.depth_mask.shape, found.depth_mask.dtype) == (found.depth.shape[:2], bool)
-
-    def test_tokens_come_for_the_blocks_asked_for(self, case):
-        encoder, side, batch = case
-        call = encoder.encode_volumes if side == "volume" else encoder.encode_slices
-        if not encoder.blocks:
-            with pytest.raises(EncoderError, match="gives no tokens"):
-                call(batch, layers=[1])
-            return
-        found = call(batch, layers=[encoder.blocks, 1])
-        assert found.tokens is not None
-        assert found.grid is not None
-        assert set(found.tokens) == {1, encoder.blocks}
-        for tokens in found.tokens.values():
-            assert tokens.shape[:2] == (3, np.prod(found.grid))
-        np.testing.assert_array_equal(found.vector, call(batch).vector)
+def test_each_gets_one_finite_vector(case):
+    encoder, side, batch = case
+    found = encode(encoder, side, batch)
+    assert (found.vector.shape, found.vector.dtype) == ((3, encoder.spec.dim), np.float32)
+    assert np.isfinite(found.vector).all()
+    assert len(np.unique(found.vector, axis=0)) == 3
+    if encoder.spec.unit_length:
+        np.testing.assert_allclose(np.linalg.norm(found.vector, axis=1), 1, atol=1e-5)
 
 
-class TestEncoder:
-    def test_it_offers_what_it_says(self, encoders):
-        assert {key: set(one.offers) for key, one in encoders.items()} == {key: set(sides) for key, sides in SIDES.items()}
+def test_the_same_again_gives_the_same_and_the_caller_keeps_the_input(case):
+    encoder, side, batch = case
+    before = batch.copy()
+    np.testing.assert_array_equal(encode(encoder, side, batch).vector, encode(encoder, side, before).vector)
+    np.testing.assert_array_equal(batch, before)
 
-    def test_what_it_does_not_offer_is_one_clear_error(self, encoder):
-        given = {"volume": np.zeros((1, 1, 4, 8, 8), np.float32), "slice": np.zeros((1, 1, 8, 8), np.float32), "text": ["clear lungs"]}
-        for side in set(given) - encoder.offers:
-            with pytest.raises(EncoderError) as caught:
-                encode(encoder, side, given[side])
-            assert str(caught.value).startswith(f"encoder {encoder.spec.name!r} encodes ")
-            assert f"it has no {side} side: " in str(caught.value)
 
-    def test_its_own_view_fits_it(self, encoder):
-        encoder.check_view(encoder.view)
-        expected = "-1024..1024+-135..215+brain" if "medsiglip" in encoder.spec.name else "ctclip"
-        assert encoder.view.window_label == expected
+def test_a_vector_does_not_depend_on_its_batch(case):
+    encoder, side, batch = case
+    alone = np.concatenate([encode(encoder, side, one[None]).vector for one in batch])
+    np.testing.assert_allclose(encode(encoder, side, batch).vector, alone, rtol=1e-5, atol=1e-5)
 
-    def test_the_spec_survives_json_and_says_no_path(self, encoder):
-        said = json.dumps(encoder.spec.to_dict())
-        again = EncoderSpec.from_dict(json.loads(said))
-        assert again == encoder.spec
-        assert again.digest == encoder.spec.digest
-        assert "zoo0" not in said
-        assert str(Path(sys.path[-1])) not in said
 
-    def test_names(self, encoders):
-        named = {key: one.spec.name for key, one in encoders.items()}
-        expected = {key: key.replace("FOLDER/", "").removesuffix(".pt") for key in SIDES} | {"tiny": "tiny@1", "http://SERVER": "tiny@1"}
-        assert named == expected
+def test_constant_ones_are_encoded(case):
+    encoder, side, batch = case
+    flat = np.stack([np.full_like(batch[0], value) for value in (0, 0.5, 1)])
+    assert np.isfinite(encode(encoder, side, flat).vector).all()
+
+
+def test_an_empty_batch_is_empty(case):
+    encoder, side, batch = case
+    assert encode(encoder, side, batch[:0]).vector.shape == (0, encoder.spec.dim)
+
+
+@pytest.mark.parametrize("change", [lambda p: p[0], lambda p: p[:, :, None], lambda p: p.astype(np.float64), lambda p: p[:, :, :0]])
+def test_other_shapes_and_dtypes_are_refused(case, change):
+    encoder, side, batch = case
+    with pytest.raises(EncoderError, match=r"float32 \(B, C, (Z, )?Y, X\)|without a pixel|channel"):
+        encode(encoder, side, change(batch))
+
+
+def test_two_channels_are_refused(case):
+    encoder, side, batch = case
+    with pytest.raises(EncoderError, match="found 2"):
+        encode(encoder, side, np.repeat(batch, 2, axis=1))
+    with pytest.raises(EncoderError, match="found 2"):
+        encoder.check_view(ViewSpec(windows=parse_windows("brain+bone"), size=encoder.view.size))
+
+
+def test_as_many_channels_as_it_takes_are_one_repeated(case):
+    encoder, side, batch = case
+    many = np.repeat(batch, max(encoder.channels), axis=1)
+    np.testing.assert_allclose(encode(encoder, side, many).vector, encode(encoder, side, batch).vector, rtol=1e-5, atol=1e-5)
+
+
+def test_not_a_number_is_refused(case):
+    encoder, side, batch = case
+    batch[2, 0, 3, 3] = np.nan
+    with pytest.raises(EncoderError, match="not finite"):
+        encode(encoder, side, batch)
+
+
+def test_depths_come_where_they_are_promised(case):
+    encoder, side, batch = case
+    found = encode(encoder, side, batch)
+    assert (found.depth is not None) == (encoder.gives_depth and side == "volume")
+    if found.depth is not None:
+        assert found.depth.shape[::2] == (3, encoder.spec.dim)
+        assert found.depth_mask is not None
+        assert (found.depth_mask.shape, found.depth_mask.dtype) == (found.depth.shape[:2], bool)
+
+
+def test_tokens_come_for_the_blocks_asked_for(case):
+    encoder, side, batch = case
+    call = encoder.encode_volumes if side == "volume" else encoder.encode_slices
+    if not encoder.blocks:
+        with pytest.raises(EncoderError, match="gives no tokens"):
+            call(batch, layers=[1])
+        return
+    found = call(batch, layers=[encoder.blocks, 1])
+    assert found.tokens is not None
+    assert found.grid is not None
+    assert set(found.tokens) == {1, encoder.blocks}
+    for tokens in found.tokens.values():
+        assert tokens.shape[:2] == (3, np.prod(found.grid))
+    np.testing.assert_array_equal(found.vector, call(batch).vector)
+
+
+def test_it_offers_what_it_says(encoders):
+    assert {key: set(one.offers) for key, one in encoders.items()} == {key: set(sides) for key, sides in SIDES.items()}
+
+
+def test_what_it_does_not_offer_is_one_clear_error(encoder):
+    given = {"volume": np.zeros((1, 1, 4, 8, 8), np.float32), "slice": np.zeros((1, 1, 8, 8), np.float32), "text": ["clear lungs"]}
+    for side in set(given) - encoder.offers:
+        with pytest.raises(EncoderError) as caught:
+            encode(encoder, side, given[side])
+        assert str(caught.value).startswith(f"encoder {encoder.spec.name!r} encodes ")
+        assert f"it has no {side} side: " in str(caught.value)
+
+
+def test_its_own_view_fits_it(encoder):
+    encoder.check_view(encoder.view)
+    expected = "-1024..1024+-135..215+brain" if "medsiglip" in encoder.spec.name else "ctclip"
+    assert encoder.view.window_label == expected
+
+
+def test_the_spec_survives_json_and_says_no_path(encoder):
+    said = json.dumps(encoder.spec.to_dict())
+    again = EncoderSpec.from_dict(json.loads(said))
+    assert again == encoder.spec
+    assert again.digest == encoder.spec.digest
+    assert "zoo0" not in said
+    assert str(Path(sys.path[-1])) not in said
+
+
+def test_names(encoders):
+    named = {key: one.spec.name for key, one in encoders.items()}
+    expected = {key: key.replace("FOLDER/", "").removesuffix(".pt") for key in SIDES} | {"tiny": "tiny@1", "http://SERVER": "tiny@1"}
+    assert named == expected
 
 
 @pytest.mark.parametrize("key", WITH_TEXTS)
-class TestTexts:
-    def test_texts_lie_in_the_space_of_pixels(self, key, encoders):
-        encoder = encoders[key]
-        found = encoder.encode_texts(TEXTS).vector
-        assert (found.shape, found.dtype) == ((3, encoder.spec.dim), np.float32)
-        assert len(np.unique(found, axis=0)) == 3
-        np.testing.assert_allclose(found, np.concatenate([encoder.encode_texts([t]).vector for t in TEXTS]), atol=1e-5)
-        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
-        assert encoder.spec.unit_length
-        assert encoder.spec.logit_scale is not None
+def test_texts_lie_in_the_space_of_pixels(key, encoders):
+    encoder = encoders[key]
+    found = encoder.encode_texts(TEXTS).vector
+    assert (found.shape, found.dtype) == ((3, encoder.spec.dim), np.float32)
+    assert len(np.unique(found, axis=0)) == 3
+    np.testing.assert_allclose(found, np.concatenate([encoder.encode_texts([t]).vector for t in TEXTS]), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    assert encoder.spec.unit_length
+    assert encoder.spec.logit_scale is not None
 
-    def test_odd_texts(self, key, encoders):
-        long = " ".join(TEXTS * 200)
-        vectors = encoders[key].encode_texts(["", long, f"{long} and more", "Ödem", "肺部清晰"]).vector
-        assert np.isfinite(vectors).all()
 
-    def test_one_string_is_no_list(self, key, encoders):
-        with pytest.raises(EncoderError, match="expected a list"):
-            encoders[key].encode_texts("one string")
+@pytest.mark.parametrize("key", WITH_TEXTS)
+def test_odd_texts(key, encoders):
+    long = " ".join(TEXTS * 200)
+    vectors = encoders[key].encode_texts(["", long, f"{long} and more", "Ödem", "肺部清晰"]).vector
+    assert np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize("key", WITH_TEXTS)
+def test_one_string_is_no_list(key, encoders):
+    with pytest.raises(EncoderError, match="expected a list"):
+        encoders[key].encode_texts("one string")
 
 
 FIXED = "open_clip:scanbank-test-clip+random0"

@@ -110,3 +110,12 @@ def test_values_are_cut_before_they_are_interpolated(geometry: ViewSpec) -> None
         found = np.asarray(gridded(VOLUME, replace(geometry, clip=(-300, 500)), device).values)
         np.testing.assert_allclose(found, expected, atol=1e-3)
     assert np.abs(gridded(VOLUME, geometry).values.clip(-300, 500) - expected)[expected > BELOW_ALL].max() > 10
+
+
+def test_grey_values_that_are_no_hu_are_not_cut() -> None:
+    picture, geometry = replace(VOLUME, has_hu=False), ViewSpec(size=(24, 20))
+    for made in (
+        gridded(picture, replace(geometry, clip=(-300, 500))).values,
+        source_planes(picture, replace(geometry, clip=(-300, 500)), np.arange(12)),
+    ):
+        np.testing.assert_array_equal(np.asarray(made), np.asarray(gridded(picture, geometry).values))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from dicom_files import write_series
 from scanbank.embed import http_client
@@ -212,8 +213,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_it_tries_again_while_the_server_is_busy_or_breaks_off(server: Server, pauses: list[float]) -> None:
-    from safetensors.numpy import save
-
     good = (200, {}, save({"vector": np.array([[5, 5]], np.float32)}))
     with answering(models(server), busy(429, **{"Retry-After": "3"}), busy(503), None, good) as (url, asked):
         assert open_encoder(url).encode_texts(["hello"]).vector.tolist() == [[5, 5]]
@@ -229,6 +228,9 @@ def test_it_tries_again_while_the_server_is_busy_or_breaks_off(server: Server, p
         (None, r"broke the connection \(RemoteProtocolError\)"),
         (busy(422), "answered 422: too many"),
         ((200, {}, b"no tensors"), "no safetensors file"),
+        ((200, {}, save({"vector": np.array(3, np.float32)})), r"answered with an array of shape \(\); expected 1 vectors"),
+        ((200, {}, save({"vector": np.zeros((1, 2), np.float64)})), "gave float64"),
+        ((200, {}, save({"vector": np.zeros((1, 2), np.float32), "depth": np.zeros(1, np.float32)})), "gave depth without depth_mask"),
         ((302, {"Location": "http://example.org/"}, b""), "answered 302"),
         ((500, {"Content-Type": "text/html"}, b"<h1>secret</h1>"), "answered 500: text/html, which is not how a scanbank service answers"),
     ],
@@ -253,6 +255,12 @@ def changed(listed: dict[str, Any], change: Callable[[dict[str, Any]], None]) ->
     [
         (lambda listed: listed.pop("models"), "does not list its models"),
         (lambda listed: listed["models"][0].pop("view"), "use one version on both"),
+        (lambda listed: listed["limits"].update(max_items="x"), "use one version on both"),
+        (lambda listed: listed["limits"].update(max_bytes=float("nan")), "use one version on both"),
+        (lambda listed: listed["limits"].update(max_text=0), "use one version on both"),
+        (lambda listed: listed.update(limits=None), "use one version on both"),
+        (lambda listed: listed["models"][0].update(offers=["thoughts"]), "describes an encoder whose offers are"),
+        (lambda listed: listed["models"][0].update(size="x"), "use one version on both"),
         (lambda listed: listed["models"][0]["spec"].update(flavour=1), "use one version on both"),
         (lambda listed: listed["models"][0]["spec"].update(dim=3), "use one version of scanbank on both machines"),
     ],
@@ -260,6 +268,15 @@ def changed(listed: dict[str, Any], change: Callable[[dict[str, Any]], None]) ->
 def test_a_server_of_another_version_is_told(server: Server, change: Callable[[dict[str, Any]], None], message: str) -> None:
     with answering(changed(json.loads(models(server)[2]), change)) as (url, _), pytest.raises(EncoderError, match=message):
         open_encoder(url)
+
+
+@pytest.mark.parametrize("suffix", ["+bf16", "?model=gated+fp16"])
+def test_the_server_decides_the_precision(server: Server, suffix: str) -> None:
+    with answering(models(server)) as (url, _):
+        with pytest.raises(UsageError, match=r"the precision that its server was started with; leave \+bf16, \+fp16 and --precision out"):
+            open_encoder(f"{url}{suffix}")
+        with pytest.raises(UsageError, match="the precision that its server was started with"):
+            open_encoder(url).at_precision("bf16")
 
 
 def test_nobody_there_or_no_service_is_told_at_once(pauses: list[float]) -> None:

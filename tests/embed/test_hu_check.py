@@ -73,6 +73,28 @@ def test_eight_bit_pictures_are_told(window):
     assert "(values from 0 to 255)" in verdict.numbers
 
 
+@pytest.mark.parametrize("intercept", [-1000, -1024])
+def test_pictures_that_kept_the_intercept_of_hu_are_told(intercept):
+    verdict = examine((eight_bits(body(), -160, 240) + intercept).astype(np.int16))
+    assert (verdict.judgement, verdict.reason) == ("wrong", "it should hold HU and holds 8-bit grey values")
+    assert f"whole numbers of {intercept}..{intercept + 255}" in verdict.numbers
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1)])
+def test_what_was_made_for_a_network_is_told(low, high):
+    given = np.clip((body() + 1000) / 2000, 0, 1) * (high - low) + low
+    verdict = examine(given.astype(np.float32))
+    assert (verdict.judgement, verdict.reason) == ("wrong", "it should hold HU and holds values of a network's input range")
+
+
+@pytest.mark.parametrize("padding", [None, -32768])
+def test_values_of_another_scale_are_told(padding):
+    given = body() * 10
+    if padding is not None:
+        given[:, :20] = padding
+    assert examine(given.astype(np.float32)).reason == "it holds something else than HU"
+
+
 def test_what_may_be_real_is_flagged_and_not_refused():
     # nothing is over 2000 HU, so a wide window leaves the upper end empty
     assert examine(eight_bits(body(), -800, 2000)).judgement == "suspicious"
@@ -103,6 +125,7 @@ REAL = {
     "bone only": lambda hu: np.where(hu > 200, hu, -1024),
     "bone only in zeros": lambda hu: np.where(hu > 200, hu, 0),
     "a field of view in padding": _round_field,
+    "a field of view in deep padding": lambda hu: np.where(_round_field(hu) == -2048, -32768, hu),
     "contrast medium": lambda hu: np.where((hu > 30) & (hu < 60), hu + 250, hu),
     "metal": lambda hu: np.where(np.random.default_rng(1).random(hu.shape) < 0.05, 3071, hu),
     "much metal, extended range": lambda hu: np.where(np.random.default_rng(1).random(hu.shape) < 0.1, 20000, hu),

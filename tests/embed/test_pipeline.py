@@ -27,6 +27,8 @@ from scanbank.store.features import CHUNK_ROWS
 from scanbank.store.ingest import ingest
 from scanbank.store.readers import load_volume
 
+pytestmark = pytest.mark.long
+
 BRAIN = ViewSpec((parse_window("brain"),))
 LUNG = ViewSpec((parse_window("lung"),))
 
@@ -351,8 +353,7 @@ def test_interrupt_keeps_what_is_done_and_a_kill_loses_at_most_a_batch(bank: Ban
     for i in range(40):
         write_series(tmp_path / "scans" / str(i), n=60, shape=(64, 64), series_uid=f"1.{i}", seed=i)
     ingest(bank, [tmp_path / "scans"])
-    whole = Bank.create(tmp_path / "whole")
-    ingest(whole, [tmp_path / "scans"])
+    whole = Bank.open(shutil.copytree(bank.path, tmp_path / "whole"))
     embed(whole, open_encoder("intensity"), [BRAIN])
     command = [sys.executable, "-m", "scanbank.scripts.cli", "embed", str(bank.path), "--encoder", "intensity", "--window", "brain"]
     for stop in (signal.SIGINT, signal.SIGKILL):
@@ -360,7 +361,7 @@ def test_interrupt_keeps_what_is_done_and_a_kill_loses_at_most_a_batch(bank: Ban
         child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 60
         while len(Bank.open(bank.path).log()) == before and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(0.1)
         child.send_signal(stop)
         _, said = child.communicate(timeout=60)
         if stop == signal.SIGINT and child.returncode:

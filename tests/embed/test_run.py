@@ -32,8 +32,8 @@ class InterruptAtTheEnd(Silent):
         self.thread = threading.Thread(target=self._hold, daemon=True)
         self.held = threading.Event()
 
-    def advance(self, count: int = 1, note: str = "") -> None:
-        self._left -= count
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._left -= steps
         if not self._left:
             self.thread.start()
             assert self.held.wait(10)

@@ -11,7 +11,7 @@ from scanbank.eval.feature_choice import FeatureChoice, choose_features
 from scanbank.eval.pooling import unit_features
 from scanbank.eval.units import evaluation_units
 from scanbank.store import Bank, EncoderSpec, FeatureKey
-from scanbank.store.errors import UnknownNameError, UsageError
+from scanbank.store.errors import UsageError
 from scanbank.store.feature_rows import FeatureRows
 
 
@@ -64,7 +64,7 @@ def test_sets_are_named_by_name_digest_or_pooling(bank: Bank) -> None:
     assert names(FeatureChoice((f"{one}/max", one, one))) == [(one, "max"), (one, "mean")]
     assert names(FeatureChoice((VOLUME.digest[:10],))) == [(VOLUME.name, "mean")]
     assert names(FeatureChoice(encoder="toy", window="brain")) == [(VOLUME.name, "mean")]
-    with pytest.raises(UnknownNameError, match="Several sets have that name"):
+    with pytest.raises(UsageError, match="several feature sets have the name"):
         names(FeatureChoice((SLICE.name,)))
     with pytest.raises(UsageError, match="has no vectors of slices; those that have: flat"):
         names(FeatureChoice((VOLUME.name,)), "slice")

@@ -21,6 +21,8 @@ from scanbank.store import Bank, ViewSpec
 from scanbank.store.errors import ScanbankError, UsageError
 from scanbank.store.ingest import ingest
 
+pytestmark = pytest.mark.long
+
 COMMAND = (sys.executable, "-m", "scanbank.scripts.cli")
 VIT = "timm:test_vit+random0"
 
@@ -149,15 +151,15 @@ def test_the_others_may_finish_after_an_interrupt() -> None:
 
 
 def test_changed_files_are_accepted_once_for_all_devices(scans: Bank, tmp_path: Path) -> None:
-    command = [*COMMAND, "embed", str(scans.path), "--encoder", "intensity", "--device", "cpu,cpu", "--json"]
-    subprocess.run(command, capture_output=True, check=True)
+    run(scans, "--encoder", "intensity")
     for i in range(4):
         write_series(tmp_path / "scans" / str(i), n=6, shape=(20, 24), patient_id=f"p{i}", series_uid=f"1.2.{i}", seed=9 + i)
-    done = subprocess.run([*command, "--accept-changed"], capture_output=True, text=True, check=True)
+    done = process(scans, "--encoder", "intensity", "--device", "cpu,cpu", "--accept-changed")
+    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["volumes"] == 4
     scans.refresh()
     assert sum(entry.message.startswith("accept:") for entry in scans.log()) == 1
-    assert json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["skipped"] == 4
+    assert run(scans, "--encoder", "intensity")["skipped"] == 4
 
 
 def test_what_options_mean() -> None:

@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 from scanbank.scripts.cli import app
 from scanbank.store import Bank
 
+pytestmark = pytest.mark.long
+
 
 def run(*words: str | Path | int) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
@@ -88,12 +90,12 @@ def test_no_permission(tmp_path: Path) -> None:
 def test_no_process_is_left(tmp_path: Path, end: signal.Signals) -> None:
     """Ctrl-C removes what was written; after a kill the folder tells that it is not finished."""
     out = tmp_path / "out"
-    words = ["phantom", str(out), "--cohort", "chest", "--patients", "60", "--workers", "2", "--no-masks"]
+    words = ["phantom", str(out), "--cohort", "chest", "--patients", "60", "--seed", "6", "--workers", "2", "--no-masks"]
     command = [sys.executable, "-m", "scanbank.scripts.cli", *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while not any((out / "dicom").glob("*/*/*/*.dcm")) and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.02)
         if end is signal.SIGINT:
             os.killpg(process.pid, end)  # as a terminal does
         else:

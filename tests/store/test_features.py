@@ -14,6 +14,7 @@ from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.errors import BankDamagedError, UnknownNameError, UsageError
 from scanbank.store.feature_rows import FeatureRows, joined
 from scanbank.store.features import CHUNK_ROWS, append, read_set
+from scanbank.store.status import overview
 
 KEY = FeatureKey("slice", EncoderSpec("intensity", "1", 16), ViewSpec((Window(0, 80),)))
 
@@ -22,6 +23,20 @@ def put(bank: Bank, key: FeatureKey, vectors: np.ndarray | FeatureRows, items: n
     with bank.commit("put") as commit:
         commit.append_features(key, vectors, items)
     bank.refresh()
+
+
+def test_two_sets_of_one_name_are_told_by_their_digests(bank: Bank) -> None:
+    other = FeatureKey("slice", EncoderSpec("intensity", "1", 16, weights="0" * 64), KEY.view)
+    for key in (KEY, other):
+        put(bank, key, np.zeros((1, 16), np.float32), np.arange(1))
+    with pytest.raises(UsageError) as caught:
+        bank.features(KEY.name)
+    names = [f"{KEY.name}@{key.digest[:8]}" for key in (KEY, other)]
+    told = ", ".join(sorted(names))
+    assert str(caught.value) == f"several feature sets have the name {KEY.name!r}, of other weights or views; choose one of {told}"
+    assert bank.features(other.digest[:12]).key == other
+    assert bank.features(names[1]).key == other
+    assert [row["name"] for row in overview(bank)["feature_sets"]] == sorted(names)
 
 
 def test_appends_across_chunk_borders_keep_order(bank: Bank) -> None:

@@ -33,6 +33,13 @@ def test_everything_that_changes_a_vector_changes_the_key() -> None:
     assert len({key.digest for key in keys}) == len(keys)
 
 
+def test_other_windows_are_clipped_first_where_none_of_them_reaches_beyond() -> None:
+    view = ViewSpec((Window(-1000, 1000),), clip=(-1000, 1000))
+    assert view.with_windows((Window(0, 80), Window(-600, 300))) == ViewSpec((Window(0, 80), Window(-600, 300)), clip=(-1000, 1000))
+    assert view.with_windows((Window(0, 80), Window(-800, 2000))) == ViewSpec((Window(0, 80), Window(-800, 2000)))
+    assert ViewSpec().with_windows((Window(0, 80),)) == ViewSpec((Window(0, 80),))
+
+
 def test_views_of_imported_vectors() -> None:
     unknown, brain = ViewSpec.unknown(), ViewSpec.declared((Window(0, 80),))
     assert (unknown.label, unknown.window_label, brain.label) == ("unknown", "unknown", "brain")

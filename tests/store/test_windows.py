@@ -39,7 +39,7 @@ def test_unknown_window_suggests_the_nearest() -> None:
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["", " ", "brain+", "1...2.", ".", "./3", "1e/3", "nan/3", "1_0/3"])
+@pytest.mark.parametrize("text", ["", " ", "brain+", ".", "./3", "1e/3", "nan/3", "1_0/3"])
 def test_what_is_no_window_is_refused(text: str) -> None:
     with pytest.raises(UnknownNameError):
         parse_windows(text)
@@ -59,3 +59,16 @@ def test_channels_are_joined_by_plus() -> None:
 @given(st.integers(-2000, 3000), st.integers(1, 4000))
 def test_level_width_and_range_agree(level: int, width: int) -> None:
     assert parse_window(f"{level}/{width}") == parse_window(f"{level - width / 2}..{level + width / 2}")
+
+
+def test_what_could_be_read_in_two_ways_is_refused() -> None:
+    with pytest.raises(UsageError, match="has three dots"):
+        parse_window("-1000...1000")
+    for text in ("brain+as-is", "AS-IS+brain"):
+        with pytest.raises(UsageError, match="joins as-is to others"):
+            parse_windows(text)
+
+
+def test_the_same_numbers_are_the_same_window_however_they_are_written() -> None:
+    assert parse_window("0.15/0.1") == parse_window("0.1..0.2")
+    assert parse_window("40/80") == parse_window("0..80") == parse_window("4e1/8e1")

@@ -107,6 +107,33 @@ class TestConfiguration:
         (tmp_path / "config.json").write_text(json.dumps({"model_type": "cxr-bert", "hidden_size": 768, "num_attention_heads": 2}))
         assert CTCLIP.from_checkpoint(tmp_path / "model.pt").config.bert.num_attention_heads == 12
 
+    def test_one_beside_need_not_speak_of_the_towers(self, tmp_path):
+        torch.save(small().state_dict(), tmp_path / "model.pt")
+        (tmp_path / "config.json").write_text('{"frames": 15}')
+        assert CTCLIP.from_checkpoint(tmp_path / "model.pt").config.frames == 15
+        (tmp_path / "config.json").write_text('{"dim_latent": 5}')
+        with pytest.raises(EncoderError, match=r"dim_latent 16 .*the configuration says 5"):
+            CTCLIP.from_checkpoint(tmp_path / "model.pt")
+        (tmp_path / "config.json").write_text('{"frames": 15, "fraems": 15}')
+        with pytest.raises(UsageError, match="fraems is not known; at the top can have ctvit, bert, dim_latent, frames"):
+            CTCLIP.from_checkpoint(tmp_path / "model.pt")
+
+    @pytest.mark.parametrize("text", ["{}", '{"ctvit": {}}', '{"note": "nothing"}'])
+    def test_one_that_is_given_says_something(self, tmp_path, text):
+        torch.save(small().state_dict(), tmp_path / "model.pt")
+        (tmp_path / "own.json").write_text(text)
+        with pytest.raises(UsageError, match=r"own.json says nothing of a CT-CLIP; expected any of ctvit, bert, dim_latent, frames"):
+            CTCLIP.from_checkpoint(tmp_path / "model.pt", tmp_path / "own.json")
+
+    def test_a_text_tower_of_unknown_heads_stops_texts_only(self, tmp_path):
+        config = replace(CONFIG, bert=replace(BERT, hidden_size=40, num_attention_heads=4))
+        torch.save(small(config).state_dict(), tmp_path / "model.pt")
+        found = CTCLIP.from_checkpoint(tmp_path / "model.pt")
+        with torch.inference_mode():
+            assert torch.equal(found.encode_image(volumes()), small(config).encode_image(volumes()))
+        with pytest.raises(EncoderError, match=r"hidden_size 40; texts need bert.num_attention_heads in a config.json"):
+            found.encode_text(torch.ones(1, 4, dtype=torch.int64), torch.ones(1, 4))
+
     def test_what_is_at_odds_names_both(self, tmp_path):
         torch.save(small().state_dict(), tmp_path / "model.pt")
         with pytest.raises(EncoderError, match=rf"{re.escape(str(tmp_path))}.*ctvit.dim 20 .*the configuration says 512"):

@@ -75,6 +75,11 @@ class TestImages:
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
         torch.testing.assert_close(vectors, torch.cat([model.encode_image(one[None]) for one in x]), atol=1e-5, rtol=0)
 
+    def test_a_batch_of_none_is_empty(self):
+        model = small()
+        assert model.encode_image(torch.zeros(0, 1, 9, 24, 24)).shape == (0, 16)
+        assert model.step_latents(model.encode_tokens(torch.zeros(0, 1, 9, 24, 24))).shape == (0, 3, 16)
+
     def test_other_depths_are_taken(self):
         model = small()
         assert model.encode_tokens(torch.zeros(1, 1, 15, 24, 24)).shape == (1, 5, 4, 4, 20)

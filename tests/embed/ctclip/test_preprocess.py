@@ -19,12 +19,12 @@ def test_the_published_outcome(goldens):
 
 @pytest.mark.parametrize(
     ("xy_mm", "z_mm", "shape"),
-    [(0.9, 2.0, (24, 48, 48)), (0.66, 1.0, (30, 30, 51)), (0.75, 1.5, (33, 41, 37)), (1.1, 3.0, (100, 20, 90))],
+    [(0.3, 0.7, (24, 48, 48)), (0.9, 2.0, (24, 48, 48)), (0.66, 1.0, (30, 30, 51)), (0.75, 1.5, (33, 41, 37)), (1.1, 3.0, (100, 20, 90))],
 )
 def test_torch_in_the_published_order(xy_mm, z_mm, shape):
     raw = np.random.default_rng(0).integers(-1000, 3000, (37, 41, 33)).astype(np.int16)
     clipped = np.clip(2.0 * raw - 500, -1000, 1000).transpose(2, 0, 1)  # many values lie outside: clipping comes before interpolation
-    size = [int(n * own / wanted) for n, own, wanted in zip(clipped.shape, (z_mm, xy_mm, xy_mm), (1.5, 0.75, 0.75), strict=True)]
+    size = [int(n * (own / wanted)) for n, own, wanted in zip(clipped.shape, (z_mm, xy_mm, xy_mm), (1.5, 0.75, 0.75), strict=True)]
     resized = functional.interpolate(torch.from_numpy(clipped)[None, None], size=size, mode="trilinear", align_corners=False)[0, 0] / 1000
     expected, taken, put = np.full(shape, -1.0), [], []
     for have, want in zip(resized.shape, shape, strict=True):
@@ -34,6 +34,13 @@ def test_torch_in_the_published_order(xy_mm, z_mm, shape):
     expected[tuple(put)] = resized[tuple(taken)]
     found = preprocess(raw, (xy_mm, xy_mm, z_mm), slope=2, intercept=-500, shape=shape)
     np.testing.assert_allclose(found, expected[None], atol=1e-6)
+
+
+def test_sizes_are_cut_to_whole_numbers_as_published():
+    # 55 * 0.3 / 0.75 is 22; published is 55 * (0.3 / 0.75), which in floating point falls short of it
+    found = preprocess(np.full((55, 5, 4), 1000, np.int16), (0.3, 0.75, 1.5), shape=(4, 30, 5))
+    assert (found[0, 0, :, 0] == 1).sum() == 21
+    assert np.flatnonzero(found[0, 0, :, 0] == 1)[[0, -1]].tolist() == [4, 24]
 
 
 def test_rows_run_along_x():
@@ -50,8 +57,17 @@ def test_rows_run_along_x():
         ((3, 0, 4), (1, 1, 1), "takes an array"),
         ((3, 3, 3), (1, 0, 1), "takes a spacing"),
         ((3, 3, 3), (1, 1, float("nan")), "takes a spacing"),
+        ((2, 9, 9), (0.3, 1, 1), "along x the array has 2 of 0.3 mm, less than one"),
+        ((9, 9, 1), (1, 1, 1), "along z the array has 1 of 1 mm, less than one"),
     ],
 )
 def test_what_cannot_be_is_told(shape, spacing, message):
     with pytest.raises(ViewError, match=message):
         preprocess(np.zeros(shape, np.int16), spacing)
+
+
+def test_values_that_are_not_finite_are_told():
+    raw = np.zeros((3, 3, 3), np.float32)
+    raw[1, 1, 1] = np.nan
+    with pytest.raises(ViewError, match="takes values that are finite"):
+        preprocess(raw, (1, 1, 2))

@@ -213,6 +213,35 @@ def test_json_beside_the_checkpoint_tells_what_weights_do_not(tmp_path: Path) ->
     np.testing.assert_allclose(encoder.encode_volumes(_given()).vector, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "network", "note"),
+    [
+        ("resnet10", lambda: nets.resnet10(n_input_channels=1, widen_factor=0.25), "conv1_t_stride (1 taken)"),
+        (
+            "vit",
+            lambda: nets.ViT(1, (16, 16, 16), (8, 8, 8), hidden_size=128, mlp_dim=8, num_layers=1, num_heads=4),
+            "num_heads (2 taken), img_size ((16, 16, 16) taken)",
+        ),
+        ("unet", lambda: nets.UNet(3, 1, 2, (4, 8), (1,)), "strides ((2,) taken), norm (instance taken), act (prelu taken)"),
+        ("unet", lambda: nets.UNet(3, 1, 2, (4, 8), (1,), norm="batch"), "strides ((2,) taken), act (prelu taken)"),
+    ],
+)
+def test_what_is_assumed_is_told_with_the_file_that_can_say(tmp_path: Path, name: str, network: Callable[[], Any], note: str) -> None:
+    torch.save(network().state_dict(), tmp_path / "my.net.pt")
+    uri = f"monai:{name}@{tmp_path / 'my.net.pt'}"
+    told = "orientation (axes Z, Y, X in LPS taken); my.net.json beside the checkpoint can say"
+    assert open_encoder(uri, device="cpu").note == f"weights do not tell {note}, {told}"
+    said = {"conv1_t_stride": 1} if name == "resnet10" else {"num_heads": 4, "img_size": [16] * 3} if name == "vit" else {"strides": [1]}
+    (tmp_path / "my.net.json").write_text(json.dumps(said | {"orientation": "RAS"}))
+    left = [part for part in note.split(", ") if "norm" in part or "act (" in part]
+    found = open_encoder(uri, device="cpu").note
+    assert found == (f"weights do not tell {', '.join(left)}; my.net.json beside the checkpoint can say" if left else "")
+
+
+def test_random_weights_assume_nothing() -> None:
+    assert open_encoder("monai:resnet10+random0", device="cpu").note == ""
+
+
 def test_networks_of_monais_axes(tmp_path: Path) -> None:
     """The view gives a scan as MONAI's own Orientation and Spacing do, axes (X, Y, Z)."""
     torch.save(made("resnet10")[1].state_dict(), tmp_path / "net.pt")

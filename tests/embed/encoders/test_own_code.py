@@ -51,6 +51,9 @@ CODE = """
     def a_class():
         return Mean
 
+    def leaves():
+        raise SystemExit(3)
+
     number = 3
 """
 
@@ -95,18 +98,46 @@ def test_names_that_are_none(name: str) -> None:
 @pytest.mark.parametrize(
     ("factory", "error", "message"),
     [
-        ("plane", EncoderError, "has no plane; it holds Half, Mean, a_class, fails, nothing, plain, takes_all"),
+        ("plane", EncoderError, "has no plane; it holds Half, Mean, a_class, fails, leaves, nothing, plain, takes_all"),
         ("number", EncoderError, "number is of type int; expected a function that gives an encoder"),
         ("fails", EncoderError, r"fails\(\) raised RuntimeError: first line$"),
         ("unknown", UnknownNameError, "^thing 'x' is unknown"),
         ("nothing", EncoderError, r"nothing\(\) gave nothing \(None\); expected a subclass of scanbank.embed.Encoder"),
         ("a_class", EncoderError, r"a_class\(\) gave <class .*Mean'>; expected"),
+        ("leaves", EncoderError, r"leaves\(\) raised SystemExit: 3$"),
         ("Half", EncoderError, r"Half\(\) gave an encoder that lacks spec, view, offers, channels; docs/encoders.md"),
     ],
 )
 def test_code_that_gives_no_encoder(here: Path, factory: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message) as caught:
         open_encoder(f"module:{here}:{factory}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("spec = {'dim': 4}", "spec is a dict; expected an EncoderSpec"),
+        ("spec = None", r"spec is nothing \(None\); expected an EncoderSpec"),
+        ("spec = EncoderSpec('x', '1', dim=0)", "spec has dim 0; expected a whole number from 1"),
+        ("spec = EncoderSpec('x', '1', dim=-1)", "spec has dim -1"),
+        ("spec = EncoderSpec('x', '1', dim=2.0)", r"spec has dim 2\.0"),
+        ("spec = EncoderSpec('x', '1', dim=1, mean=('a',))", r"spec has mean \('a',\); expected numbers"),
+        ("view = None", r"view is nothing \(None\); expected a ViewSpec"),
+        ("offers = frozenset()", r"offers are frozenset\(\); expected a set of 'volume', 'slice', 'text'"),
+        ("offers = {'foo'}", "offers are {'foo'}"),
+        ("offers = 'slice'", "offers are 'slice'"),
+        ("channels = frozenset()", "channels are .*; expected a set of how many windows"),
+        ("channels = {0}", "channels are {0}"),
+        ("channels = 1", "channels are 1"),
+    ],
+)
+def test_an_encoder_that_is_of_no_use_is_refused_when_it_is_opened(here: Path, change: str, message: str) -> None:
+    code = f"\ndef changed():\n    found = Mean()\n    found.{change}\n    return found\n"
+    with Path(f"{here}.py").open("a") as file:
+        file.write(code)
+    with pytest.raises(EncoderError, match=rf"changed\(\) gave an encoder whose {message}") as caught:
+        open_encoder(f"module:{here}:changed")
     assert "\n" not in str(caught.value)
 
 

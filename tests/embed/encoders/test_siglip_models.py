@@ -137,7 +137,47 @@ def test_weights_that_are_a_pickle_of_tensors(tmp_path: Path, encoder: TorchEnco
     assert open_encoder(f"siglip:{folder}", device="cpu").spec == encoder.spec
 
 
+@pytest.mark.parametrize(("resample", "interpolation"), [(0, "nearest"), (2, "linear"), (3, "cubic")])
+def test_resampling_is_that_of_the_preprocessor(copied: Path, resample: int, interpolation: str) -> None:
+    (copied / "preprocessor_config.json").write_text(json.dumps({"resample": resample, "rescale_factor": 0.00392156862}))
+    assert open_encoder(f"siglip:{copied}", device="cpu").view.interpolation == interpolation
+
+
 class TestBroken:
+    @pytest.mark.parametrize(
+        ("said", "message"),
+        [
+            ({"resample": 1}, r"resample 1; expected 0 \(nearest\), 2 \(bilinear\) or 3 \(bicubic\)"),
+            ({"resample": []}, "preprocessor_config.json cannot be read"),
+            ({"do_rescale": False}, "another range of pixels than 0..1; expected do_rescale true"),
+            ({"rescale_factor": 1}, "with a rescale_factor of 1/255"),
+        ],
+    )
+    def test_preparations_that_cannot_be_done(self, copied: Path, said: dict[str, Any], message: str) -> None:
+        (copied / "preprocessor_config.json").write_text(json.dumps(said))
+        with pytest.raises(EncoderError, match=message) as caught:
+            open_encoder(f"siglip:{copied}", device="cpu")
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("patch", [0, -1, 64, "16"])
+    def test_patches_that_make_no_image(self, copied: Path, patch: Any) -> None:
+        file = copied / "config.json"
+        config = json.loads(file.read_text())
+        config["vision_config"]["patch_size"] = patch
+        file.write_text(json.dumps(config))
+        for uri in (f"siglip:{copied}", f"siglip:{copied}+random0"):
+            with pytest.raises(EncoderError, match=r"patch_size from 1 to image_size|config.json cannot be read") as caught:
+                open_encoder(uri, device="cpu")
+            assert "\n" not in str(caught.value)
+
+    def test_weights_of_another_width(self, copied: Path) -> None:
+        file = copied / "config.json"
+        config = json.loads(file.read_text())
+        config["text_config"]["intermediate_size"] = 40
+        file.write_text(json.dumps(config))
+        with pytest.raises(EncoderError, match=r"are not those of its config.json: \d+ tensors .*of another shape, such as text_model"):
+            open_encoder(f"siglip:{copied}", device="cpu")
+
     def test_no_such_folder(self, tmp_path: Path) -> None:
         with pytest.raises(EncoderError, match=r"encoder 'siglip:missing' .*there is no folder .*missing; write siglip:FOLDER"):
             open_encoder(f"siglip:{tmp_path / 'missing'}")

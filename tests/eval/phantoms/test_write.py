@@ -19,8 +19,12 @@ from scanbank.eval.phantoms.outfolder import CARD, MARK
 from scanbank.eval.phantoms.write import Summary, write_cohort
 from scanbank.store.errors import BankAccessError, BankExistsError, UsageError
 
+pytestmark = pytest.mark.long
+
 CHEST = COHORTS["chest"]
 SEED = 1
+SHORT = (6, 4)
+"""Seeds whose first patient has one study of few images."""
 _made: dict[Path, Summary] = {}
 
 
@@ -53,7 +57,7 @@ def test_same_bytes_whatever_the_processes_and_the_number_of_patients(out: Path,
 
 
 def test_another_seed_other_patients(out: Path, tmp_path: Path) -> None:
-    write_cohort(tmp_path / "other", CHEST, 1, SEED + 1, masks=False)
+    write_cohort(tmp_path / "other", CHEST, 1, SHORT[0], masks=False)
     assert not set(digests(tmp_path / "other").values()) & set(digests(out).values())
     assert not (tmp_path / "other" / "masks").exists()
     assert "--no-masks" in (tmp_path / "other" / "README.txt").read_text()
@@ -166,17 +170,17 @@ def test_what_was_begun_is_removed(
     tmp_path: Path, workers: int, error: BaseException, raised: type[BaseException], text: str | None
 ) -> None:
     with pytest.raises(raised, match=text):
-        write_cohort(tmp_path / "out", CHEST, 2, SEED, workers=workers, masks=False, progress=Stops(error))
+        write_cohort(tmp_path / "out", CHEST, 2, SHORT[0], workers=workers, masks=False, progress=Stops(error))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_force_replaces(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write_cohort(out, CHEST, 1, 5, masks=False)
+    write_cohort(out, CHEST, 1, SHORT[0], masks=False)
     before = digests(out)
     with pytest.raises(BankExistsError, match="--force"):
         write_cohort(out, CHEST, 1, SEED, masks=False)
     assert digests(out) == before
-    write_cohort(out, CHEST, 1, 6, masks=False, force=True)
+    write_cohort(out, CHEST, 1, SHORT[1], masks=False, force=True)
     assert not set(digests(out).values()) & set(before.values())
-    assert json.loads((out / CARD).read_text())["seed"] == 6
+    assert json.loads((out / CARD).read_text())["seed"] == SHORT[1]

@@ -119,7 +119,7 @@ def test_a_request_that_fails_costs_itself_only() -> None:
         good, bad, other = (batcher.submit("text", [text]) for text in ("bb", "bad", "cccc"))
         encoder.gate.set()
         assert [first_of(one) for one in (running, good, other)] == [[1], [2], [4]]
-        with pytest.raises(EncoderError, match="the encoder failed with ValueError") as failed:
+        with pytest.raises(EncoderError, match="failed with ValueError") as failed:
             bad.result(30)
         assert "secret" not in str(failed.value)
 

@@ -113,6 +113,7 @@ ARCHIVES: list[tuple[str, bytes, int, str]] = [
     ("cut off", zip_of([("a.dcm", b"x" * 1000)])[:-30], 422, "damaged"),
     ("wrong checksum", zip_of([("a.dcm", b"x" * 1000)], zipfile.ZIP_STORED).replace(b"xxxx", b"xxyx", 1), 422, "damaged"),
     ("no scan", zip_of([("a.txt", b"secret")]), 422, "no scan in it"),
+    ("NIfTI beside others", zip_of([("a.nii", bytes(344) + b"n+1\0"), ("b.txt", b"secret")]), 422, "a NIfTI file among 2"),
     ("empty", zip_of([]), 422, ""),
     ("folders only", zip_of([("a/", b"")]), 422, ""),
 ]

@@ -67,3 +67,12 @@ def test_routes_and_limits_are_those_of_the_code() -> None:
     routes = set(re.findall(r"`(?:GET|POST) (/[^`]*)`", PAGE))
     sides = {"/v1/encode/text", "/v1/encode/slice", "/v1/encode/volume"}
     assert routes - {"/v1/encode/SIDE"} | sides == set(application(Service([Gated()])).openapi()["paths"])
+
+
+def test_every_parameter_is_told() -> None:
+    paths = application(Service([Gated()])).openapi()["paths"].values()
+    asked = [parameter for methods in paths for route in methods.values() for parameter in route.get("parameters", ())]
+    names = {parameter["name"] for parameter in asked if parameter["in"] == "query"}
+    assert len(names) == 5
+    assert {name for name in names if f"?{name}=" not in PAGE} == set()
+    assert "`notes`" in PAGE

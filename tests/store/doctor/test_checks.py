@@ -23,9 +23,22 @@ from scanbank.store.errors import NotABankError
 from scanbank.store.key import default_key_file
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a full bank, and its key."""
+    folder = tmp_path_factory.mktemp("whole")
+    full_bank(Bank.create(folder / "bank", key_file=folder / "key"))
+    return folder
+
+
 @pytest.fixture
-def full(bank: Bank) -> Bank:
-    return full_bank(bank)
+def full(whole: Path, tmp_path: Path) -> Bank:
+    """The bank, copied for each test, with its key where keys are looked for."""
+    bank = Bank.open(shutil.copytree(whole / "bank", tmp_path / "bank"))
+    key = default_key_file(bank.card["key"])
+    key.parent.mkdir(parents=True, mode=0o700)
+    shutil.copy(whole / "key", key)
+    return bank
 
 
 def age(path: Path) -> None:

@@ -15,13 +15,26 @@ from scanbank.store import Bank
 from scanbank.store.doctor import is_sound, repair
 from scanbank.store.places import place_of
 
-FLIPS = 12
+pytestmark = pytest.mark.long
+
+FLIPS = 8
+HARMED = 3
 REPAIRS = 2
+HARMS = ("cut", "emptied", "longer", "deleted")
 
 
-@pytest.fixture(params=[False, True], ids=["as it grew", "compacted"])
-def path(request: pytest.FixtureRequest, bank: Bank) -> Path:
-    return full_bank(bank, compacted=request.param).path
+@pytest.fixture(scope="module", params=[False, True], ids=["as it grew", "compacted"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bank, and its key outside of the folder where keys are looked for."""
+    folder = tmp_path_factory.mktemp("whole")
+    full_bank(Bank.create(folder / "bank", key_file=folder / "key"), compacted=request.param)
+    return folder
+
+
+@pytest.fixture
+def path(whole: Path, tmp_path: Path) -> Path:
+    """The bank, copied for each test."""
+    return shutil.copytree(whole / "bank", tmp_path / "bank")
 
 
 def flip(file: Path, rng: random.Random) -> bytes:
@@ -58,12 +71,22 @@ def test_many_flipped_bytes(path: Path) -> None:
     assert check_flips(path, 1500)["reported"] > 750
 
 
-@pytest.mark.parametrize("harm", ["cut", "emptied", "longer", "deleted"])
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_file_that_is_cut_or_gone_is_reported_or_does_not_matter(path: Path, harm: str) -> None:
+    check_harm(path, harm, HARMED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", HARMS)
+def test_many_files_that_are_cut_or_gone(path: Path, harm: str) -> None:
+    check_harm(path, harm, 60)
+
+
+def check_harm(path: Path, harm: str, count: int) -> None:
     """Tags are left out of what is deleted: that is how a tag goes, and nothing else says that it was there."""
     whole, rng = contents(path), random.Random(harm)
     there = [file for file in files(path) if harm != "deleted" or "tag." not in str(file)]
-    for file in rng.sample(there, 5):
+    for file in rng.sample(there, min(count, len(there))):
         was = file.read_bytes()
         if harm == "deleted":
             file.unlink()
