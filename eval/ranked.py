@@ -1,8 +1,8 @@
 """Ranking metrics of many scorings of the same items at once: one sort for each scoring, then sums over its distinct scores.
 
-The variance of an AUROC is DeLong's (DeLong, DeLong and Clarke-Pearson, Biometrics 1988), which is that of the placements: of a positive, the
-share of negatives under it, and of a negative, the share of positives above it, ties counting one half. Items of equal label and score
-have equal placements, so that sums over distinct scores are all it takes.
+The variance of an AUROC is DeLong's (DeLong, DeLong and Clarke-Pearson, Biometrics 1988), which is that of the placements: of a positive,
+the share of negatives under it, and of a negative, the share of positives above it, ties counting one half. Items of equal label and
+score have equal placements, so that sums over distinct scores are all it takes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bootstrap replicates of metrics, patients drawn with replacement and all items of one together: many replicates by one sparse product.
 
-How often each patient was drawn is a matrix (patients, draws). Ranking metrics ask how many negatives lie above, and beside, each positive: counts
-of patients' items between the scores of positives, which one product turns into counts of every draw.
+How often each patient was drawn is a matrix (patients, draws). Ranking metrics ask how many negatives lie above, and beside, each positive:
+counts of patients' items between the scores of positives, which one product turns into counts of every draw.
 """
 
 from __future__ import annotations
