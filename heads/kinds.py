@@ -13,7 +13,7 @@ from ..store.errors import UnknownNameError, UsageError
 from .base import Head
 from .cosine import CosineHead, cosine_scores
 from .knn import KNNHead, knn_scores
-from .linear import LinearHead
+from .linear import LinearHead, linear_scores
 from .prototype import PrototypeHead, prototype_scores
 from .support import Support
 from .vectors import Floats, Ints
@@ -81,7 +81,7 @@ def _check(support: Support, number: int, name: str) -> None:
 HEADS = {
     kind.name: kind
     for kind in (
-        HeadKind("linear", "logistic regression on unit vectors, L2 penalty, to convergence", LinearHead),
+        HeadKind("linear", "logistic regression on unit vectors, L2 penalty, to convergence", LinearHead, linear_scores),
         HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores),
         HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores),
         HeadKind("prototype", "nearest class mean after centring and L2 normalisation (SimpleShot)", PrototypeHead, prototype_scores),

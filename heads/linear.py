@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 import numpy as np
@@ -12,12 +14,17 @@ from sklearn.linear_model import LogisticRegression
 
 from ..store.errors import UsageError
 from .base import Head
+from .support import Support
 from .vectors import Floats, Ints, softmax, unit
 
 _TOL = 1e-10
 """Tolerance on the gradient of the mean loss. scikit-learn's usual 1e-4 leaves probabilities off by up to 0.03."""
 _GRADIENT = 1e-6
 """The largest gradient of the mean loss at which a fit counts as converged."""
+_DUAL_ROWS = 512
+"""Supports of more rows are fitted one by one: there, and in fewer dimensions than rows, the rows' weights are the larger problem."""
+_ROOM = 1 << 24
+"""Numbers in the largest array of a batch: 128 MiB."""
 _NORMALIZE = ("l2", "standard", None)
 
 
@@ -86,3 +93,37 @@ class LinearHead(Head):
         residual = (softmax(self._logits(X)) - np.eye(classes)[codes])[:, -len(self.coef_) :] / len(X)
         weights = residual.T @ X + self.coef_ / (self.C * len(X))
         return float(max(np.abs(weights).max(), np.abs(residual.sum(axis=0)).max()))
+
+
+def linear_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floats:
+    """(fits, queries) decision values of `LinearHead()`; supports of one size are fitted together."""
+    import torch
+
+    from .dual import dual_fits
+
+    U, C = unit(X), LinearHead().C
+    scores = np.empty((len(supports), len(queries)))
+    for rows, fits in _by_size(supports).items():
+        if rows > min(_DUAL_ROWS, X.shape[1]):
+            for fit in fits:
+                scores[fit] = LinearHead().fit(X[supports[fit].rows], supports[fit].y).decision_function(X[queries])
+            continue
+        step = max(1, _ROOM // (rows * max(rows, X.shape[1])))
+        for start in range(0, len(fits), step):
+            part = fits[start : start + step]
+            S = torch.from_numpy(U[np.stack([supports[fit].rows for fit in part])])
+            y = torch.from_numpy(np.stack([supports[fit].y for fit in part]).astype(np.float64))
+            found = dual_fits(S @ S.transpose(1, 2), y, torch.full((len(part),), C, dtype=torch.float64))
+            worst = float(found.gradients.max())
+            if not worst <= _GRADIENT:
+                raise UsageError(f"a linear fit did not converge: its gradient is {worst:.1e} after {found.steps} steps; lower C ({C:g})")
+            coefficients = torch.bmm(found.weights[:, None], S)[:, 0].numpy()
+            scores[part] = coefficients @ U[queries].T + found.intercepts.numpy()[:, None]
+    return scores
+
+
+def _by_size(supports: Sequence[Support]) -> dict[int, list[int]]:
+    sizes: dict[int, list[int]] = defaultdict(list)
+    for number, support in enumerate(supports):
+        sizes[len(support.rows)].append(number)
+    return sizes
