@@ -32,7 +32,6 @@ class ScanResult:
     """For each set, which of the rows that the scan has in it are lacking."""
     vectors: dict[FeatureKey, FeatureRows] = field(default_factory=dict[FeatureKey, FeatureRows])
     """All rows of the scan in a set."""
-    items: dict[FeatureKey, NDArray[np.int64]] = field(default_factory=dict[FeatureKey, "NDArray[np.int64]"])
     errors: dict[FeatureKey, ScanbankError] = field(default_factory=dict[FeatureKey, ScanbankError])
     copied: set[FeatureKey] = field(default_factory=set[FeatureKey])
     follows: dict[FeatureKey, ScanResult] = field(default_factory=dict[FeatureKey, "ScanResult"])

@@ -102,6 +102,7 @@ def linear_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floa
     from .dual import dual_fits
 
     U, C = unit(X), LinearHead().C
+    asked = U[queries].T
     scores = np.empty((len(supports), len(queries)))
     for rows, fits in _by_size(supports).items():
         if rows > min(_DUAL_ROWS, X.shape[1]):
@@ -118,7 +119,7 @@ def linear_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floa
             if not worst <= _GRADIENT:
                 raise UsageError(f"a linear fit did not converge: its gradient is {worst:.1e} after {found.steps} steps; lower C ({C:g})")
             coefficients = torch.bmm(found.weights[:, None], S)[:, 0].numpy()
-            scores[part] = coefficients @ U[queries].T + found.intercepts.numpy()[:, None]
+            scores[part] = coefficients @ asked + found.intercepts.numpy()[:, None]
     return scores
 
 

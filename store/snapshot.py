@@ -170,15 +170,11 @@ class Snapshot:
             UnknownNameError: there is none.
             UsageError: several share the name.
         """
-        found = (
-            [s for s in self.feature_sets if s.name == name]
-            or [
-                s
-                for s in self.feature_sets
-                if s.digest == self.aliases.get(name) or (name not in self.aliases and len(name) >= 6 and s.digest.startswith(name))
-            ]
-            or [s for s in self.feature_sets if distinct_names(self.feature_sets)[s.digest] == name]
-        )
+        found = [s for s in self.feature_sets if name in (s.name, f"{s.name}@{s.digest[:8]}")] or [
+            s
+            for s in self.feature_sets
+            if s.digest == self.aliases.get(name) or (name not in self.aliases and len(name) >= 6 and s.digest.startswith(name))
+        ]
         if len(found) > 1:
             names = ", ".join(distinct_names(found)[s.digest] for s in found)
             raise UsageError(f"several feature sets have the name {name!r}, of other weights or views; choose one of {names}")

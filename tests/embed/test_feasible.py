@@ -19,6 +19,14 @@ from scanbank.store.ingest import ingest
 BRAIN = ViewSpec((parse_window("brain"),))
 
 
+@pytest.fixture
+def scan(bank: Bank, tmp_path: Path) -> Bank:
+    """A bank of one scan that has HU."""
+    write_series(tmp_path / "scan", n=3)
+    ingest(bank, [tmp_path / "scan"])
+    return bank
+
+
 def failures(bank: Bank) -> int:
     return bank.sql("SELECT count(*) FROM failures").column(0)[0].as_py()
 
@@ -30,14 +38,12 @@ def add_images(bank: Bank, folder: Path) -> None:
     ingest(bank, [folder], images="each")
 
 
-def test_grey_values_as_they_are_of_scans_with_hu(bank: Bank, tmp_path: Path) -> None:
-    write_series(tmp_path / "scan", n=3)
-    ingest(bank, [tmp_path / "scan"])
+def test_grey_values_as_they_are_of_scans_with_hu(scan: Bank, tmp_path: Path) -> None:
     with pytest.raises(ViewError, match="the scan has HU: give a window"):
-        embed(bank, open_encoder("intensity"), [ViewSpec()])
-    assert failures(bank) == 0
-    add_images(bank, tmp_path / "images")
-    report = embed(bank, open_encoder("intensity"), [ViewSpec()])
+        embed(scan, open_encoder("intensity"), [ViewSpec()])
+    assert failures(scan) == 0
+    add_images(scan, tmp_path / "images")
+    report = embed(scan, open_encoder("intensity"), [ViewSpec()])
     assert (report.volumes, report.failed) == (2, 1)
 
 
@@ -48,17 +54,13 @@ def test_hu_of_images_without(bank: Bank, tmp_path: Path) -> None:
     assert failures(bank) == 0
 
 
-def test_a_mask_that_no_scan_has(bank: Bank, tmp_path: Path) -> None:
-    write_series(tmp_path / "scan", n=3)
-    ingest(bank, [tmp_path / "scan"])
+def test_a_mask_that_no_scan_has(scan: Bank) -> None:
     with pytest.raises(ViewError, match="has a mask of 'lesion'; it has no masks: ingest some"):
-        embed(bank, open_encoder("intensity"), [replace(BRAIN, mask="user:lesion")])
-    assert failures(bank) == 0
+        embed(scan, open_encoder("intensity"), [replace(BRAIN, mask="user:lesion")])
+    assert failures(scan) == 0
 
 
-def test_slices_in_another_order(bank: Bank, tmp_path: Path) -> None:
-    write_series(tmp_path / "scan", n=3)
-    ingest(bank, [tmp_path / "scan"])
+def test_slices_in_another_order(scan: Bank) -> None:
     with pytest.raises(ViewError, match="orientation LSP"):
-        embed(bank, open_encoder("intensity"), [replace(BRAIN, orientation="LSP")])
-    assert embed(bank, open_encoder("intensity"), [replace(BRAIN, orientation="RAS")]).volumes == 1
+        embed(scan, open_encoder("intensity"), [replace(BRAIN, orientation="LSP")])
+    assert embed(scan, open_encoder("intensity"), [replace(BRAIN, orientation="RAS")]).volumes == 1
