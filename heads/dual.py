@@ -8,7 +8,7 @@ Machine Learning", algorithm 3.1). The intercept bears no penalty: a step choose
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self, final
 
 import torch
@@ -20,6 +20,10 @@ TOLERANCE = 1e-12
 _HALVINGS = 40
 _DECREASE = 1e-4
 """Armijo's condition: the share of the decrease promised by the slope that a step must bring."""
+_PROGRESS = 0.9
+_PATIENCE = 8
+"""A fit ends when so many steps have not brought its gradient under this share of the smallest. One step proves nothing: far from the
+optimum the objective falls at each step, but the gradient need not."""
 _TINY = 1e-200
 """Weight of a row whose loss is 0 to the last bit, so that nothing is divided by 0."""
 
@@ -39,7 +43,7 @@ class DualFits:
 
 
 def dual_fits(K: Tensor, y: Tensor, C: Tensor, max_steps: int = 100) -> DualFits:
-    """Fit all at once. Each goes on until its gradient is nothing, or falls no more for rounding.
+    """Fit all at once. Each goes on until its gradient is nothing or, for rounding, falls no more.
 
     Args:
         K: (F, n, n) float64: products of the rows with each other.
@@ -54,11 +58,13 @@ def dual_fits(K: Tensor, y: Tensor, C: Tensor, max_steps: int = 100) -> DualFits
         residual = state.C * (state.y - torch.sigmoid(state.f))
         gradient = state.gradient(residual)
         better = gradient < best.gradients[state.number]
+        waited = torch.where(gradient < _PROGRESS * best.gradients[state.number], 0, state.waited + 1)
         kept = state.number[better]
         best.weights[kept], best.intercepts[kept], best.gradients[kept] = state.a[better], state.b[better], gradient[better]
-        going = better & (gradient > TOLERANCE)
+        going = (gradient > TOLERANCE) & (waited < _PATIENCE)
         if steps == max_steps or not going.any():
             return DualFits(best.weights, best.intercepts, best.gradients, steps)
+        state = replace(state, waited=waited)
         if not going.all():
             state, residual = state.of(going), residual[going]
         state = state.stepped(residual)
@@ -80,11 +86,13 @@ class _State:
     b: Tensor
     f: Tensor
     """(F, n) decision values, K a + b."""
+    waited: Tensor
+    """(F,) steps without progress."""
 
     @classmethod
     def start(cls, K: Tensor, y: Tensor, C: Tensor) -> Self:
         zeros = torch.zeros_like(y)
-        return cls(torch.arange(len(y), device=y.device), K, y, C[:, None], zeros, torch.zeros_like(C), zeros)
+        return cls(torch.arange(len(y), device=y.device), K, y, C[:, None], zeros, torch.zeros_like(C), zeros, torch.zeros_like(C))
 
     def of(self, kept: Tensor) -> Self:
         return type(self)(*(getattr(self, one.name)[kept] for one in fields(self)))
@@ -117,7 +125,7 @@ class _State:
                 break
             step = torch.where(short, step / 2, step)
         a, b = self.a + step[:, None] * da, self.b + step * db
-        return type(self)(self.number, self.K, self.y, self.C, a, b, self.f + step[:, None] * df)
+        return replace(self, a=a, b=b, f=self.f + step[:, None] * df)
 
     def _losses(self, f: Tensor) -> Tensor:
         return (self.C * (softplus(f) - self.y * f)).sum(1)

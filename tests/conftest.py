@@ -18,8 +18,9 @@ from fault_fixtures import fault_cases, fault_server  # noqa: F401 - fixtures
 from s3_server import s3_endpoint, s3_url  # noqa: F401 - fixtures
 from scanbank.store import Bank
 
-settings.register_profile("scanbank", deadline=None)  # how long an example takes is the machine's business
-settings.load_profile("scanbank")
+# How long an example takes is the machine's business.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("other", deadline=None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -27,6 +28,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def pytest_configure(config: pytest.Config) -> None:
     # A shell that runs them in the background has its commands ignore Ctrl-C, which some tests are about.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The ordinary run tries the same examples everywhere; that of the slow proofs tries others each time.
+    settings.load_profile("same" if config.option.markexpr == "not slow" else "other")
     config.option.loadscopereorder = False  # pytest-xdist would start the modules of most tests first, which are not the longest
 
 
