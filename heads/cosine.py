@@ -8,6 +8,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from .base import Head
+from .products import decision_values
 from .support import Support
 from .vectors import Floats, Ints, class_means, softmax, unit
 
@@ -35,8 +36,8 @@ class CosineHead(Head):
         return softmax(self.scale * scores)
 
 
-def cosine_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floats:
+def cosine_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
     """(fits, queries) decision values of `CosineHead`, all fits by one product."""
     U = unit(X)
     prototypes = [unit(class_means(U[s.rows], s.y, 2)) for s in supports]
-    return np.stack([p[1] - p[0] for p in prototypes]) @ U[queries].T
+    return decision_values(np.stack([p[1] - p[0] for p in prototypes]), np.zeros(len(supports)), U[queries])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,20 @@ from .prototype import PrototypeHead, prototype_scores
 from .support import Support
 from .vectors import Floats, Ints
 
-Together = Callable[[Floats, Sequence[Support], Ints], Floats]
-"""(X, supports, queries) to (fits, queries)."""
+Together = Callable[[Floats, Sequence[Support], Ints, str], Floats]
+"""(X, supports, queries, torch's name of the device) to (fits, queries)."""
+
+
+def _sigmoid(scores: Floats) -> Floats:
+    return np.exp(-np.logaddexp(0.0, -scores))
+
+
+def _of_cosines(scores: Floats) -> Floats:
+    return _sigmoid(CosineHead().scale * scores)
+
+
+def _of_shares(scores: Floats) -> Floats:
+    return (1 + scores) / 2
 
 
 @dataclass(frozen=True)
@@ -33,38 +45,50 @@ class HeadKind:
     """A head that is not fitted yet, with the parameters that a study uses."""
     together: Together | None = None
     """All fits at once, with the values that `make` and `fit` would give one by one; None: one by one."""
+    probabilities: Callable[[Floats], Floats] = _sigmoid
+    """From decision values, what `predict_proba` says of class 1."""
+    needs_texts: bool = False
+    """Whether it learns from the class texts' vectors too, `Support.texts`."""
 
-    def scores(self, X: NDArray[np.floating], supports: Sequence[Support], queries: NDArray[np.int64]) -> Floats:
+    def scores(self, X: NDArray[np.floating], supports: Sequence[Support], queries: NDArray[np.int64], device: str = "cpu") -> Floats:
         """Decision values of class 1, (fits, queries): one fit for each support, each on all queries.
 
         Args:
             X: (N, D) features, float16 to float64; only the rows named below are looked at.
             supports: what each fit learns from.
             queries: (M,) rows of X to score.
+            device: where torch computes, such as `cuda`, for heads that do it with torch.
 
         Raises:
-            UsageError: X is not a matrix, a row is out of range or not finite, or a support lacks a class.
+            UsageError: X is not a matrix, a row is out of range or not finite, a support lacks a class, or class texts are missing.
         """
         if X.ndim != 2:
             raise UsageError(f"features are of shape {X.shape}; (items, width) is wanted")
         for number, support in enumerate(supports):
             _check(support, number, self.name)
+            if self.needs_texts and support.texts is None:
+                raise UsageError(f"head {self.name!r} learns from the class texts' vectors too, and support {number} has none")
         if not (len(supports) and len(queries)):
             return np.empty((len(supports), len(queries)))
-        used = np.unique(np.concatenate([queries, *(s.rows for s in supports)]))
+        used = np.unique(np.concatenate([queries, *(s.rows for s in supports), *(s.tuning.rows for s in supports if s.tuning)]))
         if len(used) and not 0 <= used[0] <= used[-1] < len(X):
             raise UsageError(f"rows {used[0]}..{used[-1]} are asked for; the features have {len(X)}")
         rows = X[used].astype(np.float64)
         if bad := int((~np.isfinite(rows).all(axis=1)).sum()):
             raise UsageError(f"{bad} of {len(rows)} feature vectors hold NaN or infinity; embed those items again")
         asked = np.searchsorted(used, queries)
-        placed = [Support(np.searchsorted(used, s.rows), s.y) for s in supports]
+        placed = [_placed(s, used) for s in supports]
         if self.together is not None:
-            return self.together(rows, placed, asked)
+            return self.together(rows, placed, asked, device)
         wanted = rows[asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
             return np.stack([self.make().fit(rows[s.rows], s.y).decision_function(wanted) for s in placed])
+
+
+def _placed(support: Support, used: Ints) -> Support:
+    tuning = None if support.tuning is None else _placed(support.tuning, used)
+    return replace(support, rows=np.searchsorted(used, support.rows), tuning=tuning)
 
 
 def _check(support: Support, number: int, name: str) -> None:
@@ -82,8 +106,8 @@ HEADS = {
     kind.name: kind
     for kind in (
         HeadKind("linear", "logistic regression on unit vectors, L2 penalty, to convergence", LinearHead, linear_scores),
-        HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores),
-        HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores),
+        HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores, _of_cosines),
+        HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores, _of_shares),
         HeadKind("prototype", "nearest class mean after centring and L2 normalisation (SimpleShot)", PrototypeHead, prototype_scores),
     )
 }

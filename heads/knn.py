@@ -45,7 +45,7 @@ class KNNHead(Head):
         return scores
 
 
-def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floats:
+def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
     """(fits, queries) decision values of `KNNHead()`: one matrix of distances serves all fits."""
     U = unit(X)
     used = np.unique(np.concatenate([s.rows for s in supports]))

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ..store.errors import UsageError
 from .base import Head
+from .products import decision_values
 from .support import Support
 from .vectors import Floats, Ints, softmax, unit
 
@@ -95,14 +96,14 @@ class LinearHead(Head):
         return float(max(np.abs(weights).max(), np.abs(residual.sum(axis=0)).max()))
 
 
-def linear_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floats:
+def linear_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
     """(fits, queries) decision values of `LinearHead()`; supports of one size are fitted together."""
     import torch
 
     from .dual import dual_fits
 
     U, C = unit(X), LinearHead().C
-    asked = U[queries].T
+    asked = U[queries]
     scores = np.empty((len(supports), len(queries)))
     for rows, fits in _by_size(supports).items():
         if rows > min(_DUAL_ROWS, X.shape[1]):
@@ -112,14 +113,14 @@ def linear_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floa
         step = max(1, _ROOM // (rows * max(rows, X.shape[1])))
         for start in range(0, len(fits), step):
             part = fits[start : start + step]
-            S = torch.from_numpy(U[np.stack([supports[fit].rows for fit in part])])
-            y = torch.from_numpy(np.stack([supports[fit].y for fit in part]).astype(np.float64))
-            found = dual_fits(S @ S.transpose(1, 2), y, torch.full((len(part),), C, dtype=torch.float64))
+            S = torch.from_numpy(U[np.stack([supports[fit].rows for fit in part])]).to(device)
+            y = torch.from_numpy(np.stack([supports[fit].y for fit in part]).astype(np.float64)).to(device)
+            found = dual_fits(S @ S.transpose(1, 2), y, torch.full((len(part),), C, dtype=torch.float64, device=device))
             worst = float(found.gradients.max())
             if not worst <= _GRADIENT:
                 raise UsageError(f"a linear fit did not converge: its gradient is {worst:.1e} after {found.steps} steps; lower C ({C:g})")
-            coefficients = torch.bmm(found.weights[:, None], S)[:, 0].numpy()
-            scores[part] = coefficients @ asked + found.intercepts.numpy()[:, None]
+            coefficients = torch.bmm(found.weights[:, None], S)[:, 0].cpu().numpy()
+            scores[part] = decision_values(coefficients, found.intercepts.cpu().numpy(), asked)
     return scores
 
 

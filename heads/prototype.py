@@ -12,6 +12,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from .base import Head
+from .products import decision_values
 from .support import Support
 from .vectors import Floats, Ints, class_means, softmax, unit
 
@@ -35,7 +36,7 @@ class PrototypeHead(Head):
         return softmax(scores)
 
 
-def prototype_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> Floats:
+def prototype_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
     """(fits, queries) decision values of `PrototypeHead`, all fits by two products.
 
     A query's length after centring comes from |q - m|² = |q|² - 2 q·m + |m|².
@@ -45,8 +46,9 @@ def prototype_scores(X: Floats, supports: Sequence[Support], queries: Ints) -> F
     means = np.stack([X[s.rows].mean(axis=0) for s in supports])
     prototypes = np.stack([class_means(unit(X[s.rows] - m), s.y, 2) for s, m in zip(supports, means, strict=True)])
     direction = prototypes[:, 1] - prototypes[:, 0]
-    length = (means**2).sum(axis=1)[:, None] + (Q**2).sum(axis=1) - 2 * means @ Q.T
+    zeros = np.zeros(len(supports))
+    length = (means**2).sum(axis=1)[:, None] + (Q**2).sum(axis=1) - 2 * decision_values(means, zeros, Q)
     length = np.sqrt(np.maximum(length, 0.0))
-    along = direction @ Q.T - (direction * means).sum(axis=1)[:, None]
+    along = decision_values(direction, -(direction * means).sum(axis=1), Q)
     squared = (prototypes**2).sum(axis=2)
     return 2 * along / np.where(length > 0, length, 1.0) - (squared[:, 1] - squared[:, 0])[:, None]

@@ -85,3 +85,11 @@ def test_names() -> None:
     assert list(HEADS) == ["linear", "cosine", "knn", "prototype"]
     with pytest.raises(UnknownNameError, match=r"head 'prototypes' is unknown; did you mean 'prototype'\?"):
         head_named("prototypes")
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_probabilities_follow_from_decision_values(name: str) -> None:
+    X, supports, queries = study(2)
+    fitted = HEADS[name].make().fit(X[supports[5].rows], supports[5].y)
+    found = HEADS[name].probabilities(fitted.decision_function(X[queries]))
+    assert found == pytest.approx(fitted.predict_proba(X[queries])[:, 1], abs=1e-12)

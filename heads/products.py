@@ -1,0 +1,27 @@
+"""Decision values of many linear fits on many rows, the same to the bit whichever fits are asked for together.
+
+A matrix product adds in an order that depends on its shape, so that shapes are always the same here: fits in blocks of a fixed number, the
+last one filled up with zeros.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .vectors import Floats
+
+BLOCK = 64
+"""Fits in a product."""
+
+
+def decision_values(coefficients: Floats, intercepts: Floats, X: Floats) -> Floats:
+    """(F, M): `coefficients` (F, D) times the rows of X (M, D), plus `intercepts` (F,)."""
+    fits, width = coefficients.shape
+    values = np.empty((fits, len(X)))
+    asked = np.ascontiguousarray(X.T)
+    block = np.zeros((BLOCK, width))
+    for start in range(0, fits, BLOCK):
+        part = coefficients[start : start + BLOCK]
+        block[: len(part)], block[len(part) :] = part, 0
+        values[start : start + len(part)] = (block @ asked)[: len(part)]
+    return values + intercepts[:, None]
