@@ -5,19 +5,19 @@ A fit's values do not depend on the fits beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..store.errors import UsageError
+from .blocks import blocks
 from .bootstrap import bootstrap_intervals
 from .confusion import confusion
 from .delong import delong_intervals
 from .metric_kinds import DEFAULT, METRICS, MetricKind, metrics_named
-from .outcomes import checked_labels, checked_scores, missing_class
+from .outcomes import checked_labels, checked_probabilities, checked_scores, checked_thresholds, checked_weights, missing_class
 from .ranked import ranked
 from .reliability import reliability
 
@@ -35,9 +35,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-_BLOCK = 1 << 21
-"""Scores that are measured at once; some 100 bytes each are held meanwhile."""
 
 
 @final
@@ -83,9 +80,9 @@ def battery(
     labels = checked_labels(y)
     scores = checked_scores(labels, score)
     fits = len(scores)
-    at = np.full(fits, np.nan) if threshold is None else _checked_thresholds(fits, threshold)
-    probable = None if probability is None else _checked_probabilities(scores.shape, probability)
-    weights = None if weight is None else _checked_weights(labels, weight)
+    at = checked_thresholds(fits, threshold)
+    probable = checked_probabilities(scores.shape, probability)
+    weights = None if weight is None else checked_weights(labels, weight)
     if weights is not None and not weights.all():
         held = weights > 0
         labels, scores, weights = labels[held], scores[:, held], weights[held]
@@ -99,7 +96,7 @@ def battery(
     nothing = missing_class(labels)
     reasons = {kind.name: tuple(why[kind.needs] if lacks else nothing for lacks in without[kind.needs].tolist()) for kind in kinds}
     values = {kind.name: np.full(fits, np.nan) for kind in kinds}
-    for rows in () if nothing else _blocks(fits, len(labels)):
+    for rows in () if nothing else blocks(fits, len(labels)):
         statistic: dict[str, Callable[[], Any]] = {
             "score": lambda rows=rows: ranked(labels, scores[rows], weights),
             "threshold": lambda rows=rows: confusion(labels, scores[rows], at[rows], weights),
@@ -130,33 +127,4 @@ def thresholds(y: ArrayLike, score: ArrayLike) -> Floats:
     scores = checked_scores(labels, score)
     if missing_class(labels):
         return np.full(len(scores), np.nan)
-    return np.concatenate([np.empty(0), *(ranked(labels, scores[rows]).youden_thresholds() for rows in _blocks(len(scores), len(labels)))])
-
-
-def _blocks(fits: int, items: int) -> Iterator[slice]:
-    step = max(1, _BLOCK // max(items, 1))
-    return (slice(start, start + step) for start in range(0, fits, step))
-
-
-def _checked_thresholds(fits: int, threshold: ArrayLike) -> Floats:
-    at = np.asarray(threshold, dtype=np.float64)
-    if at.shape != (fits,):
-        raise UsageError(f"{fits} fits have thresholds of shape {at.shape}; one for each is wanted")
-    return at
-
-
-def _checked_probabilities(shape: tuple[int, ...], probability: ArrayLike) -> Floats:
-    probable = np.asarray(probability, dtype=np.float64)
-    if probable.shape != shape:
-        raise UsageError(f"scores are of shape {shape} and probabilities of {probable.shape}; one for each score is wanted")
-    whole = probable[~np.isnan(probable).all(axis=1)] if probable.size else probable
-    if not ((whole >= 0) & (whole <= 1)).all():
-        raise UsageError("probabilities must lie in [0, 1], or be NaN for all items of a fit that has none")
-    return probable
-
-
-def _checked_weights(y: Ints, weight: ArrayLike) -> Floats:
-    weights = np.asarray(weight, dtype=np.float64)
-    if weights.shape != y.shape or not (np.isfinite(weights) & (weights >= 0)).all():
-        raise UsageError(f"weights of {len(y)} items must be as many finite numbers, none negative; found shape {weights.shape}")
-    return weights
+    return np.concatenate([np.empty(0), *(ranked(labels, scores[rows]).youden_thresholds() for rows in blocks(len(scores), len(labels)))])

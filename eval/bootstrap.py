@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,23 @@ from scipy.sparse import csr_array
 
 from ..store.errors import UsageError
 from .confusion import Confusion, cell_of
-from .metric_kinds import metrics_named
-from .outcomes import checked_labels, checked_scores, missing_patients
+from .edges import wilson_edge
+from .logit_intervals import logit_intervals
+from .metric_kinds import MetricKind, metrics_named
+from .outcomes import (
+    checked_labels,
+    checked_probabilities,
+    checked_scores,
+    checked_thresholds,
+    missing_patients,
+    patient_codes,
+    patients_of,
+)
 from .reliability import BINS, Reliability, bin_of
 from .replicates import drawn, ranking_replicates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-COVERAGE = 0.95
-"""Of the intervals."""
 
 
 def bootstrap_intervals(
@@ -35,6 +42,10 @@ def bootstrap_intervals(
 ) -> Mapping[str, Floats]:
     """95% intervals (F, 2) of each metric, lower end and upper end, patients drawn with replacement, the same for all fits.
 
+    The standard deviation over draws is the standard error; the interval is made from it on the logit scale, which covers where percentiles
+    do not (docs/statistics.md). A value of 0 or 1 has Wilson's interval, with patients counted, and an AUROC Newcombe's. The order of
+    the items does not matter.
+
     Args:
         names: of metrics.
         y: (M,) labels, 0 or 1.
@@ -47,35 +58,75 @@ def bootstrap_intervals(
 
     Returns:
         NaN where a metric has no value, or where fewer than two patients have items of a class.
+
+    Raises:
+        UnknownNameError: a metric is unknown.
+        UsageError: as `battery`; or there are fewer than two draws.
     """
     kinds = metrics_named(names)
     labels = checked_labels(y)
     scores = checked_scores(labels, score)
-    _, patient = np.unique(np.asarray(patients), return_inverse=True)
-    if patient.shape != labels.shape or draws < 1:
-        raise UsageError(f"{len(labels)} items have groups of shape {patient.shape} and {draws} draws; one group an item, 1 draw or more")
+    patient = patient_codes(labels, patients)
+    at = checked_thresholds(len(scores), threshold)
+    probable = checked_probabilities(scores.shape, probability)
+    if draws < 2:
+        raise UsageError(f"{draws} draws say nothing of spread; ask for 2 or more, such as 1000")
     ends = {kind.name: np.full((len(scores), 2), np.nan) for kind in kinds}
     if missing_patients(labels, patient):
         return ends
-    at = np.full(len(scores), np.nan) if threshold is None else np.asarray(threshold, dtype=np.float64)
-    probable = np.full((1, 1), np.nan) if probability is None else np.asarray(probability, dtype=np.float64)
-    times = _of_both_classes(labels, patient, drawn(int(patient.max()) + 1, draws, seed))
+    total = int(patient.max()) + 1
+    positive, negative = patients_of(labels, patient)
+    # the last draw holds every patient once: what was found
+    times = with_all(of_both_classes(labels, patient, drawn(total, draws, seed)))
     for fit, row in enumerate(scores):
-        chance = probable[min(fit, len(probable) - 1)]
-        statistics: dict[str, Callable[[], Any]] = {"score": lambda row=row: ranking_replicates(labels, row, patient, times)}
-        if not np.isnan(at[fit]):
-            statistics["threshold"] = lambda row=row, t=at[fit]: _confusions(labels, row, float(t), patient, times)
-        if not np.isnan(chance).any():
-            statistics["probability"] = lambda chance=chance: _reliabilities(labels, chance, patient, times)
-        for needs, make in statistics.items():
-            wanted = [kind for kind in kinds if kind.needs == needs]
-            made = make() if wanted else None
-            for kind in wanted:
-                ends[kind.name][fit] = np.quantile(kind.of(made), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+        chance = None if probable is None else probable[fit]
+        for kind, values in replicates(kinds, labels, row, patient, times, float(at[fit]), chance):
+            ends[kind.name][fit] = _interval(kind, values, positive, negative, total)
     return ends
 
 
-def _of_both_classes(y: Ints, patient: Ints, times: Floats) -> Floats:
+def replicates(
+    kinds: Iterable[MetricKind], y: Ints, score: Floats, patient: Ints, times: Floats, threshold: float, probability: Floats | None
+) -> Iterator[tuple[MetricKind, Floats]]:
+    """Each metric of one fit in each draw (draws,); those without a threshold or probabilities (NaN) are left out.
+
+    Args:
+        kinds: the metrics.
+        y: (M,) labels.
+        score: (M,).
+        patient: (M,) rows of `times`.
+        times: (patients, draws), each with items of both classes.
+        threshold: NaN: there is none.
+        probability: (M,); None or NaN: there are none.
+    """
+    statistics: dict[str, Callable[[], Any]] = {"score": lambda: ranking_replicates(y, score, patient, times)}
+    if not np.isnan(threshold):
+        statistics["threshold"] = lambda: _confusions(y, score, threshold, patient, times)
+    if probability is not None and not np.isnan(probability).any():
+        statistics["probability"] = lambda: _reliabilities(y, probability, patient, times)
+    for needs, make in statistics.items():
+        wanted = [kind for kind in kinds if kind.needs == needs]
+        made = make() if wanted else None
+        for kind in wanted:
+            yield kind, kind.of(made)
+
+
+def with_all(times: Floats) -> Floats:
+    """One draw more, of every patient once."""
+    return np.concatenate([times, np.ones((len(times), 1))], axis=1)
+
+
+def _interval(kind: MetricKind, values: Floats, positive: int, negative: int, total: int) -> Floats:
+    value, error = values[-1:], np.std(values[:-1], ddof=1, keepdims=True)
+    patients = kind.patients(positive, negative, total)
+    if 0 < value[0] < 1:
+        return logit_intervals(value, error, patients)[0]
+    edge = float(value[0])
+    return np.array(wilson_edge(edge, patients) if kind.edge is None else kind.edge(edge, positive, negative))
+
+
+def of_both_classes(y: Ints, patient: Ints, times: Floats) -> Floats:
+    """The draws that hold items of both classes."""
     held = [np.bincount(patient, weights=y == label, minlength=len(times)) @ times > 0 for label in (0, 1)]
     return np.ascontiguousarray(times[:, held[0] & held[1]])
 

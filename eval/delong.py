@@ -1,32 +1,54 @@
-"""DeLong's interval of an AUROC."""
+"""Intervals of AUROCs from DeLong's variance, or Obuchowski's where patients have several items."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
-from .outcomes import checked_labels, checked_scores, missing_class
+from .blocks import blocks
+from .edges import newcombe_edge
+from .logit_intervals import logit_intervals
+from .outcomes import Ints, checked_labels, checked_scores, missing_patients, patient_codes, patients_of
+from .placements import clustered_variances, placements
 from .ranked import ranked
 
 Floats = NDArray[np.float64]
 
-COVERAGE = 0.95
-"""Of the intervals."""
 
+def delong_intervals(y: ArrayLike, score: ArrayLike, patients: ArrayLike | None = None) -> Floats:
+    """(F, 2): lower and upper end of the 95% interval of each AUROC, made on the logit scale.
 
-def delong_intervals(y: ArrayLike, score: ArrayLike) -> Floats:
-    """(F, 2): lower and upper end of the 95% interval of each AUROC; NaN where a class has fewer than two items.
+    An AUROC of 0 or 1 has Newcombe's interval, since no variance is seen. Scores that are all equal have an AUROC of 0.5 in any sample:
+    both ends are 0.5.
 
     Args:
         y: (M,) labels, 0 or 1.
         score: (F, M) finite.
+        patients: (M,) numbers or texts; where one has several items the variance is clustered. None: each item is a patient.
+
+    Returns:
+        NaN where fewer than two patients have items of a class.
+
+    Raises:
+        UsageError: as `battery`.
     """
     labels = checked_labels(y)
     scores = checked_scores(labels, score)
-    if missing_class(labels) or min(labels.sum(), len(labels) - labels.sum()) < 2:
+    patient = patient_codes(labels, np.arange(len(labels)) if patients is None else patients)
+    if missing_patients(labels, patient):
         return np.full((len(scores), 2), np.nan)
-    found = ranked(labels, scores)
-    area, error = found.aurocs(), np.sqrt(found.auroc_variances())
-    reach = norm.ppf((1 + COVERAGE) / 2) * error
-    return np.clip(np.stack([area - reach, area + reach], axis=1), 0, 1)
+    found = [auroc_variances(labels, scores[rows], patient) for rows in blocks(len(scores), len(labels))]
+    area, variance = (np.concatenate([np.empty(0), *parts]) for parts in (zip(*found, strict=True) if found else ((), ())))
+    positive, negative = patients_of(labels, patient)
+    ends = logit_intervals(area, np.sqrt(variance), min(positive, negative))
+    for edge in (0.0, 1.0):
+        ends[area == edge] = newcombe_edge(edge, positive, negative)
+    return ends
+
+
+def auroc_variances(y: Ints, scores: Floats, patient: Ints) -> tuple[Floats, Floats]:
+    """(F,) AUROCs and (F,) their variances, clustered where patients (M,), whole numbers from 0, have several items."""
+    found = ranked(y, scores)
+    if int(patient.max()) + 1 == len(patient):
+        return found.aurocs(), found.auroc_variances()
+    return found.aurocs(), clustered_variances(y, placements(y, scores), patient)

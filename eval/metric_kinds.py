@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError
 from .confusion import Confusion
+from .edges import newcombe_edge
 from .reliability import Reliability
 
 Floats = NDArray[np.float64]
 Needs = Literal["score", "threshold", "probability"]
+Whose = Literal["positive", "negative", "all", "rarer"]
 
 
 class Ranking(Protocol):
@@ -37,31 +39,31 @@ class MetricKind:
     larger_is_better: bool
     of: Callable[[Any], Floats]
     """Its values from a `Ranking`, a `Confusion` or a `Reliability`, by what it needs."""
+    whose: Whose = "rarer"
+    """On which patients its uncertainty rests: those with positive items, with negative ones, all, or the fewer of the former two."""
+    edge: Callable[[float, int, int], tuple[float, float]] | None = None
+    """95% interval of a value of 0 or 1, from how many patients have positive items and negative ones; None: Wilson's."""
+
+    def patients(self, positive: int, negative: int, total: int) -> int:
+        """How many patients its uncertainty rests on."""
+        return {"positive": positive, "negative": negative, "all": total, "rarer": min(positive, negative)}[self.whose]
 
 
-def _ranking(name: str, title: str, of: Callable[[Ranking], Floats]) -> MetricKind:
-    return MetricKind(name, title, "score", True, of)
-
-
-def _called(name: str, title: str, of: Callable[[Confusion], Floats]) -> MetricKind:
-    return MetricKind(name, title, "threshold", True, of)
-
-
-def _probable(name: str, title: str, of: Callable[[Reliability], Floats]) -> MetricKind:
-    return MetricKind(name, title, "probability", False, of)
+def _called(name: str, title: str, of: Callable[[Confusion], Floats], whose: Whose = "rarer") -> MetricKind:
+    return MetricKind(name, title, "threshold", True, of, whose)
 
 
 _KINDS = (
-    _ranking("auroc", "AUROC", lambda of: of.aurocs()),
-    _ranking("ap", "AP", lambda of: of.average_precisions()),
+    MetricKind("auroc", "AUROC", "score", True, lambda of: of.aurocs(), edge=newcombe_edge),
+    MetricKind("ap", "AP", "score", True, lambda of: of.average_precisions()),
     _called("f1", "F1", Confusion.f1),
-    _called("sensitivity", "Sensitivity", Confusion.sensitivity),
-    _called("specificity", "Specificity", Confusion.specificity),
+    _called("sensitivity", "Sensitivity", Confusion.sensitivity, "positive"),
+    _called("specificity", "Specificity", Confusion.specificity, "negative"),
     _called("balanced_accuracy", "Balanced accuracy", Confusion.balanced_accuracy),
-    _called("accuracy", "Accuracy", Confusion.accuracy),
+    _called("accuracy", "Accuracy", Confusion.accuracy, "all"),
     _called("macro_f1", "Macro-F1", Confusion.macro_f1),
-    _probable("brier", "Brier score", Reliability.brier),
-    _probable("ece", "ECE", Reliability.ece),
+    MetricKind("brier", "Brier score", "probability", False, Reliability.brier, "all"),
+    MetricKind("ece", "ECE", "probability", False, Reliability.ece, "all"),
 )
 METRICS = {kind.name: kind for kind in _KINDS}
 """In the order in which they are shown."""

@@ -10,6 +10,9 @@ from ..store.errors import UsageError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LEAST_PATIENTS = 2
+"""With items of each class, for an interval."""
+
 
 def checked_labels(y: ArrayLike) -> Ints:
     """(M,) labels as whole numbers.
@@ -40,6 +43,47 @@ def checked_scores(y: Ints, score: ArrayLike) -> Floats:
     return scores
 
 
+def checked_thresholds(fits: int, threshold: ArrayLike | None) -> Floats:
+    """(F,), NaN where there is none.
+
+    Raises:
+        UsageError: there is not one for each fit.
+    """
+    at = np.full(fits, np.nan) if threshold is None else np.asarray(threshold, dtype=np.float64)
+    if at.shape != (fits,):
+        raise UsageError(f"{fits} fits have thresholds of shape {at.shape}; one for each is wanted")
+    return at
+
+
+def checked_probabilities(shape: tuple[int, ...], probability: ArrayLike | None) -> Floats | None:
+    """(F, M), rows of NaN where a fit has none.
+
+    Raises:
+        UsageError: there is not one for each of the scores of this shape, or one is outside [0, 1].
+    """
+    if probability is None:
+        return None
+    probable = np.asarray(probability, dtype=np.float64)
+    if probable.shape != shape:
+        raise UsageError(f"scores are of shape {shape} and probabilities of {probable.shape}; one for each score is wanted")
+    whole = probable[~np.isnan(probable).all(axis=1)]
+    if not ((whole >= 0) & (whole <= 1)).all():
+        raise UsageError("probabilities must lie in [0, 1], or be NaN for all items of a fit that has none")
+    return probable
+
+
+def checked_weights(y: Ints, weight: ArrayLike) -> Floats:
+    """(M,) of the items.
+
+    Raises:
+        UsageError: there is not one for each label, or one is negative or not finite.
+    """
+    weights = np.asarray(weight, dtype=np.float64)
+    if weights.shape != y.shape or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise UsageError(f"weights of {len(y)} items must be as many finite numbers, none negative; found shape {weights.shape}")
+    return weights
+
+
 def missing_class(y: Ints) -> str:
     """Why nothing can be measured on these labels; empty where both classes are there."""
     items, positive = len(y), int(y.sum())
@@ -48,10 +92,28 @@ def missing_class(y: Ints) -> str:
     return f"one class only: {positive} of {items} are positive" if positive in (0, items) else ""
 
 
-def missing_patients(y: Ints, patient: NDArray[np.generic]) -> str:
-    """Why no interval can be had from drawing patients; empty where two patients or more have items of each class."""
-    for label, name in ((0, "negative"), (1, "positive")):
-        patients = len(np.unique(patient[y == label]))
-        if patients < 2:
-            return f"{patients} patient(s) with {name} items; 2 or more say how much they differ"
-    return ""
+def patient_codes(y: Ints, patients: ArrayLike) -> Ints:
+    """(M,) whole numbers from 0, in the order of the patients' names, so that the order of the items does not matter.
+
+    Raises:
+        UsageError: there is not one patient for each label.
+    """
+    _, codes = np.unique(np.asarray(patients), return_inverse=True)
+    if codes.shape != y.shape:
+        raise UsageError(f"{len(y)} items have patients of shape {codes.shape}; one for each item is wanted")
+    return codes.astype(np.int64)
+
+
+def patients_of(y: Ints, patient: Ints) -> tuple[int, int]:
+    """How many patients have positive items, and how many have negative ones."""
+    return len(np.unique(patient[y == 1])), len(np.unique(patient[y == 0]))
+
+
+def missing_patients(y: Ints, patient: Ints) -> str:
+    """Why there is no interval; empty where two patients or more have items of each class."""
+    if missing_class(y):
+        return missing_class(y)
+    positive, negative = patients_of(y, patient)
+    if min(positive, negative) >= LEAST_PATIENTS:
+        return ""
+    return f"{positive} patients have positive items and {negative} negative ones; from fewer than two nothing says how much they differ"

@@ -82,16 +82,22 @@ class Ranked:
         return np.diff(self.first, append=len(self.true))
 
 
+def ordered(scores: Floats) -> tuple[Ints, Floats, NDArray[np.bool_]]:
+    """(F, M) each: which item comes where, from the highest score down; its score; whether it is the last of its score."""
+    order = np.argsort(-scores, axis=1)
+    descending = np.take_along_axis(scores, order, axis=1)
+    last = np.ones(scores.shape, np.bool_)
+    np.not_equal(descending[:, 1:], descending[:, :-1], out=last[:, :-1])
+    return order, descending, last
+
+
 def ranked(y: Ints, scores: Floats, weight: Floats | None = None) -> Ranked:
     """Rank the items (M,) of both labels, 0 and 1, by each of the scorings (F, M), which are finite. Memory is some 50 bytes a score.
 
     Items may have weights (M,), all positive.
     """
+    order, descending, last = ordered(scores)
     fits, items = scores.shape
-    order = np.argsort(-scores, axis=1)
-    descending = np.take_along_axis(scores, order, axis=1)
-    last = np.ones(scores.shape, np.bool_)
-    np.not_equal(descending[:, 1:], descending[:, :-1], out=last[:, :-1])
     ends = np.flatnonzero(last)
     first = np.searchsorted(ends, np.arange(fits) * items)
     if weight is None:
