@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from ..store.errors import UsageError
 from .confusion import Confusion, cell_of
 from .edges import wilson_edge
-from .logit_intervals import logit_intervals
-from .metric_kinds import MetricKind, metrics_named
+from .logit_intervals import logit_intervals, mean_interval
+from .metric_kinds import METRICS, MetricKind, metrics_named
 from .outcomes import (
     checked_labels,
     checked_probabilities,
@@ -75,20 +75,24 @@ def bootstrap_intervals(
     if missing_patients(labels, patient):
         return ends
     total = int(patient.max()) + 1
-    positive, negative = patients_of(labels, patient)
     # the last draw holds every patient once: what was found
     times = with_all(of_both_classes(labels, patient, drawn(total, draws, seed)))
+    people = (*patients_of(labels, patient), total)
+    parts = metrics_named(part for kind in kinds for part in kind.mean_of)
+    asked = tuple(dict.fromkeys((*kinds, *parts)))
     for fit, row in enumerate(scores):
         chance = None if probable is None else probable[fit]
-        for kind, values in replicates(kinds, labels, row, patient, times, float(at[fit]), chance):
-            ends[kind.name][fit] = _interval(kind, values, positive, negative, total)
+        found = dict(replicates(asked, labels, row, patient, times, float(at[fit]), chance))
+        for kind in kinds:
+            if kind.name in found:
+                ends[kind.name][fit] = _interval(kind, found, people)
     return ends
 
 
 def replicates(
     kinds: Iterable[MetricKind], y: Ints, score: Floats, patient: Ints, times: Floats, threshold: float, probability: Floats | None
-) -> Iterator[tuple[MetricKind, Floats]]:
-    """Each metric of one fit in each draw (draws,); those without a threshold or probabilities (NaN) are left out.
+) -> Iterator[tuple[str, Floats]]:
+    """Each metric's name and its values for one fit in each draw (draws,); those without a threshold or probabilities (NaN) are left out.
 
     Args:
         kinds: the metrics.
@@ -108,7 +112,7 @@ def replicates(
         wanted = [kind for kind in kinds if kind.needs == needs]
         made = make() if wanted else None
         for kind in wanted:
-            yield kind, kind.of(made)
+            yield kind.name, kind.of(made)
 
 
 def with_all(times: Floats) -> Floats:
@@ -116,13 +120,16 @@ def with_all(times: Floats) -> Floats:
     return np.concatenate([times, np.ones((len(times), 1))], axis=1)
 
 
-def _interval(kind: MetricKind, values: Floats, positive: int, negative: int, total: int) -> Floats:
-    value, error = values[-1:], np.std(values[:-1], ddof=1, keepdims=True)
-    patients = kind.patients(positive, negative, total)
-    if 0 < value[0] < 1:
-        return logit_intervals(value, error, patients)[0]
-    edge = float(value[0])
-    return np.array(wilson_edge(edge, patients) if kind.edge is None else kind.edge(edge, positive, negative))
+def _interval(kind: MetricKind, found: Mapping[str, Floats], people: tuple[int, int, int]) -> Floats:
+    """(2,) from the draws of all metrics, the last of each being its value."""
+    draws = found[kind.name]
+    value = float(draws[-1])
+    means = np.array([found[part][-1] for part in kind.mean_of])
+    if ((means == 0) | (means == 1)).any():
+        return mean_interval(means, np.array([_interval(METRICS[part], found, people) for part in kind.mean_of]))
+    if 0 < value < 1:
+        return logit_intervals(draws[-1:], np.std(draws[:-1], ddof=1, keepdims=True), kind.patients(*people))[0]
+    return np.array(wilson_edge(value, kind.patients(*people)) if kind.edge is None else kind.edge(value, *people[:2]))
 
 
 def of_both_classes(y: Ints, patient: Ints, times: Floats) -> Floats:

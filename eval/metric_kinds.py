@@ -44,6 +44,9 @@ class MetricKind:
     edge: Callable[[float, int, int], tuple[float, float]] | None = None
     """95% interval of a value of 0 or 1, from how many patients have positive items and negative ones; None: Wilson's."""
 
+    mean_of: tuple[str, ...] = ()
+    """The metrics whose mean it is; where one of them is 0 or 1, and so seems to have no variance, its interval comes from theirs."""
+
     def patients(self, positive: int, negative: int, total: int) -> int:
         """How many patients its uncertainty rests on."""
         return {"positive": positive, "negative": negative, "all": total, "rarer": min(positive, negative)}[self.whose]
@@ -59,7 +62,14 @@ _KINDS = (
     _called("f1", "F1", Confusion.f1),
     _called("sensitivity", "Sensitivity", Confusion.sensitivity, "positive"),
     _called("specificity", "Specificity", Confusion.specificity, "negative"),
-    _called("balanced_accuracy", "Balanced accuracy", Confusion.balanced_accuracy),
+    MetricKind(
+        "balanced_accuracy",
+        "Balanced accuracy",
+        "threshold",
+        True,
+        Confusion.balanced_accuracy,
+        mean_of=("sensitivity", "specificity"),
+    ),
     _called("accuracy", "Accuracy", Confusion.accuracy, "all"),
     _called("macro_f1", "Macro-F1", Confusion.macro_f1),
     MetricKind("brier", "Brier score", "probability", False, Reliability.brier, "all"),
