@@ -12,12 +12,12 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .blocks import blocks
 from .bootstrap import bootstrap_intervals
 from .confusion import confusion
 from .delong import delong_intervals
 from .metric_kinds import DEFAULT, METRICS, MetricKind, metrics_named
 from .outcomes import checked_labels, checked_probabilities, checked_scores, checked_thresholds, checked_weights, missing_class
+from .portions import portions
 from .ranked import ranked
 from .reliability import reliability
 
@@ -96,7 +96,7 @@ def battery(
     nothing = missing_class(labels)
     reasons = {kind.name: tuple(why[kind.needs] if lacks else nothing for lacks in without[kind.needs].tolist()) for kind in kinds}
     values = {kind.name: np.full(fits, np.nan) for kind in kinds}
-    for rows in () if nothing else blocks(fits, len(labels)):
+    for rows in () if nothing else portions(fits, len(labels)):
         statistic: dict[str, Callable[[], Any]] = {
             "score": lambda rows=rows: ranked(labels, scores[rows], weights),
             "threshold": lambda rows=rows: confusion(labels, scores[rows], at[rows], weights),
@@ -127,4 +127,4 @@ def thresholds(y: ArrayLike, score: ArrayLike) -> Floats:
     scores = checked_scores(labels, score)
     if missing_class(labels):
         return np.full(len(scores), np.nan)
-    return np.concatenate([np.empty(0), *(ranked(labels, scores[rows]).youden_thresholds() for rows in blocks(len(scores), len(labels)))])
+    return np.concatenate([np.empty(0), *(ranked(labels, scores[rows]).youden_thresholds() for rows in portions(len(scores), len(labels)))])

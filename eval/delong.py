@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .blocks import blocks
 from .edges import newcombe_edge
 from .logit_intervals import logit_intervals
 from .outcomes import Ints, checked_labels, checked_scores, missing_patients, patient_codes, patients_of
 from .placements import clustered_variances, placements
+from .portions import portions
 from .ranked import ranked
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ def delong_intervals(y: ArrayLike, score: ArrayLike, patients: ArrayLike | None 
     patient = patient_codes(labels, np.arange(len(labels)) if patients is None else patients)
     if missing_patients(labels, patient):
         return np.full((len(scores), 2), np.nan)
-    found = [auroc_variances(labels, scores[rows], patient) for rows in blocks(len(scores), len(labels))]
+    found = [auroc_variances(labels, scores[rows], patient) for rows in portions(len(scores), len(labels))]
     area, variance = (np.concatenate([np.empty(0), *parts]) for parts in (zip(*found, strict=True) if found else ((), ())))
     positive, negative = patients_of(labels, patient)
     ends = logit_intervals(area, np.sqrt(variance), min(positive, negative))

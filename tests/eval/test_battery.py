@@ -17,7 +17,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from scanbank.eval import blocks
+from scanbank.eval import portions
 from scanbank.eval.battery import DEFAULT, METRICS, battery, metrics_named, thresholds
 from scanbank.store.errors import UnknownNameError, UsageError
 
@@ -108,7 +108,7 @@ def test_a_fit_does_not_depend_on_those_beside_it(monkeypatch: pytest.MonkeyPatc
     y, score = rng.integers(0, 2, 1001), rng.normal(size=(7, 1001))
     threshold, probability = thresholds(y, score), rng.random((7, 1001))
     together = battery(DEFAULT, y, score, threshold=threshold, probability=probability).values
-    monkeypatch.setattr(blocks, "SCORES", 2500)  # two fits at once
+    monkeypatch.setattr(portions, "SCORES", 2500)  # two fits at once
     for name, values in battery(DEFAULT, y, score, threshold=threshold, probability=probability).values.items():
         np.testing.assert_array_equal(values, together[name])
     np.testing.assert_array_equal(thresholds(y, score), threshold)

@@ -1,4 +1,4 @@
-"""Fits in blocks, so that what is held for each score stays in bounds."""
+"""Fits in portions, so that what is held for each score stays in bounds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SCORES = 1 << 21
 """That are measured at once; some 100 bytes each are held meanwhile."""
 
 
-def blocks(fits: int, items: int) -> Iterator[slice]:
+def portions(fits: int, items: int) -> Iterator[slice]:
     """Slices of the fits, each of so many scores or fewer, or of one fit."""
     step = max(1, SCORES // max(items, 1))
     return (slice(start, start + step) for start in range(0, fits, step))
