@@ -88,7 +88,7 @@ def zeroshot(
     for features in study.features:
         absent, present = vectors[features.key.encoder.digest]
         head = zero_shot(present, absent, features.key.encoder.logit_scale or SCALE)
-        fits.append(evaluated(study, features, HEAD, 0, 0, head.decision_function(features.X[queries]), alone=True))
+        fits.append(evaluated(study, features, HEAD, 0, 0, head.decision_function(study.vectors(features, queries)), alone=True))
     foreign = {foreign_window(features.key.view, encoders[features.key.encoder.digest]): None for features in study.features}
     settings = study_settings(study, seed) | {"prompt": pair.present, "negative": pair.absent}
     remarks += [*filter(None, foreign), *study.remarks]
