@@ -13,8 +13,12 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..store.errors import UsageError
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Counts = Ints | Floats
+"""Whole numbers of items, or sums of their weights."""
 
 
 @final
@@ -22,24 +26,24 @@ Ints = NDArray[np.int64]
 class Ranked:
     """The distinct scores of F scorings, one scoring after the other, each from its highest score down: G in all."""
 
-    true: Ints
-    """(G,) positives that score so high or higher."""
-    false: Ints
+    true: Counts
+    """(G,) positives that score so high or higher, or their weight."""
+    false: Counts
     """(G,) negatives that do."""
     threshold: Floats
     """(G,) the score."""
     first: Ints
     """(F,) where each scoring begins."""
-    positives: int
-    negatives: int
+    positives: int | float
+    negatives: int | float
 
     @property
-    def _new(self) -> tuple[Ints, Ints]:
+    def _new(self) -> tuple[Counts, Counts]:
         """Positives and negatives at each score itself."""
         return _steps(self.true, self.first), _steps(self.false, self.first)
 
     def aurocs(self) -> Floats:
-        """(F,), from whole numbers: each is the float64 nearest to the true value."""
+        """(F,); from whole numbers where no weights are given: each is the float64 nearest to the true value."""
         new_true, new_false = self._new
         doubled = np.add.reduceat(new_false * (2 * self.true - new_true), self.first)
         return doubled / (2 * self.positives * self.negatives)
@@ -52,14 +56,20 @@ class Ranked:
     def youden_thresholds(self) -> Floats:
         """(F,): the score that maximises sensitivity + specificity - 1, the highest of several."""
         value = self.true * self.negatives - self.false * self.positives
-        best = np.repeat(np.maximum.reduceat(value, self.first), self._counts())
+        best = np.repeat(np.maximum.reduceat(value, self.first), self._distinct())
         place = np.where(value == best, np.arange(len(value)), len(value))
         return self.threshold[np.minimum.reduceat(place, self.first)]
 
     def auroc_variances(self) -> Floats:
-        """(F,) DeLong's; NaN where a class has one item, whose variance nobody can tell."""
+        """(F,) DeLong's; NaN where a class has one item, whose variance nobody can tell.
+
+        Raises:
+            UsageError: items have weights, for which there is no such variance.
+        """
+        if self.true.dtype.kind == "f":
+            raise UsageError("DeLong's variance is of items that count alike; these have weights")
         new_true, new_false = self._new
-        area = np.repeat(self.aurocs(), self._counts())
+        area = np.repeat(self.aurocs(), self._distinct())
         of_positives = 1 - (self.false - new_false / 2) / self.negatives - area
         of_negatives = (self.true - new_true / 2) / self.positives - area
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -68,26 +78,32 @@ class Ranked:
                 + np.add.reduceat(new_false * of_negatives**2, self.first) / np.float64(self.negatives - 1) / self.negatives
             )
 
-    def _counts(self) -> Ints:
+    def _distinct(self) -> Ints:
         return np.diff(self.first, append=len(self.true))
 
 
-def ranked(y: Ints, scores: Floats) -> Ranked:
-    """Rank the items (M,) of both labels, 0 and 1, by each of the scorings (F, M), which are finite. Memory is some 50 bytes a score."""
+def ranked(y: Ints, scores: Floats, weight: Floats | None = None) -> Ranked:
+    """Rank the items (M,) of both labels, 0 and 1, by each of the scorings (F, M), which are finite. Memory is some 50 bytes a score.
+
+    Items may have weights (M,), all positive.
+    """
     fits, items = scores.shape
     order = np.argsort(-scores, axis=1)
     descending = np.take_along_axis(scores, order, axis=1)
     last = np.ones(scores.shape, np.bool_)
     np.not_equal(descending[:, 1:], descending[:, :-1], out=last[:, :-1])
     ends = np.flatnonzero(last)
-    true = np.cumsum(y[order], axis=1).ravel()[ends]
-    false = ends % items + 1 - true
     first = np.searchsorted(ends, np.arange(fits) * items)
-    positives = int(y.sum())
-    return Ranked(true, false, descending.ravel()[ends], first, positives, items - positives)
+    if weight is None:
+        true = np.cumsum(y[order], axis=1).ravel()[ends]
+        false = ends % items + 1 - true
+        positives = int(y.sum())
+        return Ranked(true, false, descending.ravel()[ends], first, positives, items - positives)
+    true, false = (np.cumsum((weight * label)[order], axis=1).ravel()[ends] for label in (y, 1 - y))
+    return Ranked(true, false, descending.ravel()[ends], first, float(weight[y == 1].sum()), float(weight[y == 0].sum()))
 
 
-def _steps(cumulative: Ints, first: Ints) -> Ints:
+def _steps(cumulative: Counts, first: Ints) -> Counts:
     steps = np.diff(cumulative, prepend=0)
     steps[first] = cumulative[first]
     return steps

@@ -39,6 +39,12 @@ class RankingReplicates:
     ap: Floats
     """(draws,)."""
 
+    def aurocs(self) -> Floats:
+        return self.auroc
+
+    def average_precisions(self) -> Floats:
+        return self.ap
+
 
 def ranking_replicates(y: Ints, score: Floats, patient: Ints, times: Floats) -> RankingReplicates:
     """AUROC and AP in each draw.
