@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,18 @@ class Interval:
 
     ends: NDArray[np.float64]
     """(F, 2), NaN where there is none."""
-    how: str
-    """`delong`, `bootstrap`."""
+    how: tuple[str, ...]
+    """(F,) `delong`, `bootstrap`, or empty where there is none."""
+
+    @classmethod
+    def none(cls, fits: int) -> Self:
+        return cls(np.full((fits, 2), np.nan), ("",) * fits)
+
+    def where(self, chosen: NDArray[np.bool_], ends: NDArray[np.float64], how: str) -> Self:
+        """With those of the `chosen` fits (F,), which are n, replaced by `ends` (n, 2)."""
+        whole = self.ends.copy()
+        whole[chosen] = ends
+        return type(self)(whole, tuple(how if mine else before for mine, before in zip(chosen.tolist(), self.how, strict=True)))
 
 
 @final
@@ -80,13 +90,13 @@ class Block:
                 yield self._told() | {
                     "metric": name,
                     "value": values,
-                    "reason": list(part.battery.reasons[name]),
+                    "reason": [reason or None for reason in part.battery.reasons[name]],
                     "lo": lo,
                     "hi": hi,
-                    "interval": interval.how if interval else None,
+                    "interval": [how or None for how in interval.how] if interval else None,
                     "subgroup": part.subgroup or None,
                 }
-        reasons = [self.threshold_reason if np.isnan(value) else "" for value in self.thresholds.tolist()]
+        reasons = [self.threshold_reason if np.isnan(value) else None for value in self.thresholds.tolist()]
         nothing = np.full(len(self), np.nan)
         yield self._told() | {
             "metric": THRESHOLD,

@@ -46,7 +46,9 @@ class _Wanted:
     digest: str
 
 
-def fit_missing(bank: Bank, runs: Sequence[Run], kinds: Sequence[HeadKind], how: How, ledger: Ledger, progress: Progress) -> Mapping[str, int]:
+def fit_missing(
+    bank: Bank, runs: Sequence[Run], kinds: Sequence[HeadKind], how: How, ledger: Ledger, progress: Progress
+) -> Mapping[str, int]:
     """Make the cells of these runs that the bank does not hold.
 
     Returns:
@@ -89,12 +91,16 @@ def _cells(runs: Sequence[Run], features: UnitFeatures, kind: HeadKind, measurin
     """Those of a head on a feature set, by shots and repeat, so that the findings of one draw lie together."""
     of = [features.key.digest, features.pool, features.name, kind.spec, list(measuring.metrics), measuring.intervals]
     cells = [
-        _Wanted(number, draw, spec_digest([run.name, draw.name, of, sorted(measuring.subgroups.get(run.study.units.finding, ()))]))
+        _Wanted(number, draw, spec_digest([run.name, draw.name, _alone(run, draw), of, sorted(measuring.subgroups.get(run.name, ()))]))
         for number, run in enumerate(runs)
         if _has(run, features)
         for draw in run.draws
     ]
     return iter(sorted(cells, key=lambda cell: (cell.draw.shots is None, cell.draw.shots or 0, cell.draw.repeat, cell.run)))
+
+
+def _alone(run: Run, draw: Draw) -> bool:
+    return draw.shots is None or run.repeats == 1
 
 
 def _chunks(cells: Sequence[_Wanted], most: int) -> Iterator[Sequence[_Wanted]]:
@@ -113,7 +119,6 @@ def _ints(values: NDArray[np.intp]) -> NDArray[np.int64]:
 
 
 def _fits(run: Run, features: UnitFeatures, kind: HeadKind, cells: Sequence[_Wanted]) -> Fits:
-    of_shots = Counter(draw.shots for draw in run.draws)
     return Fits(
         run.name,
         run.study,
@@ -122,5 +127,5 @@ def _fits(run: Run, features: UnitFeatures, kind: HeadKind, cells: Sequence[_Wan
         tuple(cell.draw.shots for cell in cells),
         tuple(cell.draw.repeat for cell in cells),
         tuple(cell.digest for cell in cells),
-        tuple(of_shots[cell.draw.shots] == 1 for cell in cells),
+        tuple(_alone(run, cell.draw) for cell in cells),
     )

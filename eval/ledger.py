@@ -43,6 +43,8 @@ class Run:
     settings: Mapping[str, Any]
     """Everything that its numbers depend on, beside what the cells say themselves."""
     draws: Sequence[Draw] = ()
+    repeats: int = 1
+    """Draws of each number of shots."""
 
 
 @final
@@ -53,9 +55,7 @@ class Ledger:
         UsageError: another process gave patients other sides meanwhile, or forgot one.
     """
 
-    def __init__(
-        self, bank: Bank, runs: Iterable[Run], *, predictions: bool, also: Callable[[Commit], None] | None = None
-    ) -> None:
+    def __init__(self, bank: Bank, runs: Iterable[Run], *, predictions: bool, also: Callable[[Commit], None] | None = None) -> None:
         """`also` adds to each commit; while it runs, `bank` shows what the commit builds on."""
         self._bank, self._runs = bank, {run.name: run for run in runs}
         self._predictions, self._also = predictions, also
@@ -97,14 +97,9 @@ class Ledger:
         self._keep_draws(commit, runs)
         if self._also is not None:
             self._also(commit)
-        now = datetime.now(UTC)
-        commit.append(
-            "runs",
-            [
-                {"run": run.name, "command": run.command, "settings": canonical_json(dict(run.settings)), "started": self._started, "finished": now}
-                for run in runs
-            ],
-        )
+        times = {"started": self._started, "finished": datetime.now(UTC)}
+        told = [{"run": run.name, "command": run.command, "settings": canonical_json(dict(run.settings))} | times for run in runs]
+        commit.append("runs", told)
         _append(commit, "metrics", [(piece, len(block)) for block in self._blocks for piece in block.metric_columns()])
         if self._predictions:
             _append(commit, "predictions", [(block.prediction_columns(), block.predictions) for block in self._blocks])
@@ -129,7 +124,9 @@ class Ledger:
         if not wanted:
             return
         held = set(self._bank.sql("SELECT DISTINCT draw FROM draws").column("draw").to_pylist())
-        new = [(draw.columns(run.study.units, run.study.split.name), len(draw.support.rows)) for run, draw in wanted if draw.name not in held]
+        new = [
+            (draw.columns(run.study.units, run.study.split.name), len(draw.support.rows)) for run, draw in wanted if draw.name not in held
+        ]
         _append(commit, "draws", new)
 
 
@@ -142,7 +139,7 @@ def _append(commit: Commit, table: str, pieces: Sequence[tuple[Mapping[str, Any]
         name: pa.chunked_array([_column(piece[name], rows, kinds[name]) for piece, rows in pieces], type=kinds[name]).combine_chunks()
         for name in pieces[0][0]
     }
-    commit.append_columns(table, columns, sum(rows for _, rows in pieces))
+    commit.append(table, pa.table(columns).to_pylist())  # TODO append_columns
 
 
 def _column(values: Any, rows: int, kind: pa.DataType) -> pa.Array:

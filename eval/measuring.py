@@ -31,7 +31,7 @@ class Measuring:
     """`auto`: of a fit that stands alone all metrics' by bootstrap, of one among repeats the AUROC's by DeLong, where each patient has one
     item. `bootstrap`, `delong` and `none`: of all fits."""
     subgroups: Mapping[str, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
-    """By finding, then by what a subgroup is called, such as `source=a`: a mask (M,) over the test side."""
+    """By run, then by what a subgroup is called, such as `source=a`: a mask (M,) over the test side."""
 
     def __post_init__(self) -> None:
         metrics_named(self.metrics)
@@ -77,7 +77,7 @@ def measured(
     reason = youden_threshold(study.units.y[val], np.zeros(len(val))).reason
     cut = thresholds(study.units.y[val], tuned) if not reason else np.full(len(scores), np.nan)
     chance = probabilities(scores)
-    masks = {"": np.ones(len(test), dtype=np.bool_), **how.subgroups.get(study.units.finding, {})}
+    masks = {"": np.ones(len(test), dtype=np.bool_), **how.subgroups.get(fits.run, {})}
     parts = tuple(
         _part(name, how, fits.alone, y[mask], patients[mask], scores[:, mask], chance[:, mask], cut, reason) for name, mask in masks.items()
     )
@@ -97,11 +97,28 @@ def _part(
 ) -> Part:
     whole = battery(how.metrics, y, scores, threshold=cut, threshold_reason=reason, probability=chance)
     found: dict[str, Interval] = {}
-    single = len(np.unique(patients)) == len(patients)
-    both = len(np.unique(y)) == 2
-    if both and "auroc" in how.metrics and (how.intervals == "delong" or (how.intervals == "auto" and single and not all(alone))):
-        found["auroc"] = Interval(delong_intervals(y, scores), "delong")
-    if both and (how.intervals == "bootstrap" or (how.intervals == "auto" and all(alone))):
-        ends = bootstrap_intervals(how.metrics, y, scores, patients, threshold=cut, probability=chance, draws=BOOTSTRAP)
-        found |= {metric: Interval(of, "bootstrap") for metric, of in ends.items()}
+    if len(np.unique(y)) == 2:
+        drawn, placed = _who(how.intervals, np.array(alone), single=len(np.unique(patients)) == len(patients))
+        if placed.any() and "auroc" in how.metrics:
+            found["auroc"] = Interval.none(len(scores)).where(placed, delong_intervals(y, scores[placed]), "delong")
+        if drawn.any():
+            ends = bootstrap_intervals(
+                how.metrics, y, scores[drawn], patients, threshold=cut[drawn], probability=chance[drawn], draws=BOOTSTRAP
+            )
+            for metric, of in ends.items():
+                found[metric] = found.get(metric, Interval.none(len(scores))).where(drawn, of, "bootstrap")
     return Part(name, whole, found)
+
+
+def _who(intervals: Intervals, alone: NDArray[np.bool_], *, single: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(F,) and (F,): which fits get intervals by bootstrap, and which by DeLong. `single`: whether each patient has one item."""
+    match intervals:
+        case "bootstrap":
+            drawn, placed = True, False
+        case "delong":
+            drawn, placed = False, True
+        case "none":
+            drawn, placed = False, False
+        case _:
+            return alone, ~alone & single
+    return np.full(len(alone), drawn), np.full(len(alone), placed)

@@ -125,7 +125,9 @@ def sweep_all(
     if kept is None:
         kept = rows <= PREDICTIONS
         if not kept:
-            remarks.append(f"scores of each item are not kept: {rows:,} rows are more than {PREDICTIONS:,}; ask for them with --predictions")
+            remarks.append(
+                f"scores of each item are not kept: {rows:,} rows are more than {PREDICTIONS:,}; ask for them with --predictions"
+            )
     progress.start(f"{command}: {', '.join(units.finding for units in every)}"[:60], fits)
     with Ledger(bank, runs, predictions=kept) as ledger:
         made = fit_missing(bank, runs, kinds, protocol, ledger, progress)
@@ -153,7 +155,7 @@ def _runs(
         remarks += said
         settings = study_settings(study, protocol.seed)
         name = f"{command}-{spec_digest(settings)[:12]}"
-        runs.append(Run(name, command, study, settings, as_stored(bank, study.units, draws)))
+        runs.append(Run(name, command, study, settings, as_stored(bank, study.units, draws), repeats))
     return runs, remarks
 
 

@@ -17,18 +17,14 @@ from .knn import KNNHead, knn_scores
 from .linear import LinearHead, linear_scores
 from .prototype import PrototypeHead, prototype_scores
 from .support import Support
-from .vectors import Floats, Ints
+from .vectors import Floats, Ints, sigmoid
 
 Together = Callable[[Floats, Sequence[Support], Ints, str], Floats]
 """(X, supports, queries, torch's name of the device) to (fits, queries)."""
 
 
-def _sigmoid(scores: Floats) -> Floats:
-    return np.exp(-np.logaddexp(0.0, -scores))
-
-
 def _of_cosines(scores: Floats) -> Floats:
-    return _sigmoid(CosineHead().scale * scores)
+    return sigmoid(CosineHead().scale * scores)
 
 
 def _of_shares(scores: Floats) -> Floats:
@@ -46,7 +42,7 @@ class HeadKind:
     """A head that is not fitted yet, with the parameters that a study uses."""
     together: Together | None = None
     """All fits at once, with the values that `make` and `fit` would give one by one; None: one by one."""
-    probabilities: Callable[[Floats], Floats] = _sigmoid
+    probabilities: Callable[[Floats], Floats] = sigmoid
     """From decision values, what `predict_proba` says of class 1."""
     needs_texts: bool = False
     """Whether it learns from the class texts' vectors too, `Support.texts`."""
