@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from .battery import Battery
 from .pooling import UnitFeatures
-from .study import Study
 
 THRESHOLD = "threshold"
 """As metrics are kept, that at which a score counts as a call; chosen on the validation side."""
@@ -53,10 +52,10 @@ class Part:
 @final
 @dataclass(frozen=True)
 class Block:
-    """F fits that learned from draws of one study."""
+    """F fits that learned from draws of one finding."""
 
     run: str
-    study: Study
+    finding: str
     features: UnitFeatures
     head: str
     shots: tuple[int | None, ...]
@@ -65,8 +64,12 @@ class Block:
     """(F,) from 0."""
     cells: tuple[str, ...]
     """(F,) digests of everything that the numbers depend on."""
+    items: tuple[str, ...]
+    """Of the test side; none where many findings were measured together."""
+    y: NDArray[np.float64]
+    """(M,)."""
     scores: NDArray[np.float64]
-    """(F, M) decision values of the test side, in the order of the units."""
+    """(F, M) decision values of these items."""
     thresholds: NDArray[np.float64]
     """(F,) NaN where there is none."""
     threshold_reason: str
@@ -110,23 +113,22 @@ class Block:
 
     def prediction_columns(self) -> Mapping[str, Any]:
         """Columns of F x M rows, one fit after the other."""
-        units, test = self.study.units, self.study.split.side("test")
         fits, items = self.scores.shape
         each: dict[str, Any] = {
             "shots": [k for k in self.shots for _ in range(items)],
             "repeat": np.repeat(np.array(self.repeats, dtype=np.int64), items),
             "cell": [cell for cell in self.cells for _ in range(items)],
-            "item": [units.items[row] for row in test.tolist()] * fits,
-            "y": np.tile(units.y[test].astype(np.float64), fits),
+            "item": list(self.items) * fits,
+            "y": np.tile(self.y, fits),
             "score": self.scores.ravel(),
         }
-        return {"run": self.run, "finding": units.finding, "features": self.features.name, "head": self.head} | each
+        return {"run": self.run, "finding": self.finding, "features": self.features.name, "head": self.head} | each
 
     def _told(self) -> dict[str, Any]:
         key = self.features.key
         return {
             "run": self.run,
-            "finding": self.study.units.finding,
+            "finding": self.finding,
             "features": self.features.name,
             "encoder": key.encoder.name,
             "window": key.view.window_label,

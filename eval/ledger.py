@@ -45,6 +45,7 @@ class Run:
     draws: Sequence[Draw] = ()
     repeats: int = 1
     """Draws of each number of shots."""
+    remarks: Sequence[str] = ()
 
 
 @final

@@ -81,7 +81,9 @@ def measured(
     parts = tuple(
         _part(name, how, fits.alone, y[mask], patients[mask], scores[:, mask], chance[:, mask], cut, reason) for name, mask in masks.items()
     )
-    return Block(fits.run, study, fits.features, fits.head, fits.shots, fits.repeats, fits.cells, scores, cut, reason, parts)
+    items = tuple(study.units.items[row] for row in test.tolist())
+    told = (fits.run, study.units.finding, fits.features, fits.head, fits.shots, fits.repeats, fits.cells)
+    return Block(*told, items, y.astype(np.float64), scores, cut, reason, parts)
 
 
 def _part(

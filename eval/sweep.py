@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .cells import fit_missing
-from .draws import draw_supports
+from .draws import Draw, draw_supports
 from .feature_choice import FeatureChoice, choose_features
+from .findings import findings_units
 from .ledger import Ledger, Run
 from .measuring import Measuring
 from .results import Asked, Result, summarized
 from .splits import check_sides, split_units
 from .stored_draws import as_stored
-from .study import gather, joined, study_settings
-from .units import Unit, Units, evaluation_units
+from .study import Study, gather, joined, study_settings
+from .units import Unit, Units
 
 if TYPE_CHECKING:
     from ..heads import HeadKind
@@ -114,11 +116,9 @@ def sweep_all(
     shots = tuple(dict.fromkeys(shots))
     if not kinds or not shots or not findings:
         raise UsageError("a sweep needs a finding, a head and a number of shots, such as --finding a --heads linear,knn --shots 1,5,all")
-    every = [evaluation_units(bank, finding, protocol.unit, protocol.source) for finding in dict.fromkeys(findings)]
-    if len({units.unit for units in every}) > 1:
-        by = ", ".join(f"{units.finding} by {units.unit}" for units in every)
-        raise UsageError(f"findings of one sweep are of volumes or of slices; found {by}; ask for --unit, or for each kind by itself")
-    runs, remarks = _runs(bank, every, shots, repeats, protocol, choice, command)
+    every, remarks = findings_units(bank, tuple(dict.fromkeys(findings)), protocol.unit, protocol.source)
+    runs, said = _runs(bank, every, shots, repeats, protocol, choice, command)
+    remarks += said
     fits = sum(len(run.draws) * len(run.study.features) for run in runs) * len(kinds)
     kept = protocol.predictions
     rows = sum(len(run.draws) * len(run.study.features) * len(run.study.split.side("test")) for run in runs) * len(kinds)
@@ -128,7 +128,7 @@ def sweep_all(
             remarks.append(
                 f"scores of each item are not kept: {rows:,} rows are more than {PREDICTIONS:,}; ask for them with --predictions"
             )
-    progress.start(f"{command}: {', '.join(units.finding for units in every)}"[:60], fits)
+    progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", fits)
     with Ledger(bank, runs, predictions=kept) as ledger:
         made = fit_missing(bank, runs, kinds, protocol, ledger, progress)
     return tuple(_result(bank, run, kinds, shots, repeats, protocol, made.get(run.name, 0), remarks) for run in runs)
@@ -144,19 +144,42 @@ def _runs(
     command: str,
 ) -> tuple[list[Run], list[str]]:
     sides = [split_units(bank, units, protocol.split, protocol.seed) for units in every]
-    for units, split in zip(every, sides, strict=True):
-        check_sides(units, split)
     gathered = gather(bank, every, choose_features(bank, every[0].unit, choice))
-    runs, remarks = [], list[str]()
+    runs, failed = list[Run](), list[UsageError]()
     for units, split in zip(every, sides, strict=True):
-        study = joined(bank, units, split, gathered)
-        check_sides(study.units, study.split)
-        draws, said = draw_supports(study.units, study.split.side("train"), study.split.name, shots, repeats, protocol.seed)
-        remarks += said
+        try:
+            check_sides(units, split)
+            study = joined(bank, units, split, gathered)
+            check_sides(study.units, study.split)
+            draws, said = _draws(study, shots, repeats, protocol.seed, alone=len(every) == 1)
+        except UsageError as error:
+            failed.append(error)
+            continue
         settings = study_settings(study, protocol.seed)
         name = f"{command}-{spec_digest(settings)[:12]}"
-        runs.append(Run(name, command, study, settings, as_stored(bank, study.units, draws), repeats))
-    return runs, remarks
+        runs.append(Run(name, command, study, settings, as_stored(bank, study.units, draws), repeats, (*study.remarks, *said)))
+    if not runs:
+        raise failed[0]
+    return runs, [f"{error}: it is left out" for error in failed]
+
+
+def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, seed: int, *, alone: bool) -> tuple[list[Draw], list[str]]:
+    """All draws of a finding; among several, those it has examples for, and remarks on the others."""
+    draw = partial(draw_supports, study.units, study.split.side("train"), study.split.name, repeats=repeats, seed=seed)
+    if alone:
+        return draw(shots=shots)
+    draws, remarks, failed = list[Draw](), list[str](), list[UsageError]()
+    for k in shots:
+        try:
+            made, said = draw(shots=(k,))
+        except UsageError as error:
+            failed.append(error)
+        else:
+            draws += made
+            remarks += said
+    if not draws:
+        raise failed[0]
+    return draws, [*(f"{error}: these are left out" for error in failed), *remarks]
 
 
 def _result(
@@ -177,4 +200,4 @@ def _result(
         protocol.measuring.metrics,
     )
     told: dict[str, Any] = {"heads": list(asked.heads), "shots": ["all" if k is None else k for k in shots], "repeats": repeats}
-    return Result(run.name, run.study, dict(run.settings) | told, (*run.study.remarks, *remarks), made, summarized(bank, run.name, asked))
+    return Result(run.name, run.study, dict(run.settings) | told, (*remarks, *run.remarks), made, summarized(bank, run.name, asked))
