@@ -8,9 +8,8 @@ shots are among its 10. An item that is added or removed changes a draw by that 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +38,10 @@ class Draw:
     support: Support
     """Rows count in the units."""
 
-    def rows(self, units: Units, split: str) -> list[dict[str, Any]]:
-        """For the table `draws`."""
+    def columns(self, units: Units, split: str) -> dict[str, Any]:
+        """For the table `draws`, a row for each item."""
         told = {"draw": self.name, "split": split, "finding": units.finding, "shots": self.shots, "repeat": self.repeat}
-        return [told | {"item": units.items[row]} for row in self.support.rows.tolist()]
+        return told | {"item": [units.items[row] for row in self.support.rows.tolist()]}
 
 
 def draw_supports(
@@ -81,10 +80,11 @@ def draw_supports(
         if patients[c] < largest
     ]
     pool = spec_digest([split, units.finding, units.unit, units.source, seed, [[units.items[r], int(units.y[r])] for r in train.tolist()]])
-    orders = {
-        repeat: [_order(units, rows, f"{seed}\x1f{repeat}\x1f{units.finding}\x1f{c}") for c, rows in enumerate(pools)]
+    classes = [_Pool.of(units, pool) for pool in pools]
+    orders = [
+        [pool.order(_key(f"{seed}\x1f{repeat}\x1f{units.finding}\x1f{c}"), largest) for c, pool in enumerate(classes)]
         for repeat in range(repeats)
-    }
+    ]
     draws: list[Draw] = []
     for k in shots:
         for repeat in range(repeats if k is not None else 1):
@@ -94,14 +94,40 @@ def draw_supports(
     return draws, remarks
 
 
-def _order(units: Units, rows: NDArray[np.int64], purpose: str) -> NDArray[np.int64]:
-    """One item of each patient first, then second ones, and so on; by chance within each round."""
+@final
+@dataclass(frozen=True)
+class _Pool:
+    """The items of one class, with numbers that stand for them and for their patients wherever else they are met."""
 
-    def chance(text: str) -> bytes:
-        return hashlib.sha256(f"{purpose}\x1f{text}".encode()).digest()
+    rows: NDArray[np.int64]
+    items: NDArray[np.uint64]
+    patients: NDArray[np.uint64]
+    owner: NDArray[np.int64]
+    """(n,) place of the patient among the pool's."""
 
-    of: dict[str, list[int]] = defaultdict(list)
-    for row in sorted(rows.tolist(), key=lambda r: chance(units.items[r])):
-        of[str(units.patients[row])].append(row)
-    rounds = [(turn, chance(patient), row) for patient, owned in of.items() for turn, row in enumerate(owned)]
-    return np.array([row for _, _, row in sorted(rounds)], dtype=np.int64)
+    @classmethod
+    def of(cls, units: Units, rows: NDArray[np.int64]) -> Self:
+        names, owner = np.unique(units.patients[rows], return_inverse=True)
+        keys = np.array([_key(str(name)) for name in names], dtype=np.uint64)
+        return cls(rows, np.array([_key(units.items[row]) for row in rows], dtype=np.uint64), keys[owner], owner)
+
+    def order(self, purpose: int, most: int) -> NDArray[np.int64]:
+        """The first `most` rows as a repeat takes them: one item of each patient first, then second ones, and so on."""
+        by_item = np.lexsort((_mixed(self.items, purpose), self.owner))
+        owner = self.owner[by_item]
+        first = np.searchsorted(owner, owner, side="left")
+        turn = np.empty(len(owner), dtype=np.int64)
+        turn[by_item] = np.arange(len(owner)) - first
+        return self.rows[np.lexsort((_mixed(self.patients, purpose), turn))[:most]]
+
+
+def _key(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def _mixed(keys: NDArray[np.uint64], purpose: int) -> NDArray[np.uint64]:
+    """Other numbers for each purpose, by chance as it were: the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    x = keys ^ np.uint64(purpose)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    return x ^ (x >> np.uint64(31))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
@@ -31,9 +32,15 @@ class Study:
 
     units: Units
     split: Split
+    rows: NDArray[np.int64]
+    """(N,) where the units' vectors are in each of the feature sets, which other findings may share."""
     features: tuple[UnitFeatures, ...]
     remarks: tuple[str, ...]
     """What a reader of the numbers should know: who was left out, and why."""
+
+    def vectors(self, features: UnitFeatures, of: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(n, D): those of some units, by their rows."""
+        return features.X[self.rows[of]]
 
 
 def prepare(bank: Bank, units: Units, split: Split, chosen: Sequence[ChosenSet]) -> Study:
@@ -42,29 +49,58 @@ def prepare(bank: Bank, units: Units, split: Split, chosen: Sequence[ChosenSet])
     Raises:
         UsageError: no set holds a vector of any unit, or no unit is left.
     """
+    return joined(bank, units, split, gather(bank, [units], chosen))
+
+
+@final
+@dataclass(frozen=True)
+class Gathered:
+    """Vectors of all units of some findings, read once."""
+
+    ordinals: NDArray[np.int64]
+    """(U,), increasing."""
+    features: tuple[UnitFeatures, ...]
+    """Of U rows each."""
+
+
+def gather(bank: Bank, findings: Sequence[Units], chosen: Sequence[ChosenSet]) -> Gathered:
+    """Read the vectors of these findings' units, which are all volumes or all slices, from each of the sets."""
+    ordinals, first = np.unique(np.concatenate([units.ordinals for units in findings]), return_index=True)
+    whole = replace(
+        findings[0],
+        items=tuple(str(ordinal) for ordinal in ordinals.tolist()),
+        **{
+            name: np.concatenate([getattr(units, name) for units in findings])[first]
+            for name in ("ordinals", "volumes", "patients", "slices", "y")
+        },
+    )
+    return Gathered(ordinals, tuple(unit_features(bank, one.features, whole, one.pool, one.name) for one in chosen))
+
+
+def joined(bank: Bank, units: Units, split: Split, gathered: Gathered) -> Study:
+    """The study of one finding among those whose vectors were gathered. Raises as `prepare`."""
     plural = f"{units.unit}s"
+    places = np.searchsorted(gathered.ordinals, units.ordinals)
     remarks = [f"{units.unknown} {plural} with an uncertain label are left out"] if units.unknown else []
-    gathered = [unit_features(bank, one.features, units, one.pool, one.name) for one in chosen]
-    empty = [one.name for one in gathered if not one.present.any()]
+    empty = [one.name for one in gathered.features if not one.present[places].any()]
     remarks += [f"{name} holds no vectors of {plural} labelled for {units.finding!r}: it is left out" for name in empty]
-    gathered = [one for one in gathered if one.present.any()]
-    if not gathered:
-        names = ", ".join(one.name for one in chosen)
+    features = tuple(one for one in gathered.features if one.present[places].any())
+    if not features:
+        names = ", ".join(one.name for one in gathered.features)
         raise UsageError(f"none of the feature sets {names} holds vectors of {plural} labelled for {units.finding!r}; embed them first")
     keep = split.sides != ""
     if not keep.all():
         remarks.append(f"{int((~keep).sum())} of {len(units)} {plural} have no side in split {split.name!r}: they are left out")
-    lacking = {one.name: int((keep & ~one.present).sum()) for one in gathered}
+    lacking = {one.name: int((keep & ~one.present[places]).sum()) for one in features}
     remarks += [f"{n} of {len(units)} {plural} have no vector in {name}: they are left out of all sets" for name, n in lacking.items() if n]
-    keep &= np.all([one.present for one in gathered], axis=0)
+    keep &= np.all([one.present[places] for one in features], axis=0)
     rows = np.flatnonzero(keep)
     if not len(rows):
-        raise UsageError(f"no {units.unit} has a side and a vector in each of {', '.join(one.name for one in gathered)}; choose fewer sets")
+        raise UsageError(f"no {units.unit} has a side and a vector in each of {', '.join(one.name for one in features)}; choose fewer sets")
     left = units.of(rows)
     sides = Split(split.name, split.sides[rows], split.rows)
     remarks += _shared_content(bank, left, sides)
-    features = tuple(UnitFeatures(one.name, one.key, one.pool, one.X[rows], one.present[rows]) for one in gathered)
-    return Study(left, sides, features, tuple(remarks))
+    return Study(left, sides, places[rows], features, tuple(remarks))
 
 
 def study_settings(study: Study, seed: int) -> dict[str, Any]:
@@ -87,8 +123,7 @@ def study_settings(study: Study, seed: int) -> dict[str, Any]:
         "split": study.split.name,
         "seed": seed,
         "counts": counts,
-        "items": spec_digest([list(units.items), units.y.tolist(), study.split.sides.tolist()]),
-        "features": [{"name": one.name, "digest": one.key.digest} for one in study.features],
+        "items": spec_digest([list(units.items), units.ordinals.tolist(), units.y.tolist(), study.split.sides.tolist()]),
         "scanbank": version("scanbank"),
     }
 

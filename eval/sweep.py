@@ -1,29 +1,60 @@
-"""A few-shot study: heads x feature sets x shots x repeats on one finding, all on the same units, sides and draws."""
+"""Few-shot studies: findings x heads x feature sets x shots x repeats, all heads and sets on the same units, sides and draws.
+
+A fit is a cell: what it depends on has a digest, and a cell that the bank holds is not made again. Fits of one head on one feature set are
+solved together, of all findings, and measured and committed in chunks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, final
 
-import numpy as np
-
-from ..heads import Support, head_named
-from ..store.commit import Commit
+from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
+from .cells import fit_missing
 from .draws import Draw, draw_supports
 from .feature_choice import FeatureChoice, choose_features
-from .results import Result, evaluated, keep
+from .findings import findings_units
+from .ledger import Ledger, Run
+from .measuring import Measuring
+from .results import Asked, Result, summarized
 from .splits import check_sides, split_units
-from .study import prepare, study_settings
-from .units import Unit, Units, evaluation_units
+from .stored_draws import as_stored
+from .study import Study, gather, joined, study_settings
+from .units import Unit, Units
 
 if TYPE_CHECKING:
+    from ..heads import HeadKind
     from ..store.bank import Bank
 
 REPEATS = 10
+PREDICTIONS = 10_000_000
+"""Rows of predictions that a study keeps unasked."""
+
+
+@final
+@dataclass(frozen=True)
+class Protocol:
+    """How a study is done: the same for all of its heads and feature sets."""
+
+    seed: int = 0
+    """Of the draws, and of the split where one is made."""
+    unit: Unit | None = None
+    """`volume` or `slice`, as in `evaluation_units`."""
+    source: str | None = None
+    """Whose labels, as in `evaluation_units`."""
+    split: str | None = None
+    """As in `split_units`."""
+    measuring: Measuring = field(default_factory=Measuring)
+    device: str = "cpu"
+    """Where heads compute that can do so elsewhere, as torch names it."""
+    predictions: bool | None = None
+    """Whether scores of each item are kept; None: up to `PREDICTIONS` of them."""
+    allow_leak: bool = False
+    """Whether to go on where a guard finds test data on the training side; it is recorded."""
 
 
 def sweep(
@@ -40,71 +71,133 @@ def sweep(
     choice: FeatureChoice | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Compare heads by their AUROC, AP and F1 on the test side, and keep run, metrics and predictions in one commit.
-
-    Args:
-        bank: the bank.
-        finding: its name, or `finding=class`.
-        heads: names, as in `heads.HEADS`.
-        shots: examples of each class; None is the whole training side.
-        repeats: draws for each number of shots.
-        seed: of the draws, and of the split where one is made.
-        unit: `volume` or `slice`, as in `evaluation_units`.
-        source: whose labels, as in `evaluation_units`.
-        split: as in `split_units`.
-        choice: which feature sets; by default all that have vectors of the unit.
-        progress: told of each head on each set.
-
-    Raises:
-        UnknownNameError: a head, finding, split, source or feature set is none; the message suggests the nearest.
-        UsageError: labels, sides, draws or vectors do not suffice for what is asked.
-    """
-    started = datetime.now(UTC)
-    progress = progress or Silent()
-    kinds = [head_named(name) for name in dict.fromkeys(heads)]
-    shots = tuple(dict.fromkeys(shots))
-    if not kinds or not shots:
-        raise UsageError("a sweep needs a head and a number of shots, such as --heads linear,knn --shots 1,5,all")
-    units = evaluation_units(bank, finding, unit, source)
-    sides = split_units(bank, units, split, seed)
-    check_sides(units, sides)
-    study = prepare(bank, units, sides, choose_features(bank, units.unit, choice or FeatureChoice()))
-    check_sides(study.units, study.split)
-    draws, remarks = draw_supports(study.units, study.split.side("train"), study.split.name, shots, repeats, seed)
-    draws = _as_stored(bank, study.units, draws)
-    queries = np.concatenate([study.split.side("val"), study.split.side("test")])
-    alone = {k for k in shots if sum(draw.shots == k for draw in draws) == 1}
-    fits = []
-    progress.start(f"sweep: {finding}", len(study.features) * len(kinds))
-    for features in study.features:
-        for kind in kinds:
-            scores = kind.scores(features.X, [draw.support for draw in draws], queries)
-            for draw, row in zip(draws, scores, strict=True):
-                fits.append(evaluated(study, features, kind.name, draw.shots, draw.repeat, row, alone=draw.shots in alone))
-            progress.advance(note=f"{features.name} {kind.name}")
-    settings = study_settings(study, seed) | {
-        "heads": [kind.name for kind in kinds],
-        "shots": ["all" if k is None else k for k in shots],
-        "repeats": repeats,
-        "draws": [draw.name for draw in draws],
-    }
-    result = Result("sweep", study, settings, started, datetime.now(UTC), tuple(fits), (*study.remarks, *remarks))
-
-    def keep_draws(commit: Commit) -> None:
-        held = {row["draw"] for row in bank.sql("SELECT DISTINCT draw FROM draws").to_pylist()}
-        rows = (row for draw in draws if draw.name not in held for row in draw.rows(study.units, study.split.name))
-        commit.append("draws", rows)
-
-    keep(bank, result, keep_draws)
+    """`sweep_all` of one finding."""
+    protocol = Protocol(seed, unit, source, split)
+    (result,) = sweep_all(bank, [finding], heads, shots, repeats, protocol=protocol, choice=choice, progress=progress)
     return result
 
 
-def _as_stored(bank: Bank, units: Units, draws: Sequence[Draw]) -> list[Draw]:
-    """A draw that the bank holds is used as it is held, however this version would draw it."""
-    place = {item: row for row, item in enumerate(units.items)}
-    held: dict[str, list[int]] = {draw.name: [] for draw in draws}
-    for row in bank.sql("SELECT draw, item FROM draws ORDER BY draw, item").to_pylist():
-        if row["draw"] in held and row["item"] in place:
-            held[row["draw"]].append(place[row["item"]])
-    rows = {name: np.array(sorted(found), dtype=np.int64) for name, found in held.items() if found}
-    return [replace(draw, support=Support(rows[draw.name], units.y[rows[draw.name]])) if draw.name in rows else draw for draw in draws]
+def sweep_all(
+    bank: Bank,
+    findings: Sequence[str],
+    heads: Sequence[str],
+    shots: Sequence[int | None],
+    repeats: int = REPEATS,
+    *,
+    protocol: Protocol | None = None,
+    choice: FeatureChoice | None = None,
+    command: str = "sweep",
+    progress: Progress | None = None,
+) -> tuple[Result, ...]:
+    """Compare heads by their metrics on the test side; what is missing of it is fitted, measured and kept.
+
+    Args:
+        bank: the bank.
+        findings: names, or `finding=class`.
+        heads: names, as in `heads.HEADS`.
+        shots: examples of each class; None is the whole training side.
+        repeats: draws for each number of shots.
+        protocol: seed, unit, labels, sides and metrics.
+        choice: which feature sets; by default all that have vectors of the unit.
+        command: what the runs are called.
+        progress: told of fits.
+
+    Returns:
+        One for each finding, in their order.
+
+    Raises:
+        UnknownNameError: a head, finding, split, source, metric or feature set is none; the message suggests the nearest.
+        UsageError: labels, sides, draws or vectors do not suffice for what is asked.
+    """
+    from ..heads import head_named
+
+    protocol, choice, progress = protocol or Protocol(), choice or FeatureChoice(), progress or Silent()
+    kinds = [head_named(name) for name in dict.fromkeys(heads)]
+    shots = tuple(dict.fromkeys(shots))
+    if not kinds or not shots or not findings:
+        raise UsageError("a sweep needs a finding, a head and a number of shots, such as --finding a --heads linear,knn --shots 1,5,all")
+    every, remarks = findings_units(bank, tuple(dict.fromkeys(findings)), protocol.unit, protocol.source)
+    runs, said = _runs(bank, every, shots, repeats, protocol, choice, command)
+    remarks += said
+    fits = sum(len(run.draws) * len(run.study.features) for run in runs) * len(kinds)
+    kept = protocol.predictions
+    rows = sum(len(run.draws) * len(run.study.features) * len(run.study.split.side("test")) for run in runs) * len(kinds)
+    if kept is None:
+        kept = rows <= PREDICTIONS
+        if not kept:
+            remarks.append(
+                f"scores of each item are not kept: {rows:,} rows are more than {PREDICTIONS:,}; ask for them with --predictions"
+            )
+    progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", fits)
+    with Ledger(bank, runs, predictions=kept) as ledger:
+        made = fit_missing(bank, runs, kinds, protocol, ledger, progress)
+    return tuple(_result(bank, run, kinds, shots, repeats, protocol, made.get(run.name, 0), remarks) for run in runs)
+
+
+def _runs(
+    bank: Bank,
+    every: Sequence[Units],
+    shots: tuple[int | None, ...],
+    repeats: int,
+    protocol: Protocol,
+    choice: FeatureChoice,
+    command: str,
+) -> tuple[list[Run], list[str]]:
+    sides = [split_units(bank, units, protocol.split, protocol.seed) for units in every]
+    gathered = gather(bank, every, choose_features(bank, every[0].unit, choice))
+    runs, failed = list[Run](), list[UsageError]()
+    for units, split in zip(every, sides, strict=True):
+        try:
+            check_sides(units, split)
+            study = joined(bank, units, split, gathered)
+            check_sides(study.units, study.split)
+            draws, said = _draws(study, shots, repeats, protocol.seed, alone=len(every) == 1)
+        except UsageError as error:
+            failed.append(error)
+            continue
+        settings = study_settings(study, protocol.seed)
+        name = f"{command}-{spec_digest(settings)[:12]}"
+        runs.append(Run(name, command, study, settings, as_stored(bank, study.units, draws), repeats, (*study.remarks, *said)))
+    if not runs:
+        raise failed[0]
+    return runs, [f"{error}: it is left out" for error in failed]
+
+
+def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, seed: int, *, alone: bool) -> tuple[list[Draw], list[str]]:
+    """All draws of a finding; among several, those it has examples for, and remarks on the others."""
+    draw = partial(draw_supports, study.units, study.split.side("train"), study.split.name, repeats=repeats, seed=seed)
+    if alone:
+        return draw(shots=shots)
+    draws, remarks, failed = list[Draw](), list[str](), list[UsageError]()
+    for k in shots:
+        try:
+            made, said = draw(shots=(k,))
+        except UsageError as error:
+            failed.append(error)
+        else:
+            draws += made
+            remarks += said
+    if not draws:
+        raise failed[0]
+    return draws, [*(f"{error}: these are left out" for error in failed), *remarks]
+
+
+def _result(
+    bank: Bank,
+    run: Run,
+    kinds: Sequence[HeadKind],
+    shots: tuple[int | None, ...],
+    repeats: int,
+    protocol: Protocol,
+    made: int,
+    remarks: Sequence[str],
+) -> Result:
+    asked = Asked(
+        tuple(features.name for features in run.study.features),
+        tuple(kind.name for kind in kinds),
+        shots,
+        repeats,
+        protocol.measuring.metrics,
+    )
+    told: dict[str, Any] = {"heads": list(asked.heads), "shots": ["all" if k is None else k for k in shots], "repeats": repeats}
+    return Result(run.name, run.study, dict(run.settings) | told, (*remarks, *run.remarks), made, summarized(bank, run.name, asked))

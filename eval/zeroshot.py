@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +10,15 @@ import numpy as np
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
 from ..heads import zero_shot
+from ..heads.vectors import sigmoid
+from ..store.digests import spec_digest
 from ..store.errors import EncoderError, UsageError
 from ..store.progress import Progress, Silent
 from .feature_choice import ChosenSet, FeatureChoice, choose_features
+from .ledger import Ledger, Run
+from .measuring import Fits, Measuring, measured
 from .prompts import keep_prompts, prompt_pair, prompt_vectors
-from .results import Result, evaluated, keep
+from .results import Asked, Result, summarized
 from .search_sets import foreign_window
 from .splits import Split, check_sides, split_units
 from .study import prepare, study_settings
@@ -24,7 +27,7 @@ from .units import Unit, evaluation_units
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
-HEAD = "zeroshot"
+HEAD = COMMAND = "zeroshot"
 EVERYONE = "none"
 """The split's name where all units test."""
 SCALE = 100.0
@@ -43,6 +46,7 @@ def zeroshot(
     split: str | None = None,
     everyone: bool = False,
     choice: FeatureChoice | None = None,
+    measuring: Measuring | None = None,
     opened_by: Callable[[str], Encoder] = open_named,
     progress: Progress | None = None,
 ) -> Result:
@@ -59,6 +63,7 @@ def zeroshot(
         split: as in `split_units`.
         everyone: test on all units instead of the split's test side; nothing is left to choose a threshold on, so there is no F1.
         choice: which feature sets; by default all whose encoder has a text side.
+        measuring: metrics and intervals; by default all, with intervals by bootstrap.
         opened_by: opens an encoder by its name.
         progress: told of each encoder.
 
@@ -67,7 +72,6 @@ def zeroshot(
         UsageError: no encoder asked for has a text side, or labels, sides or vectors do not suffice.
         EncoderError: an encoder is not on this machine, or not the one that made the vectors.
     """
-    started = datetime.now(UTC)
     progress = progress or Silent()
     pair = prompt_pair(finding, prompt, negative)
     units = evaluation_units(bank, finding, unit, source)
@@ -83,19 +87,25 @@ def zeroshot(
     study = prepare(bank, units, sides, [one for one in chosen if one.features.key.encoder.digest in encoders])
     check_sides(study.units, study.split, ("test",) if everyone else ("val", "test"))
     vectors = {digest: prompt_vectors(bank, encoder, pair) for digest, encoder in encoders.items()}
-    queries = np.concatenate([study.split.side("val"), study.split.side("test")])
-    fits = []
-    for features in study.features:
-        absent, present = vectors[features.key.encoder.digest]
-        head = zero_shot(present, absent, features.key.encoder.logit_scale or SCALE)
-        fits.append(evaluated(study, features, HEAD, 0, 0, head.decision_function(features.X[queries]), alone=True))
     foreign = {foreign_window(features.key.view, encoders[features.key.encoder.digest]): None for features in study.features}
     settings = study_settings(study, seed) | {"prompt": pair.present, "negative": pair.absent}
     remarks += [*filter(None, foreign), *study.remarks]
-    result = Result("zeroshot", study, settings, started, datetime.now(UTC), tuple(fits), tuple(remarks))
+    run = Run(f"{COMMAND}-{spec_digest(settings)[:12]}", COMMAND, study, settings)
     made = [(encoder, vectors[digest]) for digest, encoder in encoders.items()]
-    keep(bank, result, lambda commit: keep_prompts(bank, commit, pair, made))
-    return result
+    measuring = measuring or Measuring()
+    val, test = study.split.side("val"), study.split.side("test")
+    with Ledger(bank, [run], predictions=True, also=lambda commit: keep_prompts(bank, commit, pair, made)) as ledger:
+        for features in study.features:
+            absent, present = vectors[features.key.encoder.digest]
+            head = zero_shot(present, absent, features.key.encoder.logit_scale or SCALE)
+            cell = spec_digest([run.name, features.key.digest, features.pool, features.name, list(measuring.metrics), measuring.intervals])
+            fits = Fits(run.name, study, features, HEAD, (0,), (0,), (cell,), (True,))
+            tuned, scores = (
+                head.decision_function(study.vectors(features, of))[None] if len(of) else np.empty((1, 0)) for of in (val, test)
+            )
+            ledger.add(measured(fits, tuned, scores, sigmoid, measuring))
+    asked = Asked(tuple(one.name for one in study.features), (HEAD,), (0,), 1, measuring.metrics)
+    return Result(run.name, study, settings, tuple(remarks), len(study.features), summarized(bank, run.name, asked))
 
 
 def _with_text(

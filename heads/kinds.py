@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +17,14 @@ from .knn import KNNHead, knn_scores
 from .linear import LinearHead, linear_scores
 from .prototype import PrototypeHead, prototype_scores
 from .support import Support
-from .vectors import Floats, Ints
+from .vectors import Floats, Ints, sigmoid
 
 Together = Callable[[Floats, Sequence[Support], Ints, str], Floats]
 """(X, supports, queries, torch's name of the device) to (fits, queries)."""
 
 
-def _sigmoid(scores: Floats) -> Floats:
-    return np.exp(-np.logaddexp(0.0, -scores))
-
-
 def _of_cosines(scores: Floats) -> Floats:
-    return _sigmoid(CosineHead().scale * scores)
+    return sigmoid(CosineHead().scale * scores)
 
 
 def _of_shares(scores: Floats) -> Floats:
@@ -45,10 +42,17 @@ class HeadKind:
     """A head that is not fitted yet, with the parameters that a study uses."""
     together: Together | None = None
     """All fits at once, with the values that `make` and `fit` would give one by one; None: one by one."""
-    probabilities: Callable[[Floats], Floats] = _sigmoid
+    probabilities: Callable[[Floats], Floats] = sigmoid
     """From decision values, what `predict_proba` says of class 1."""
     needs_texts: bool = False
     """Whether it learns from the class texts' vectors too, `Support.texts`."""
+    version: int = 1
+    """Raised with every change that gives other scores: what a bank holds of an older one is made again."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Everything of the head that its scores depend on."""
+        return {"head": self.name, "version": self.version, "params": self.make().get_params(deep=False)}
 
     def scores(self, X: NDArray[np.floating], supports: Sequence[Support], queries: NDArray[np.int64], device: str = "cpu") -> Floats:
         """Decision values of class 1, (fits, queries): one fit for each support, each on all queries.
@@ -70,25 +74,27 @@ class HeadKind:
                 raise UsageError(f"head {self.name!r} learns from the class texts' vectors too, and support {number} has none")
         if not (len(supports) and len(queries)):
             return np.empty((len(supports), len(queries)))
-        used = np.unique(np.concatenate([queries, *(s.rows for s in supports), *(s.tuning.rows for s in supports if s.tuning)]))
-        if len(used) and not 0 <= used[0] <= used[-1] < len(X):
-            raise UsageError(f"rows {used[0]}..{used[-1]} are asked for; the features have {len(X)}")
+        tunings = {id(s.tuning): s.tuning for s in supports if s.tuning is not None}
+        named = [queries, *(s.rows for s in supports), *(s.rows for s in tunings.values())]
+        lowest, highest = min(int(rows.min()) for rows in named if len(rows)), max(int(rows.max()) for rows in named if len(rows))
+        if not 0 <= lowest <= highest < len(X):
+            raise UsageError(f"rows {lowest}..{highest} are asked for; the features have {len(X)}")
+        asked_for = np.zeros(len(X), dtype=np.bool_)
+        for of in named:
+            asked_for[of] = True
+        used, place = np.flatnonzero(asked_for), np.cumsum(asked_for) - 1
         rows = X[used].astype(np.float64)
         if bad := int((~np.isfinite(rows).all(axis=1)).sum()):
             raise UsageError(f"{bad} of {len(rows)} feature vectors hold NaN or infinity; embed those items again")
-        asked = np.searchsorted(used, queries)
-        placed = [_placed(s, used) for s in supports]
+        asked = place[queries]
+        tuned = {key: replace(tuning, rows=place[tuning.rows]) for key, tuning in tunings.items()}
+        placed = [replace(s, rows=place[s.rows], tuning=tuned.get(id(s.tuning))) for s in supports]
         if self.together is not None:
             return self.together(rows, placed, asked, device)
         wanted = rows[asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
             return np.stack([self.make().fit(rows[s.rows], s.y).decision_function(wanted) for s in placed])
-
-
-def _placed(support: Support, used: Ints) -> Support:
-    tuning = None if support.tuning is None else _placed(support.tuning, used)
-    return replace(support, rows=np.searchsorted(used, support.rows), tuning=tuning)
 
 
 def _check(support: Support, number: int, name: str) -> None:

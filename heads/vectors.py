@@ -24,3 +24,8 @@ def softmax(scores: Floats) -> Floats:
     """(N, C) to probabilities along the last axis, without overflow."""
     raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def sigmoid(scores: Floats) -> Floats:
+    """1 / (1 + exp(-scores)), without overflow."""
+    return np.exp(-np.logaddexp(0.0, -scores))

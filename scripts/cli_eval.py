@@ -1,21 +1,29 @@
-"""The commands `scanbank sweep` and `scanbank zeroshot`: numbers on cached features, in seconds."""
+"""The commands `scanbank sweep`, `probe`, `zeroshot` and `heads`: numbers on cached features, in seconds."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from .options import BankPath, Json, listed
-from .output import complain, print_json, print_table, progress, say
+from .output import print_json, print_table, progress
+from .result_tables import ALL, tell
 from .text_encoders import TrustCode
 
 if TYPE_CHECKING:
     from ..eval.feature_choice import FeatureChoice
-    from ..eval.results import Result, Summary
+    from ..eval.sweep import Protocol
+    from ..store import Bank
 
+Findings = Annotated[
+    list[str],
+    typer.Option(
+        "--finding",
+        help="What to tell apart, by its name in the labels; of classes, one as NAME=CLASS. Takes commas, or all.",
+        show_default=False,
+    ),
+]
 Finding = Annotated[
     str,
     typer.Option("--finding", help="What to tell apart, by its name in the labels; of classes, one as NAME=CLASS.", show_default=False),
@@ -42,13 +50,30 @@ SplitName = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of draws, and of the split where one is made.")]
 
-ALL = "all"
+
+HEADS = "linear,cosine,knn,prototype"
+Heads = Annotated[str, typer.Option(help="Heads, with commas; `scanbank heads` lists them.")]
+Metrics = Annotated[list[str] | None, typer.Option("--metrics", help="Metrics to keep, with commas; by default all.", show_default=False)]
+Intervals = Annotated[
+    str,
+    typer.Option(
+        help="95% intervals: auto (all metrics of fits that stand alone by bootstrap of patients, AUROC of repeats by DeLong), bootstrap, "
+        "delong or none."
+    ),
+]
+Predictions = Annotated[
+    bool | None,
+    typer.Option(
+        "--predictions/--no-predictions", help="Keep the score of each item; by default up to ten million of them.", show_default=False
+    ),
+]
+Device = Annotated[str, typer.Option(help="Where heads compute that can do so elsewhere: auto, cpu, cuda or cuda:N.")]
 
 
 def sweep(
     bank: BankPath,
-    finding: Finding,
-    heads: Annotated[str, typer.Option(help="Heads, with commas: linear, cosine, knn, prototype.")] = "linear,cosine,knn,prototype",
+    finding: Findings,
+    heads: Heads = HEADS,
     shots: Annotated[str, typer.Option(help="Examples of each class, with commas; `all` is the whole training side.")] = "1,5,10,20",
     repeats: Annotated[int, typer.Option(min=1, help="Draws for each number of shots.")] = 10,
     features: Features = None,
@@ -59,20 +84,69 @@ def sweep(
     source: Source = None,
     split: SplitName = None,
     seed: Seed = 0,
+    metrics: Metrics = None,
+    intervals: Intervals = "auto",
+    predictions: Predictions = None,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Few-shot: compare heads and feature sets on a finding, over shots and repeats, by AUROC, AP and F1 on test patients."""
-    from ..eval.sweep import sweep as run_sweep
+    """Few-shot: compare heads and feature sets on findings, over shots and repeats, on test patients. Only what is missing is fitted."""
+    from ..eval.sweep import sweep_all
     from ..store import Bank
 
     numbers = _shots(shots)
+    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device)
     choice = _choice(features, encoder, window, pool)
     with progress(not json) as listener:
-        result = run_sweep(
-            Bank.open(bank), finding, listed([heads]), numbers, repeats, seed=seed, unit=cast("Any", unit), source=source, split=split,
-            choice=choice, progress=listener,
+        opened = Bank.open(bank)
+        results = sweep_all(
+            opened, _findings(opened, finding), listed([heads]), numbers, repeats, protocol=protocol, choice=choice, progress=listener
+        )
+    tell(results, json=json)
+
+
+def probe(
+    bank: BankPath,
+    finding: Findings,
+    heads: Heads = "linear",
+    features: Features = None,
+    encoder: OfEncoder = "",
+    window: OfWindow = "",
+    pool: Pool = "mean",
+    unit: Unit = None,
+    source: Source = None,
+    split: SplitName = None,
+    seed: Seed = 0,
+    metrics: Metrics = None,
+    intervals: Intervals = "auto",
+    predictions: Predictions = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Full data: heads that learn from the whole training side, tuned on the validation side, with intervals on test patients."""
+    from ..eval.sweep import sweep_all
+    from ..store import Bank
+
+    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device)
+    choice = _choice(features, encoder, window, pool)
+    with progress(not json) as listener:
+        opened = Bank.open(bank)
+        results = sweep_all(
+            opened, _findings(opened, finding), listed([heads]), [None], 1, protocol=protocol, choice=choice, command="probe",
+            progress=listener,
         )  # fmt: skip
-    _tell(result, json=json)
+    tell(results, json=json)
+
+
+def heads(json: Json = False) -> None:
+    """The heads that `sweep` and `probe` know."""
+    from ..heads import HEADS as KINDS
+
+    rows = [(kind.name, kind.summary) for kind in KINDS.values()]
+    if json:
+        print_json([{"head": name, "summary": summary} for name, summary in rows])
+    else:
+        print_table(("head", "what it is"), rows)
 
 
 def zeroshot(
@@ -108,7 +182,7 @@ def zeroshot(
             Bank.open(bank), finding, prompt=prompt, negative=negative, seed=seed, unit=cast("Any", unit), source=source, split=split,
             everyone=everyone, choice=choice, opened_by=opener(device, typed=encoder, trust_code=trust_code), progress=listener,
         )  # fmt: skip
-    _tell(result, json=json)
+    tell([result], json=json)
 
 
 def _shots(text: str) -> tuple[int | None, ...]:
@@ -129,50 +203,31 @@ def _choice(features: list[str] | None, encoder: str, window: str, pool: str) ->
     return FeatureChoice(tuple(features or ()), encoder, window, pool)
 
 
-def _tell(result: Result, *, json: bool) -> None:
-    summary = result.summary()
-    if json:
-        print_json(
-            {
-                "run": result.run,
-                "settings": dict(result.settings),
-                "remarks": list(result.remarks),
-                "results": [asdict(row) | {"shots": ALL if row.shots is None else row.shots} for row in summary],
-            }
-        )
-        return
-    units, counts = result.study.units, result.settings["counts"]
-    sides = ", ".join(f"{name} {c['present']} + {c['absent']} of {c['patients']} patients" for name, c in counts.items())
-    say(f"{units.finding}, split {result.study.split.name}, {units.unit}s present + absent: {sides}")
-    for remark in result.remarks:
-        say(f"note: {remark}")
-    _print_summary(summary)
-    say(f"run {result.run} is in the bank: tables runs, metrics, predictions")
+def _findings(bank: Bank, texts: list[str]) -> tuple[str, ...]:
+    from ..eval.findings import asked_findings
+
+    return asked_findings(bank, texts)
 
 
-_TITLES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
+def _protocol(
+    seed: int,
+    unit: str | None,
+    source: str | None,
+    split: str | None,
+    metrics: list[str] | None,
+    intervals: str,
+    predictions: bool | None,
+    device: str,
+) -> Protocol:
+    from ..embed.device import pick_device
+    from ..eval.measuring import Measuring
+    from ..eval.metric_kinds import DEFAULT
+    from ..eval.sweep import Protocol
+    from ..store.errors import UsageError
 
-
-def _print_summary(summary: list[Summary]) -> None:
-    """One table a metric: a line for each method, a column for each number of shots, as papers have it."""
-    shots = list(dict.fromkeys(row.shots for row in summary))
-    for metric, title in _TITLES.items():
-        lines: dict[tuple[str, str], dict[int | None, str]] = defaultdict(dict)
-        reasons: dict[str, None] = {}
-        for row in summary:
-            if row.metric == metric:
-                lines[row.features, row.head][row.shots] = _cell(row)
-                reasons |= {row.reason: None} if row.reason else {}
-        heading = [ALL if k is None else "zero-shot" if k == 0 else f"{k} shot" + "s" * (k != 1) for k in shots]
-        say()
-        print_table(("features", "head", *heading), [(*key, *(cells.get(k, "") for k in shots)) for key, cells in lines.items()], title)
-        for reason in reasons:
-            complain(f"{title}: no value where {reason}")
-
-
-def _cell(row: Summary) -> str:
-    if row.mean is None:
-        return "-"
-    if row.sd is not None:
-        return f"{row.mean:.3f} ± {row.sd:.3f}"
-    return f"{row.mean:.3f} ({row.lo:.3f}..{row.hi:.3f})" if row.lo is not None else f"{row.mean:.3f}"
+    picked = str(pick_device(device))
+    if device == "mps":
+        raise UsageError("heads compute in float64, which mps lacks; choose auto, cpu or cuda")
+    picked = "cpu" if picked == "mps" else picked
+    measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals))
+    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions)

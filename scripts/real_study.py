@@ -127,10 +127,10 @@ def few_shot(bank: Bank, task: Task) -> dict[tuple[str, str], list[str]]:
 
 def zero_shot(bank: Bank, task: Task) -> str:
     prompt, negative = task.prompts or (None, None)
-    (fit,) = zeroshot(bank, task.finding, everyone=True, prompt=prompt, negative=negative).fits
-    value, (low, high) = fit.metrics["auroc"].value, fit.intervals["auroc"]
+    rows = zeroshot(bank, task.finding, everyone=True, prompt=prompt, negative=negative).summary()
+    (row,) = [row for row in rows if row.metric == "auroc"]
     asked = f'"{prompt}" against "{negative}"' if prompt else "the usual pair of prompts"
-    return f"Zero-shot with `tiny`, {asked}, all scans: AUROC {value:.2f} ({low:.2f} to {high:.2f})."
+    return f"Zero-shot with `tiny`, {asked}, all scans: AUROC {row.mean:.2f} ({row.lo:.2f} to {row.hi:.2f})."
 
 
 def section(task: Task, data: Path, home: Path) -> str:

@@ -21,6 +21,7 @@ import zarr
 from numpy.typing import NDArray
 
 from .checksums import drop_checksums, snapshot_files, write_checksums
+from .column_rows import repeated, rows_of_columns
 from .errors import BankConflictError, UnknownNameError
 from .feature_rows import FeatureRows
 from .features import SETS, append
@@ -34,6 +35,8 @@ from .specs import FeatureKey
 
 LOCK_SECONDS = 600.0
 _CONFLICT = "branch update conflict"
+_DICTIONARY_BYTES = 2**26
+"""Of the texts of a row group: ids of a million items. Of more, Parquet writes each text again."""
 
 
 class Commit:
@@ -101,7 +104,22 @@ class Commit:
             return
         if extra := set().union(*listed) - set(schema.names):
             raise UnknownNameError(f"column of {table}", sorted(extra)[0], schema.names)
-        data = pa.Table.from_pylist(listed, schema=schema)
+        self._append(table, pa.Table.from_pylist(listed, schema=schema))
+
+    def append_columns(self, table: str, columns: Mapping[str, Any], rows: int) -> None:
+        """As `append`, for millions of rows: by column an array (rows,), of numpy or Arrow, or what stands in every row.
+
+        Raises:
+            UnknownNameError: there is no such table or column.
+            UsageError: `rows` is below 0, or a column has another length or holds what it cannot.
+        """
+        if table not in TABLES:
+            raise UnknownNameError("table", table, TABLES)
+        data = rows_of_columns(table, columns, rows)
+        if rows:
+            self._append(table, data.append_column(SEQ, repeated(self._sequence, pa.int64(), rows)))
+
+    def _append(self, table: str, data: pa.Table) -> None:
         fresh = self._freshness.of(table, data)
         entry = self.write_rows(table, data)
         group = self._root.require_group(f"{TABLES_GROUP}/{table}")
@@ -184,7 +202,15 @@ class Commit:
 
 
 def parquet_bytes(data: pa.Table) -> bytes:
-    """Rows as a table's file holds them. The same rows give the same bytes, as long as pyarrow is the same."""
+    """Rows as a table's file holds them. The same rows give the same bytes, as long as pyarrow is the same.
+
+    Texts that come as codes and a dictionary are written as such, and read as texts: the file does not say what they were in memory.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(data, sink, compression="zstd", write_page_checksum=True)
+    if any(pa.types.is_dictionary(kind) for kind in data.schema.types):
+        coded: Any = [field.name for field in data.schema if not pa.types.is_floating(field.type)]
+        options: Any = {"use_dictionary": coded, "dictionary_pagesize_limit": _DICTIONARY_BYTES, "store_schema": False}
+    else:
+        options = {}
+    pq.write_table(data, sink, compression="zstd", write_page_checksum=True, **options)
     return sink.getvalue().to_pybytes()

@@ -12,6 +12,7 @@ from typing import Any, final
 
 import pyarrow as pa
 
+from .column_rows import has_distinct_rows
 from .schema import TABLES
 
 FRESH = "fresh"
@@ -75,5 +76,4 @@ def is_fresh_whole(table: str, rows: pa.Table, owner_keys: Callable[[str, str], 
 
 
 def _unique(table: str, rows: pa.Table) -> bool:
-    key = list(TABLES[table].key)
-    return rows.select(key).group_by(key).aggregate([]).num_rows == rows.num_rows
+    return has_distinct_rows(rows, list(TABLES[table].key))

@@ -129,8 +129,11 @@ _ALL = (
             ("lo", _FLOAT),
             ("hi", _FLOAT),
             ("reason", _TEXT),
+            ("interval", _TEXT),  # how lo and hi were found: bootstrap, delong
+            ("subgroup", _TEXT),  # of the test side, such as source=a; null for all of it
+            ("cell", _TEXT),  # digest of everything that the fit depends on
         ),
-        ("run", "finding", "features", "head", "shots", "repeat", "metric"),
+        ("run", "finding", "features", "head", "shots", "repeat", "metric", "subgroup"),
     ),
     Table(
         "predictions",
@@ -144,6 +147,7 @@ _ALL = (
             ("repeat", _INT),
             ("y", _FLOAT),
             ("score", _FLOAT),
+            ("cell", _TEXT),  # as in metrics
         ),
         ("run", "item", "finding", "features", "head", "shots", "repeat"),
     ),

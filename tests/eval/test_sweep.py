@@ -12,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import normalize
 
 from eval_banks import SLICE, VOLUME, add_labels, add_vectors, add_volumes, toy_bank
+from scanbank.eval.battery import METRICS
 from scanbank.eval.feature_choice import FeatureChoice
 from scanbank.eval.sweep import sweep
 from scanbank.store import Bank
@@ -30,7 +31,7 @@ def test_a_sweep_is_what_a_plain_loop_of_scikit_learn_finds(bank: Bank, head: st
     result = sweep(bank, "bleed", [head], [1, 5, None], repeats=3)
     metrics = bank.sql("SELECT features, shots, repeat, metric, value FROM metrics").to_pylist()
     stored = {(m["features"], m["shots"], m["repeat"], m["metric"]): m["value"] for m in metrics}
-    assert len(stored) == 2 * (3 + 3 + 1) * 4
+    assert len(stored) == 2 * (3 + 3 + 1) * (len(METRICS) + 1)
     y = {r["item"]: int(r["value"]) for r in bank.sql("SELECT item, value FROM labels").to_pylist()}
     sides = {r["item"]: r["side"] for r in bank.sql("SELECT item, side FROM splits").to_pylist()}
     volumes = bank.sql("SELECT volume, ordinal FROM volumes ORDER BY ordinal").to_pylist()
@@ -79,10 +80,10 @@ def test_predictions_give_the_metrics_and_all_of_it_is_one_commit(bank: Bank) ->
     assert {p["run"] for p in mine} == {result.run}
     sides = {r["item"]: r["side"] for r in bank.sql("SELECT item, side FROM splits").to_pylist()}
     assert {p["item"] for p in mine} == {item for item, side in sides.items() if side == "test"}
-    (metric,) = bank.sql(f"""SELECT value, encoder, "window", lo FROM metrics WHERE head = 'cosine' AND shots = 5 AND repeat = 1
+    (metric,) = bank.sql(f"""SELECT value, encoder, "window", interval FROM metrics WHERE head = 'cosine' AND shots = 5 AND repeat = 1
         AND metric = 'auroc' AND features = '{VOLUME.name}'""").to_pylist()
     assert metric["value"] == pytest.approx(roc_auc_score([p["y"] for p in mine], [p["score"] for p in mine]), abs=1e-12)
-    assert (metric["encoder"], metric["window"], metric["lo"]) == ("toy", "brain", None)
+    assert (metric["encoder"], metric["window"], metric["interval"]) == ("toy", "brain", "delong")
     (run,) = bank.sql("SELECT * FROM runs").to_pylist()
     settings = json.loads(run["settings"])
     assert (run["run"], run["command"], settings["seed"], settings["split"]) == (result.run, "sweep", 0, "patients-0")
@@ -95,6 +96,7 @@ def test_the_same_question_gives_the_same_run_and_another_seed_other_draws(bank:
     counts = "SELECT (SELECT count(*) FROM metrics) AS m, (SELECT count(*) FROM predictions) AS p, (SELECT count(*) FROM draws) AS d"
     held = bank.sql(counts).to_pylist()
     again = sweep(bank, "bleed", ["cosine"], [5], repeats=2)
+    assert (first.made, again.made) == (4, 0)
     assert again.run == first.run
     assert again.summary() == first.summary()
     assert bank.sql(counts).to_pylist() == held
@@ -131,7 +133,9 @@ def test_a_stored_draw_counts_however_it_would_be_drawn_now(bank: Bank) -> None:
     absent, present = normalize(X.of(np.array([ordinals[o] for o in others])).astype(np.float64))
     test = [result.study.units.items[row] for row in result.study.split.side("test")]
     expected = normalize(X.of(np.array([ordinals[i] for i in test])).astype(np.float64)) @ (present - absent)
-    np.testing.assert_allclose(result.fits[1].scores, expected, atol=1e-12)
+    answer = bank.sql(f"SELECT item, score FROM predictions WHERE features = '{VOLUME.name}' AND repeat = 1").to_pylist()
+    found = {row["item"]: row["score"] for row in answer}
+    np.testing.assert_allclose([found[item] for item in test], expected, atol=1e-12)
 
 
 def test_slices_are_units_of_their_own(bank: Bank) -> None:
@@ -142,7 +146,7 @@ def test_slices_are_units_of_their_own(bank: Bank) -> None:
     add_vectors(bank, SLICE, of_slices, np.eye(4)[[int(v) for v in y.values()]])
     result = sweep(bank, "bleed", ["cosine"], [2], repeats=2)
     assert result.study.units.unit == "slice"
-    assert {s.mean for s in result.summary()} == {1.0}
+    assert {s.mean for s in result.summary() if s.metric in ("auroc", "ap", "f1")} == {1.0}
     sides = defaultdict(set)
     for item, side in zip(result.study.units.items, result.study.split.sides.tolist(), strict=True):
         sides[item.split("s")[0]].add(side)
@@ -195,6 +199,9 @@ def test_intervals_stand_where_there_is_one_fit(bank: Bank) -> None:
             assert row.lo <= row.mean <= row.hi
         else:
             assert row.lo is None
+    kinds = bank.sql("SELECT DISTINCT shots, metric, interval FROM metrics WHERE lo IS NOT NULL").to_pylist()
+    assert {(k["metric"], k["interval"]) for k in kinds if k["shots"] == 5} == {("auroc", "delong")}
+    assert {(k["metric"], k["interval"]) for k in kinds if k["shots"] is None} == {(metric, "bootstrap") for metric in METRICS}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +209,7 @@ def test_intervals_stand_where_there_is_one_fit(bank: Bank) -> None:
     [
         ({"finding": "bleeds"}, UnknownNameError, "finding 'bleeds' is unknown; did you mean 'bleed'"),
         ({"heads": ["linaer"]}, UnknownNameError, "did you mean 'linear'"),
-        ({"heads": []}, UsageError, "needs a head"),
+        ({"heads": []}, UsageError, "needs a finding, a head"),
         (
             {"shots": [1, 500]},
             UsageError,

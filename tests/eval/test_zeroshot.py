@@ -79,8 +79,10 @@ def test_prompts_are_encoded_once_and_other_words_are_other_prompts(bank: Bank) 
 def test_everyone_is_tested_and_has_no_f1(bank: Bank) -> None:
     toy_bank(bank)
     result = zeroshot(bank, "bleed", everyone=True, opened_by=opened(Toy()))
-    assert len(result.fits[0].scores) == 60
-    assert {s.metric: s.reason for s in result.summary()} == {"auroc": "", "ap": "", "f1": "no threshold: no items"}
+    assert bank.sql("SELECT count(*) AS n FROM predictions").to_pylist() == [{"n": 60}]
+    reasons = {s.metric: s.reason for s in result.summary()}
+    assert {metric for metric, reason in reasons.items() if not reason} == {"auroc", "ap", "brier", "ece"}
+    assert {reason for reason in reasons.values() if reason} == {"no threshold: no items"}
     assert bank.sql("SELECT * FROM splits").num_rows == 0
 
 

@@ -125,7 +125,7 @@ def test_nothing_of_a_patient_is_left_in_any_byte_and_all_else_is_as_before(tmp_
         assert "/p5/" not in str([db.execute(f"SELECT * FROM {table}").fetchall() for table in ("files", "places", "paths")])
     assert b"/p5/" not in bank.local_map.path.read_bytes()
     assert embed(bank, Scatter()).volumes == embed(bank, open_encoder("intensity")).volumes == embed_texts(bank, Scatter()) == 0
-    assert sweep(bank, "bleed", ["knn"], [1, 2], repeats=2).fits
+    assert sweep(bank, "bleed", ["knn"], [1, 2], repeats=2).rows
     assert len(rows(Bank.open(bank.path, at="clean"), "FROM volumes")) == 5
 
 
@@ -296,7 +296,7 @@ def test_results_that_rest_on_the_forgotten_are_not_kept(bank: Bank) -> None:
     with pytest.raises(UsageError, match="a patient was forgotten meanwhile"):
         sweep(bank, "bleed", ["knn"], [1], choice=choice, progress=Meanwhile(bank, "p3"))
     assert "v3" not in {row["item"] for table in ("draws", "predictions", "splits") for row in rows(bank, f"FROM history_{table}")}
-    assert sweep(bank, "bleed", ["knn"], [1], choice=choice).fits
+    assert sweep(bank, "bleed", ["knn"], [1], choice=choice).rows
 
 
 @pytest.mark.slow
@@ -316,7 +316,7 @@ def test_on_an_object_store_nothing_is_left_in_any_object(s3_url: str, tmp_path:
     assert list(bank.tags) == ["clean"]
     with pytest.raises(SnapshotGoneError):
         reader.sql("FROM labels")
-    assert sweep(toy_more(bank), "bleed", ["knn"], [1]).fits
+    assert sweep(toy_more(bank), "bleed", ["knn"], [1]).rows
 
 
 def toy_more(bank: Bank) -> Bank:

@@ -1,0 +1,62 @@
+"""Which findings a study is about, where the user names several, or all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..store.errors import UnknownNameError, UsageError
+from .units import Unit, Units, evaluation_units
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+ALL = "all"
+
+
+def asked_findings(bank: Bank, texts: Sequence[str]) -> tuple[str, ...]:
+    """Names from texts that may hold several with commas; `all` is every finding that the bank has labels of.
+
+    Of a categorical finding, `all` takes each class against the others. A name that itself holds a comma is known as such.
+
+    Raises:
+        UsageError: nothing is named, or all of a bank without labels.
+    """
+    rows = bank.sql("SELECT DISTINCT finding, category FROM labels ORDER BY ALL").to_pylist()
+    known = {row["finding"] for row in rows} | {f"{row['finding']}={row['category']}" for row in rows if row["category"] is not None}
+    names = [text for text in texts if text in known]
+    names += [name.strip() for text in texts if text not in known for name in text.split(",") if name.strip()]
+    if ALL in names and ALL not in known:
+        categorical = {row["finding"] for row in rows if row["category"] is not None}
+        every = [name for name in sorted(known) if name not in categorical]
+        if not every:
+            raise UsageError("the bank has no labels yet: `scanbank ingest BANK --labels FILE` brings them")
+        names = [one for name in names for one in (every if name == ALL else [name])]
+    if not names:
+        raise UsageError("no finding is named; give one, several with commas, or all")
+    return tuple(dict.fromkeys(names))
+
+
+def findings_units(
+    bank: Bank, findings: Sequence[str], unit: Unit | None = None, source: str | None = None
+) -> tuple[list[Units], list[str]]:
+    """The units of findings that can be evaluated, and remarks on those that cannot.
+
+    Raises:
+        UnknownNameError: a finding or source is none.
+        UsageError: none of the findings can be evaluated, or some are of volumes and others of slices.
+    """
+    found, failed = list[Units](), list[UsageError]()
+    for finding in findings:
+        try:
+            found.append(evaluation_units(bank, finding, unit, source))
+        except UnknownNameError:
+            raise
+        except UsageError as error:
+            failed.append(error)
+    if not found:
+        raise failed[0]
+    if len({units.unit for units in found}) > 1:
+        by = ", ".join(f"{units.finding} by {units.unit}" for units in found)
+        raise UsageError(f"findings of one sweep are of volumes or of slices; found {by}; ask for --unit, or for each kind by itself")
+    return found, [f"{error}: it is left out" for error in failed]

@@ -1,0 +1,151 @@
+"""Where measured blocks go: runs, metrics, predictions, and the sides and draws they rest on, in commits of many blocks each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, final
+
+import numpy as np
+import pyarrow as pa
+
+from ..store.commit import Commit
+from ..store.digests import canonical_json
+from ..store.erasure import tokens
+from ..store.errors import UsageError
+from ..store.schema import TABLES
+from .blocks import Block
+from .draws import Draw
+from .quoting import quoted
+from .study import Study
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+_SECONDS = 30.0
+"""A commit that is so old is followed by another: what a kill may cost."""
+_PREDICTIONS = 1 << 20
+"""Rows held until then: some 200 MB."""
+
+
+@final
+@dataclass(frozen=True)
+class Run:
+    """A study as the table `runs` tells of it."""
+
+    name: str
+    """The same study by the same command is the same run: what is asked of it later joins it."""
+    command: str
+    study: Study
+    settings: Mapping[str, Any]
+    """Everything that its numbers depend on, beside what the cells say themselves."""
+    draws: Sequence[Draw] = ()
+    repeats: int = 1
+    """Draws of each number of shots."""
+    remarks: Sequence[str] = ()
+
+
+@final
+class Ledger:
+    """Takes blocks, and commits them now and then and in the end, also where Ctrl-C ends the study early.
+
+    Raises:
+        UsageError: another process gave patients other sides meanwhile, or forgot one.
+    """
+
+    def __init__(self, bank: Bank, runs: Iterable[Run], *, predictions: bool, also: Callable[[Commit], None] | None = None) -> None:
+        """`also` adds to each commit; while it runs, `bank` shows what the commit builds on."""
+        self._bank, self._runs = bank, {run.name: run for run in runs}
+        self._predictions, self._also = predictions, also
+        self._forgot = tokens(bank.snapshot.root)
+        self._blocks: list[Block] = []
+        self._started, self._last = datetime.now(UTC), time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None or issubclass(kind, KeyboardInterrupt | UsageError):
+            self.flush()
+
+    def add(self, block: Block) -> None:
+        self._blocks.append(block)
+        held = sum(one.predictions for one in self._blocks) if self._predictions else 0
+        if held > _PREDICTIONS or time.monotonic() - self._last > _SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what was added since the last time."""
+        if not self._blocks:
+            return
+        runs = [self._runs[name] for name in dict.fromkeys(block.run for block in self._blocks)]
+        findings = ", ".join(dict.fromkeys(run.study.units.finding for run in runs))
+        message = f"{runs[0].command}: {findings}"
+        for commit in self._bank.commits(message if len(message) < 200 else f"{runs[0].command}: {len(runs)} findings", run=runs[0].name):
+            with commit:
+                self._bank.refresh()  # if anything changes between this look and the commit, there is no commit
+                self._write(commit, runs)
+        self._bank.refresh()
+        self._blocks, self._last = [], time.monotonic()
+
+    def _write(self, commit: Commit, runs: Sequence[Run]) -> None:
+        if tokens(commit.root) != self._forgot:
+            raise UsageError("a patient was forgotten meanwhile, whom these results may rest on; run this again")
+        self._keep_splits(commit, runs)
+        self._keep_draws(commit, runs)
+        if self._also is not None:
+            self._also(commit)
+        times = {"started": self._started, "finished": datetime.now(UTC)}
+        told = [{"run": run.name, "command": run.command, "settings": canonical_json(dict(run.settings))} | times for run in runs]
+        commit.append("runs", told)
+        _append(commit, "metrics", [(piece, len(block)) for block in self._blocks for piece in block.metric_columns()])
+        if self._predictions:
+            _append(commit, "predictions", [(block.prediction_columns(), block.predictions) for block in self._blocks])
+
+    def _keep_splits(self, commit: Commit, runs: Sequence[Run]) -> None:
+        written: dict[str, dict[str, str]] = {}
+        for split in (run.study.split for run in runs):
+            if not split.rows:
+                continue
+            if split.name not in written:
+                answer = self._bank.sql(f"SELECT item, side FROM latest_splits WHERE split = {quoted(split.name)}").to_pylist()
+                written[split.name] = {row["item"]: row["side"] for row in answer}
+            held = written[split.name]
+            if any(held.get(row["item"], row["side"]) != row["side"] for row in split.rows):
+                raise UsageError(f"another process gave patients other sides in split {split.name!r} meanwhile; run this again")
+            commit.append("splits", [row for row in split.rows if row["item"] not in held])
+            held.update((row["item"], row["side"]) for row in split.rows)
+
+    def _keep_draws(self, commit: Commit, runs: Sequence[Run]) -> None:
+        used = {(block.run, k, repeat) for block in self._blocks for k, repeat in zip(block.shots, block.repeats, strict=True)}
+        wanted = [(run, draw) for run in runs for draw in run.draws if (run.name, draw.shots, draw.repeat) in used]
+        if not wanted:
+            return
+        held = set(self._bank.sql("SELECT DISTINCT draw FROM draws").column("draw").to_pylist())
+        new = [
+            (draw.columns(run.study.units, run.study.split.name), len(draw.support.rows)) for run, draw in wanted if draw.name not in held
+        ]
+        _append(commit, "draws", new)
+
+
+def _append(commit: Commit, table: str, pieces: Sequence[tuple[Mapping[str, Any], int]]) -> None:
+    """Pieces of a table, each columns or single values of so many rows, as one."""
+    if not pieces:
+        return
+    kinds = dict(TABLES[table].columns)
+    columns = {
+        name: pa.chunked_array([_column(piece[name], rows, kinds[name]) for piece, rows in pieces], type=kinds[name]).combine_chunks()
+        for name in pieces[0][0]
+    }
+    commit.append(table, pa.table(columns).to_pylist())  # TODO append_columns
+
+
+def _column(values: Any, rows: int, kind: pa.DataType) -> pa.Array:
+    if values is None:
+        return pa.nulls(rows, kind)
+    if isinstance(values, np.ndarray | list):
+        return pa.array(values, kind, from_pandas=True)  # NaN is no value
+    return pa.repeat(pa.scalar(values, kind), rows)

@@ -1,0 +1,126 @@
+"""From the decision values of fits to a measured block: thresholds on the validation side, everything else on the test side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, final, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import UnknownNameError
+from .battery import DEFAULT, battery, bootstrap_intervals, delong_intervals, metrics_named, thresholds
+from .blocks import Block, Interval, Part
+from .metrics import youden_threshold
+from .pooling import UnitFeatures
+from .study import Study
+
+BOOTSTRAP = 1000
+Intervals = Literal["auto", "bootstrap", "delong", "none"]
+INTERVALS: tuple[str, ...] = get_args(Intervals)
+
+
+@final
+@dataclass(frozen=True)
+class Measuring:
+    """What is measured of each fit."""
+
+    metrics: tuple[str, ...] = DEFAULT
+    intervals: Intervals = "auto"
+    """`auto`: of a fit that stands alone all metrics' by bootstrap, of one among repeats the AUROC's by DeLong, where each patient has one
+    item. `bootstrap`, `delong` and `none`: of all fits."""
+    subgroups: Mapping[str, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
+    """By run, then by what a subgroup is called, such as `source=a`: a mask (M,) over the test side."""
+
+    def __post_init__(self) -> None:
+        metrics_named(self.metrics)
+        if self.intervals not in INTERVALS:
+            raise UnknownNameError("kind of intervals", self.intervals, INTERVALS)
+
+
+@final
+@dataclass(frozen=True)
+class Fits:
+    """What a head gave for F draws of one study."""
+
+    run: str
+    study: Study
+    features: UnitFeatures
+    head: str
+    shots: tuple[int | None, ...]
+    repeats: tuple[int, ...]
+    cells: tuple[str, ...]
+    alone: tuple[bool, ...]
+    """(F,) whether it is the only fit of its number of shots."""
+
+
+def measured(
+    fits: Fits,
+    tuned: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    probabilities: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    how: Measuring,
+) -> Block:
+    """Measure F fits.
+
+    Args:
+        fits: whose they are.
+        tuned: (F, V) decision values of the validation side.
+        scores: (F, M) of the test side.
+        probabilities: from decision values, those of class 1.
+        how: what to measure.
+    """
+    study = fits.study
+    test, val = study.split.side("test"), study.split.side("val")
+    y, patients = study.units.y[test], study.units.patients[test]
+    reason = youden_threshold(study.units.y[val], np.zeros(len(val))).reason
+    cut = thresholds(study.units.y[val], tuned) if not reason else np.full(len(scores), np.nan)
+    chance = probabilities(scores)
+    masks = {"": np.ones(len(test), dtype=np.bool_), **how.subgroups.get(fits.run, {})}
+    parts = tuple(
+        _part(name, how, fits.alone, y[mask], patients[mask], scores[:, mask], chance[:, mask], cut, reason) for name, mask in masks.items()
+    )
+    items = tuple(study.units.items[row] for row in test.tolist())
+    told = (fits.run, study.units.finding, fits.features, fits.head, fits.shots, fits.repeats, fits.cells)
+    return Block(*told, items, y.astype(np.float64), scores, cut, reason, parts)
+
+
+def _part(
+    name: str,
+    how: Measuring,
+    alone: Sequence[bool],
+    y: NDArray[np.int64],
+    patients: NDArray[np.str_],
+    scores: NDArray[np.float64],
+    chance: NDArray[np.float64],
+    cut: NDArray[np.float64],
+    reason: str,
+) -> Part:
+    whole = battery(how.metrics, y, scores, threshold=cut, threshold_reason=reason, probability=chance)
+    found: dict[str, Interval] = {}
+    if len(np.unique(y)) == 2:
+        drawn, placed = _who(how.intervals, np.array(alone), single=len(np.unique(patients)) == len(patients))
+        if placed.any() and "auroc" in how.metrics:
+            found["auroc"] = Interval.none(len(scores)).where(placed, delong_intervals(y, scores[placed]), "delong")
+        if drawn.any():
+            ends = bootstrap_intervals(
+                how.metrics, y, scores[drawn], patients, threshold=cut[drawn], probability=chance[drawn], draws=BOOTSTRAP
+            )
+            for metric, of in ends.items():
+                found[metric] = found.get(metric, Interval.none(len(scores))).where(drawn, of, "bootstrap")
+    return Part(name, whole, found)
+
+
+def _who(intervals: Intervals, alone: NDArray[np.bool_], *, single: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(F,) and (F,): which fits get intervals by bootstrap, and which by DeLong. `single`: whether each patient has one item."""
+    match intervals:
+        case "bootstrap":
+            drawn, placed = True, False
+        case "delong":
+            drawn, placed = False, True
+        case "none":
+            drawn, placed = False, False
+        case _:
+            return alone, ~alone & single
+    return np.full(len(alone), drawn), np.full(len(alone), placed)

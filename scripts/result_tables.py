@@ -1,0 +1,76 @@
+"""What studies found, for people and for programs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .output import complain, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from ..eval.results import Result, Summary
+
+ALL = "all"
+_TITLES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
+"""Metrics that are shown; all are in the bank. Where none of these was asked for, those that were."""
+
+
+def tell(results: Sequence[Result], *, json: bool) -> None:
+    """Print results of studies."""
+    if json:
+        told = [_as_json(result) for result in results]
+        print_json(told[0] if len(told) == 1 else told)
+        return
+    for result in results:
+        units, counts = result.study.units, result.settings["counts"]
+        sides = ", ".join(f"{name} {c['present']} + {c['absent']} of {c['patients']} patients" for name, c in counts.items())
+        say(f"{units.finding}, split {result.study.split.name}, {units.unit}s present + absent: {sides}")
+    for remark in dict.fromkeys(remark for result in results for remark in result.remarks):
+        say(f"note: {remark}")
+    _print_tables(results)
+    made = sum(result.made for result in results)
+    runs = ", ".join(result.run for result in results[:3]) + (f" and {len(results) - 3} more" if len(results) > 3 else "")
+    there = "" if made else "; all of it was there already"
+    say(f"run{'s' * (len(results) > 1)} {runs} {'are' if len(results) > 1 else 'is'} in the bank: tables runs, metrics, predictions{there}")
+
+
+def _as_json(result: Result) -> dict[str, Any]:
+    return {
+        "run": result.run,
+        "settings": dict(result.settings),
+        "remarks": list(result.remarks),
+        "fitted": result.made,
+        "results": [asdict(row) | {"shots": ALL if row.shots is None else row.shots} for row in result.summary()],
+    }
+
+
+def _print_tables(results: Sequence[Result]) -> None:
+    """One table a metric: a line for each method, a column for each number of shots, as papers have it."""
+    every = [(result.study.units.finding, row) for result in results for row in result.summary()]
+    shots = list(dict.fromkeys(row.shots for _, row in every))
+    measured = list(dict.fromkeys(row.metric for _, row in every))
+    shown = [metric for metric in measured if metric in _TITLES] or measured
+    for metric in shown:
+        title = _TITLES.get(metric, metric.replace("_", " "))
+        lines: dict[tuple[str, ...], dict[int | None, str]] = defaultdict(dict)
+        reasons: dict[str, None] = {}
+        for finding, row in every:
+            if row.metric == metric:
+                lines[(finding, row.features, row.head)[len(results) == 1 :]][row.shots] = _cell(row)
+                reasons |= {row.reason: None} if row.reason else {}
+        heading = [ALL if k is None else "zero-shot" if k == 0 else f"{k} shot" + "s" * (k != 1) for k in shots]
+        say()
+        named = ("finding", "features", "head")[len(results) == 1 :]
+        print_table((*named, *heading), [(*key, *(cells.get(k, "") for k in shots)) for key, cells in lines.items()], title)
+        for reason in reasons:
+            complain(f"{title}: no value where {reason}")
+
+
+def _cell(row: Summary) -> str:
+    if row.mean is None:
+        return "-"
+    if row.sd is not None:
+        return f"{row.mean:.3f} ± {row.sd:.3f}"
+    return f"{row.mean:.3f} ({row.lo:.3f}..{row.hi:.3f})" if row.lo is not None else f"{row.mean:.3f}"
