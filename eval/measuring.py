@@ -28,8 +28,8 @@ class Measuring:
 
     metrics: tuple[str, ...] = DEFAULT
     intervals: Intervals = "auto"
-    """`auto`: of a fit that stands alone all metrics' by bootstrap, of one among repeats the AUROC's by DeLong, clustered where patients have
-    several items. `bootstrap`, `delong` and `none`: of all fits."""
+    """`auto`: of a fit that stands alone all metrics' by bootstrap, of one among repeats the AUROC's by DeLong, clustered where patients
+    have several items. `bootstrap`, `delong` and `none`: of all fits."""
     subgroups: Mapping[str, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
     """By run, then by what a subgroup is called, such as `source=a`: a mask (M,) over the test side."""
 
