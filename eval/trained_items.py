@@ -57,7 +57,7 @@ def trained_on(bank: Bank, encoders: Sequence[EncoderSpec], units: Units, sides:
     listed = {row["encoder"] for row in bank.sql(f"SELECT DISTINCT encoder FROM {TABLE}").to_pylist()}
     test = np.flatnonzero(sides == "test")
     seen: dict[str, set[int]] = {}
-    untold: list[str] = []
+    untold: dict[str, list[str]] = {}
     for spec in {spec.digest: spec for spec in encoders}.values():
         patients: set[str] = set()
         for digest in _lineage(spec, specs):
@@ -68,14 +68,16 @@ def trained_on(bank: Bank, encoders: Sequence[EncoderSpec], units: Units, sides:
                 try:
                     patients |= _phantom_patients(bank, _PHANTOMS[known.name])
                 except KeyMissingError:
-                    untold.append(f"{spec.name} (the bank's key is not here)")
+                    untold.setdefault("the bank's key is not here", []).append(spec.name)
             elif known is None or (known.weights and "+random" not in known.name):
-                untold.append(spec.name)
+                untold.setdefault("nobody listed it", []).append(spec.name)
         rows = {row for row in test.tolist() if units.patients[row] in patients}
         if rows:
             seen[spec.name] = seen.get(spec.name, set()) | rows
-    names = ", ".join(dict.fromkeys(untold))
-    remarks = [f"whether test {units.unit}s were among what {names} was trained on cannot be told: nobody listed it"] if untold else []
+    remarks = [
+        f"whether test {units.unit}s were among what {', '.join(dict.fromkeys(names))} was trained on cannot be told: {why}"
+        for why, names in untold.items()
+    ]
     if not seen:
         return None, remarks
     rows = sorted(set().union(*seen.values()))

@@ -174,11 +174,8 @@ def test_tiny_knows_the_phantoms_it_was_trained_on(bank: Bank, monkeypatch: pyte
     assert guarded.recorded == ({"kind": "trained_on", "count": 1},)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/nowhere")
     keyless = Bank.open(bank.path)
-    remarks = check_leaks(keyless, units, sides, [tiny], allow=False).remarks
-    assert (
-        "whether test volumes were among what tiny@1 (the bank's key is not here) was trained on cannot be told: nobody listed it"
-        in remarks
-    )
+    (told,) = [remark for remark in check_leaks(keyless, units, sides, [tiny], allow=False).remarks if "tiny" in remark]
+    assert told == "whether test volumes were among what tiny@1 was trained on cannot be told: the bank's key is not here"
 
 
 def test_slices_of_a_patient_are_no_duplicates(bank: Bank) -> None:

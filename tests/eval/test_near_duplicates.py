@@ -112,7 +112,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_real_images(shared_data: Path, name: str, copies: int) -> None:
     """Each of the pairs was looked at: the same image in another size or format; in `covid_ct` one is the next slice in the same figure.
 
-    Of `brain_mri`, 14 are files of equal bytes and the others have cosines down to 0.95; slices of different patients of `ct_ich` reach 0.96.
+    Of `brain_mri`, 14 are files of equal bytes, and others have cosines down to 0.95; different patients of `ct_ich` reach 0.96.
     """
     with np.load(shared_data / "embeddings" / f"mobilenet_v1_{name}.npz") as stored:
         order = np.argsort(stored["path"])
