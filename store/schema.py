@@ -112,6 +112,8 @@ _ALL = (
     Table("aliases", (("alias", _TEXT), ("digest", _TEXT)), ("alias",)),
     # What a decoder saw: equal content shares the computation, and the leak guard joins on it.
     Table("contents", (("volume", _TEXT), ("content", _TEXT)), ("volume",)),
+    # What an encoder was trained or adapted on, one row for each item; of an encoder without rows nothing is known.
+    Table("trained_items", (("encoder", _TEXT), ("item", _TEXT), ("level", _TEXT)), ("encoder", "item")),
     Table("runs", (("run", _TEXT), ("command", _TEXT), ("settings", _TEXT), ("started", _TIME), ("finished", _TIME)), ("run",)),
     Table(
         "metrics",
