@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 _SHARED = 0.5
 """Of the variance of a score, what both heads and all items of a patient share."""
-SCORINGS = 25
+SCORINGS = 5
 """For the same labels."""
 
 
