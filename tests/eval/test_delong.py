@@ -53,8 +53,8 @@ def test_variances_are_obuchowskis(seed: int, items: int, patients: int, step: f
 
 
 def test_the_interval_by_hand() -> None:
-    """An AUROC of 3/4 of variance 1/8 (see test_ranked), 2 items of each class: 4 degrees of freedom; odds of 3."""
-    reach = float(t.ppf(0.975, 4)) * np.sqrt(1 / 8) / (3 / 16)
+    """An AUROC of 3/4 of variance 1/8 (see test_ranked), 2 items of each class: 2 degrees of freedom; odds of 3."""
+    reach = float(t.ppf(0.975, 2)) * np.sqrt(1 / 8) / (3 / 16)
     odds = 3 * np.exp([-reach, reach])
     found = delong_intervals([1, 0, 1, 0], [[4.0, 3.0, 2.0, 1.0], [1.0, 1.0, 1.0, 1.0], [4.0, 1.0, 3.0, 2.0]])
     assert found[0] == pytest.approx(odds / (1 + odds))
