@@ -17,11 +17,11 @@ Floats = NDArray[np.float64]
 
 
 def quantile(patients: int) -> float:
-    """Student's, with two degrees of freedom for each patient (of the rarer class, where both classes matter).
+    """Student's, with a degree of freedom for each patient (of the rarer class, where both classes matter).
 
-    Chosen by coverage: the normal quantile covers too seldom with ten positives, one degree for each patient too often with five.
+    Chosen by coverage: the normal quantile covers too seldom with ten or twenty positives (docs/statistics.md).
     """
-    return float(t.ppf((1 + COVERAGE) / 2, 2 * patients))
+    return float(t.ppf((1 + COVERAGE) / 2, patients))
 
 
 def logit_intervals(value: Floats, error: Floats, patients: int) -> Floats:

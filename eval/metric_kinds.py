@@ -72,8 +72,8 @@ _KINDS = (
     ),
     _called("accuracy", "Accuracy", Confusion.accuracy, "all"),
     _called("macro_f1", "Macro-F1", Confusion.macro_f1),
-    MetricKind("brier", "Brier score", "probability", False, Reliability.brier, "all"),
-    MetricKind("ece", "ECE", "probability", False, Reliability.ece, "all"),
+    MetricKind("brier", "Brier score", "probability", False, Reliability.brier),
+    MetricKind("ece", "ECE", "probability", False, Reliability.ece),
 )
 METRICS = {kind.name: kind for kind in _KINDS}
 """In the order in which they are shown."""

@@ -41,8 +41,8 @@ class Components:
         return self.test if self.draws == 1 else self.support / self.draws + self.test
 
     def degrees(self, patients: int) -> float:
-        """Of freedom, by Satterthwaite: draws - 1 for what draws bring, two for each patient for what these bring (see `quantile`)."""
-        shares = [(self.test, 2 * patients)]
+        """Of freedom, by Satterthwaite: draws - 1 for what draws bring, one for each patient for what these bring (see `quantile`)."""
+        shares = [(self.test, patients)]
         if self.draws > 1:
             shares.append((self.support / self.draws, self.draws - 1))
         return self.total**2 / sum(variance**2 / degrees for variance, degrees in shares)

@@ -18,8 +18,6 @@ Floats = NDArray[np.float64]
 
 _SHARED = 0.5
 """Of the variance of a score, what both heads and all items of a patient share."""
-SCORINGS = 25
-"""For the same labels."""
 
 
 @final
@@ -55,12 +53,12 @@ class Cell:
         }
 
     def samples(self, count: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats]]:
-        """Labels, patients, and `SCORINGS` scorings of each head, until `count` have been given."""
+        """Labels (M,), patients (M,), and a scoring (1, M) of each head."""
         rng = np.random.default_rng(seed)
         patient = np.repeat(np.arange(self.patients), self.items)
-        for _ in range(count // SCORINGS):
+        for _ in range(count):
             y = self._labels(rng, patient)
-            both = rng.normal(size=(SCORINGS, self.patients))[:, patient]
+            both = rng.normal(size=(1, self.patients))[:, patient]
             one, other = (
                 np.sqrt(_SHARED) * both + np.sqrt(1 - _SHARED) * rng.normal(size=both.shape) + y * shift(auroc)
                 for auroc in (self.auroc, self.other)
@@ -93,21 +91,21 @@ def covered(cell: Cell, count: int, draws: int, seed: int = 0, names: tuple[str,
     truth = cell.truth()
     held: dict[str, list[bool]] = {}
     for number, (y, patient, one, other) in enumerate(cell.samples(count, seed)):
-        for lo, hi in delong_intervals(y, one, patient):
-            held.setdefault("DeLong", []).append(bool(lo <= cell.auroc <= hi))
-        threshold = np.full(SCORINGS, shift(cell.auroc) / 2)
+        lo, hi = delong_intervals(y, one, patient)[0]
+        held.setdefault("DeLong", []).append(bool(lo <= cell.auroc <= hi))
+        threshold = np.array([shift(cell.auroc) / 2])
         chance = probability(cell.auroc, cell.prevalence, one)
         found = bootstrap_intervals(names, y, one, patient, threshold, chance, draws=draws, seed=number)
         for name in names:
-            held.setdefault(name, []).extend(bool(lo <= truth[name] <= hi) for lo, hi in found[name])
-        for row in range(SCORINGS):
-            pair = Scored(one[row : row + 1]), Scored(other[row : row + 1])
-            for name, difference in (
-                ("DeLong difference", placement_difference(y, *pair, patient)),
-                ("AUROC difference", bootstrap_differences(["auroc"], y, *pair, patient, draws, number)[0]),
-            ):
-                lo, hi = difference.lo, difference.hi
-                held.setdefault(name, []).append(lo is not None and hi is not None and lo <= cell.auroc - cell.other <= hi)
+            lo, hi = found[name][0]
+            held.setdefault(name, []).append(bool(lo <= truth[name] <= hi))
+        pair = Scored(one), Scored(other)
+        for name, difference in (
+            ("DeLong difference", placement_difference(y, *pair, patient)),
+            ("bootstrap difference", bootstrap_differences(["auroc"], y, *pair, patient, draws, number)[0]),
+        ):
+            lo, hi = difference.lo, difference.hi
+            held.setdefault(name, []).append(lo is not None and hi is not None and lo <= cell.auroc - cell.other <= hi)
     return {name: float(np.mean(all_held)) for name, all_held in held.items()}
 
 

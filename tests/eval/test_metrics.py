@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from fractions import Fraction
 
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 
-from scanbank.eval.metrics import Measured, auroc, average_precision, f1_at, interval, youden_threshold
+from scanbank.eval.metrics import Measured, auroc, average_precision, f1_at, youden_threshold
 from scanbank.store.errors import UsageError
 
 METRICS = [auroc, average_precision, youden_threshold, lambda y, s: f1_at(y, s, 0.5)]
@@ -125,8 +124,8 @@ def test_no_threshold_no_f1() -> None:
 @pytest.mark.parametrize(
     ("y", "score", "message"),
     [
-        ([0, 1], [1.0], r"shape \(2,\) and scores of \(1,\)"),
-        ([[0, 1]], [[1.0, 2.0]], "one score for each label"),
+        ([0, 1], [1.0], r"shape \(2,\) and scores of \(1, 1\)"),
+        ([[0, 1]], [[1.0, 2.0]], r"labels are of shape \(1, 2\); one row"),
         ([0, 2], [1.0, 2.0], "labels must be 0 or 1; found 2"),
         ([0.0, np.nan], [1.0, 2.0], "found nan; leave unknown ones out"),
         ([0, 1], [np.nan, 2.0], "1 of 2 scores are NaN or infinite"),
@@ -136,72 +135,3 @@ def test_no_threshold_no_f1() -> None:
 def test_bad_input(metric, y: list[float], score: list[float], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         metric(y, score)
-
-
-def bounds(*args, **kwargs) -> tuple[float, float]:
-    low, high = interval(*args, **kwargs)
-    assert low is not None
-    assert high is not None
-    return low, high
-
-
-def cohort(seed: int, patients: int = 40, items: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels by patient; scores that the items of a patient share in part."""
-    random = np.random.default_rng(seed)
-    label = np.arange(patients) % 2
-    groups = np.repeat(np.arange(patients), items)
-    score = (random.normal(size=patients) + label)[groups] + 0.3 * random.normal(size=len(groups))
-    return label[groups], score, groups
-
-
-def test_interval_is_the_percentiles_of_drawn_patients() -> None:
-    y, score, groups = cohort(0, patients=12)
-    random, found = np.random.Generator(np.random.PCG64(7)), []
-    for _ in range(200):
-        rows = np.concatenate([np.flatnonzero(groups == g) for g in random.integers(12, size=12)])
-        if len(np.unique(y[rows])) == 2:
-            found.append(roc_auc_score(y[rows], score[rows]))
-    assert interval(y, score, groups, auroc, draws=200, seed=7) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])))
-
-
-def test_interval_is_the_same_for_the_same_seed_in_any_order() -> None:
-    y, score, groups = cohort(1)
-    order = np.random.default_rng(0).permutation(len(y))
-    named = np.array([f"patient {g:03}" for g in groups])
-    first = interval(y, score, groups, average_precision, draws=50, seed=3)
-    assert interval(y[order], score[order], named[order], average_precision, draws=50, seed=3) == pytest.approx(first, abs=1e-12)
-    assert interval(y, score, groups, average_precision, draws=50, seed=4) != first
-
-
-def test_interval_by_patient_is_wider_than_by_item() -> None:
-    y, score, groups = cohort(2)
-    low, high = bounds(y, score, groups, auroc, draws=300)
-    item_low, item_high = bounds(y, score, np.arange(len(y)), auroc, draws=300)
-    assert high - low > 1.5 * (item_high - item_low)
-    assert low < value(auroc(y, score)) < high
-
-
-def test_interval_covers_the_truth() -> None:
-    """Scores normal with means 0 and 1: the true AUROC is Phi(1 / sqrt 2), with sd sqrt(1.09) of both parts of the score."""
-    truth = 0.5 * (1 + math.erf(1 / math.sqrt(1.09) / 2))
-    inside = 0
-    for seed in range(100):
-        low, high = bounds(*cohort(seed, patients=60, items=3), auroc, draws=200)
-        inside += low <= truth <= high
-    assert 88 <= inside <= 99
-
-
-def test_interval_needs_two_patients_of_each_class() -> None:
-    y, score = np.array([0, 0, 1, 1, 0, 1]), np.arange(6.0)
-    assert interval(y, score, [0, 1, 2, 2, 3, 2], auroc) == (None, None)
-    assert interval(y, score, [0, 0, 1, 2, 0, 3], auroc) == (None, None)
-    assert interval(np.ones(6, dtype=int), score, np.arange(6), auroc) == (None, None)
-    low, high = bounds(y, score, [0, 0, 0, 1, 1, 1], auroc, draws=20)  # both classes within each patient
-    assert low <= high
-
-
-def test_interval_bad_input() -> None:
-    with pytest.raises(UsageError, match="one group an item, 1 draw or more"):
-        interval([0, 1], [1.0, 2.0], [0, 1, 2], auroc)
-    with pytest.raises(UsageError, match="0 draws"):
-        interval([0, 1], [1.0, 2.0], [0, 1], auroc, draws=0)
