@@ -6,6 +6,7 @@ from .fitted import FittedHead, Keyed
 from .kinds import HEADS, HeadKind, Support, head_named
 from .knn import KNNHead
 from .linear import LinearHead
+from .linear_path import LinearPathHead
 from .prototype import PrototypeHead
 from .zeroshot import ZeroShotHead, zero_shot
 
@@ -18,6 +19,7 @@ __all__ = [
     "KNNHead",
     "Keyed",
     "LinearHead",
+    "LinearPathHead",
     "PrototypeHead",
     "Support",
     "ZeroShotHead",
