@@ -1,6 +1,7 @@
 """Estimators on cached features. Imports `store` only, and never torch."""
 
 from .base import Head
+from .cls import CosineClsHead, LinearClsHead
 from .cosine import CosineHead
 from .fitted import FittedHead, Keyed
 from .kinds import HEADS, HeadKind, Support, head_named
@@ -12,12 +13,14 @@ from .zeroshot import ZeroShotHead, zero_shot
 
 __all__ = [
     "HEADS",
+    "CosineClsHead",
     "CosineHead",
     "FittedHead",
     "Head",
     "HeadKind",
     "KNNHead",
     "Keyed",
+    "LinearClsHead",
     "LinearHead",
     "LinearPathHead",
     "PrototypeHead",

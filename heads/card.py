@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..store.errors import ScanbankError, UsageError
 from ..store.specs import EncoderSpec, FeatureKey, ViewSpec
 from .base import Head
+from .cls import CosineClsHead, LinearClsHead
 from .cosine import CosineHead
 from .knn import KNNHead
 from .linear import LinearHead
@@ -20,8 +21,10 @@ from .zeroshot import ZeroShotHead
 
 ESTIMATORS: dict[str, type[Head]] = {
     "cosine": CosineHead,
+    "cosine_cls": CosineClsHead,
     "knn": KNNHead,
     "linear": LinearHead,
+    "linear_cls": LinearClsHead,
     "linear_path": LinearPathHead,
     "prototype": PrototypeHead,
     "zeroshot": ZeroShotHead,
@@ -83,9 +86,9 @@ def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Head:
         raise HeadFileError(f"head {data['head']!r} is not known to this version; it knows {', '.join(ESTIMATORS)}")
     given = {name.removeprefix(_PARAM): array for name, array in arrays.items() if name.startswith(_PARAM)}
     learned = {name: array for name, array in arrays.items() if not name.startswith(_PARAM)}
-    plain = {
-        name: _mapping(value) if name == "class_weight" and isinstance(value, list) else value for name, value in data["params"].items()
-    }
+    plain = {**data["params"]}
+    if isinstance(pairs := plain.get("class_weight"), list):
+        plain["class_weight"] = _mapping(pairs)
     params, defaults = {**plain, **given}, made().get_params(deep=False)
     known = set(defaults)
     # a card from before a parameter was there has no word of it: its default is what was done then
@@ -93,9 +96,7 @@ def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Head:
         raise HeadFileError(f"head {data['head']!r} has parameters {sorted(params)}; plain values of {sorted(known)} are wanted")
     count = data.get("columns", 0)
     if not isinstance(count, int) or isinstance(count, bool) or not (count == 0 or 1 < count <= len(arrays)):
-        raise HeadFileError(
-            f"head {data['head']!r} has {count!r} columns; none, or a number from 2 of those that its arrays are of, is wanted"
-        )
+        raise HeadFileError(f"head {data['head']!r} has {count!r} columns; none, or 2 to as many as it has arrays, are wanted")
     wanted = {place + name for place in _places(count) for name in made.LEARNED}
     if set(learned) != wanted or not all(str(a.dtype) in _DTYPES and np.isfinite(a).all() for a in arrays.values()):
         raise HeadFileError(f"head {data['head']!r} has arrays {sorted(learned)}; finite ones of {sorted(wanted)} are wanted")

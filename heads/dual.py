@@ -2,8 +2,8 @@
 
 At the optimum of |w|² / 2 + C * (sum of log losses), w = X' a with a = C (y - p): the coefficients are a sum of the rows, so that n rows of
 any width are a problem of n unknowns, in which K = X X' takes the place of X. A Newton step is a weighted least-squares fit whose matrix
-I + W^(1/2) K W^(1/2), W = C p (1 - p) (and the row's weight, where rows have such), has no eigenvalue under 1 whatever K is (Rasmussen and Williams 2006, "Gaussian Processes for
-Machine Learning", algorithm 3.1). The intercept bears no penalty: a step chooses it so that the weights sum to 0.
+I + W^(1/2) K W^(1/2), W = C p (1 - p), C with the row's weight, has no eigenvalue under 1 whatever K is (Rasmussen and Williams 2006,
+"Gaussian Processes for Machine Learning", algorithm 3.1). The intercept bears no penalty: a step chooses it so that the weights sum to 0.
 """
 
 from __future__ import annotations

@@ -279,7 +279,7 @@ def _best_of_folds_of_many(rows: Rows, X: Floats, plan: _Plan, settings: PathSet
         weights = np.zeros(len(X))
         weights[train] = row_weights(settings.class_weight, np.arange(2), plan.support.y[train])
         fits += [(plan, weights, c, f"support {plan.number}, fold {fold}, at C={c:g}") for c in settings.path]
-    coefficients, intercepts = _primal(rows, fits, device)
+    coefficients, _ = _primal(rows, fits, device)
     steps, values = len(settings.path), np.empty((len(settings.path), settings.folds))
     for fold in range(settings.folds):
         held = plan.folds == fold

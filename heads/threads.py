@@ -1,7 +1,7 @@
 """Many small fits: one thread for each processor, and none inside a fit.
 
-Threads inside small products cost more than they give (seen: 30 times, on a busy machine), and a sum that is shared among threads depends on
-how; without them results repeat to the bit.
+Threads inside small products cost more than they give (seen: 30 times, on a busy machine), and a sum that is shared among threads depends
+on how; without them results repeat to the bit.
 """
 
 from __future__ import annotations
