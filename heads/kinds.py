@@ -12,9 +12,10 @@ from threadpoolctl import threadpool_limits
 
 from ..store.errors import UnknownNameError, UsageError
 from .base import Head
+from .cls import CosineClsHead, LinearClsHead, cosine_cls_scores, linear_cls_scores
 from .cosine import CosineHead, cosine_scores
 from .knn import KNNHead, knn_scores
-from .linear import LinearHead, linear_scores
+from .linear_path import LinearPathHead, linear_scores, lowshot_scores
 from .prototype import PrototypeHead, prototype_scores
 from .support import Support
 from .vectors import Floats, Ints, sigmoid
@@ -111,7 +112,14 @@ def _check(support: Support, number: int, name: str) -> None:
 HEADS = {
     kind.name: kind
     for kind in (
-        HeadKind("linear", "logistic regression on unit vectors, L2 penalty, to convergence", LinearHead, linear_scores),
+        HeadKind(
+            "linear", "logistic regression on unit vectors, its penalty chosen on validation rows (LiPro)", LinearPathHead, linear_scores
+        ),
+        HeadKind(
+            "lowshot_lipro", "the same with nothing but the support, by cross-validation where it suffices", LinearPathHead, lowshot_scores
+        ),
+        HeadKind("linear_cls", "a linear layer trained by SGD on the support (Baseline)", LinearClsHead, linear_cls_scores),
+        HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores),
         HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores, _of_cosines),
         HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores, _of_shares),
         HeadKind("prototype", "nearest class mean after centring and L2 normalisation (SimpleShot)", PrototypeHead, prototype_scores),

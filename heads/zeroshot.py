@@ -19,7 +19,7 @@ class ZeroShotHead(Head):
     """Score of a class: `scale` times the cosine between a vector and the class's prompt. `fit` takes names of classes and widths, no more.
 
     Args:
-        prompts: (C, D) vectors of the class texts, in the order of the sorted labels: absent first, then present.
+        prompts: (C, D) vectors of the class texts, in the order of the sorted labels: absent first, then present; of F findings (F, 2, D).
         scale: the encoder's logit scale (CLIP's is about 100).
     """
 
@@ -28,6 +28,14 @@ class ZeroShotHead(Head):
     def __init__(self, prompts: ArrayLike | None = None, scale: float = 100.0) -> None:
         self.prompts = prompts
         self.scale = scale
+
+    def for_column(self, column: int, columns: int) -> ZeroShotHead:
+        if self.prompts is None:
+            return ZeroShotHead(None, self.scale)
+        prompts = np.asarray(self.prompts, dtype=np.float64)
+        if prompts.ndim != 3 or len(prompts) != columns:
+            raise ValueError(f"prompts are {prompts.shape}; of {columns} findings ({columns}, 2, width of the features) is wanted")
+        return ZeroShotHead(prompts[column], self.scale)
 
     def _learn(self, X: Floats, codes: Ints) -> None:  # noqa: ARG002
         if self.prompts is None:

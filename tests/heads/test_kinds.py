@@ -82,7 +82,7 @@ def test_bad_input() -> None:
 
 
 def test_names() -> None:
-    assert list(HEADS) == ["linear", "cosine", "knn", "prototype"]
+    assert list(HEADS) == ["linear", "lowshot_lipro", "cosine", "knn", "prototype"]
     with pytest.raises(UnknownNameError, match=r"head 'prototypes' is unknown; did you mean 'prototype'\?"):
         head_named("prototypes")
 
