@@ -1,25 +1,35 @@
 """Estimators on cached features. Imports `store` only, and never torch."""
 
 from .base import Head
+from .clap import CLAPHead
+from .clip_adapter import CLIPAdapterHead
 from .cosine import CosineHead
 from .fitted import FittedHead, Keyed
 from .kinds import HEADS, HeadKind, Support, head_named
 from .knn import KNNHead
 from .linear import LinearHead
+from .lp_plus_plus import LPPlusPlusHead
 from .prototype import PrototypeHead
+from .tip_adapter import TipAdapterHead
+from .tip_adapter_f import TipAdapterFHead
 from .zeroshot import ZeroShotHead, zero_shot
 
 __all__ = [
     "HEADS",
+    "CLAPHead",
+    "CLIPAdapterHead",
     "CosineHead",
     "FittedHead",
     "Head",
     "HeadKind",
     "KNNHead",
     "Keyed",
+    "LPPlusPlusHead",
     "LinearHead",
     "PrototypeHead",
     "Support",
+    "TipAdapterFHead",
+    "TipAdapterHead",
     "ZeroShotHead",
     "head_named",
     "zero_shot",
