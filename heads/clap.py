@@ -97,6 +97,7 @@ def _prototypes(head: CLAPHead, whole: Stack) -> Floats:
     """(F, C, D) of unit length."""
     import torch
 
+    from .steps import SGD
     from .training import cross_entropy, descend, steps_of, warmed_cosine
 
     stack, axes = whole.turned()
@@ -105,14 +106,13 @@ def _prototypes(head: CLAPHead, whole: Stack) -> Floats:
     right = torch.softmax(scale * (stack.rows @ stack.texts.transpose(1, 2)), -1)
     firmness = (right * member).sum(1) / member.sum(1)
     w = start.clone().requires_grad_()
-    optimizer = torch.optim.SGD([w], lr=head.rate, momentum=MOMENTUM)
 
     def loss(rows: Tensor, codes: Tensor) -> Tensor:
         logits = scale * (rows @ _unit(w).transpose(1, 2))
         return cross_entropy(logits, codes) + (firmness * (w - start).square().sum(2)).mean(1)
 
     rates = warmed_cosine(head.rate, head.epochs, steps_of(stack.rows.shape[1], head.batch_size))
-    descend(optimizer, rates, stack, head.batch_size, loss)
+    descend(SGD([w], MOMENTUM), rates, stack, head.batch_size, loss)
     return (_unit(w.detach()) @ axes.transpose(1, 2)).cpu().numpy()
 
 

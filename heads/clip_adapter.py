@@ -30,6 +30,8 @@ RATIOS = (0.2, 0.4, 0.6, 0.8)
 REDUCTION = 4
 MOMENTUM = 0.9
 DECAY = 5e-4
+_NEAR = 8
+"""By how much batches are smaller on a CPU, so that adapters, their gradients and speeds stay in its cache."""
 _BLOCK = 4096
 """Queries adapted at once."""
 
@@ -96,7 +98,7 @@ def clip_adapter_scores(X: Floats, supports: Sequence[Support], queries: Ints, d
     plain = [fit for fit, s in enumerate(supports) if not s.tuning]
     for fits, ratios in ((plain, (RATIO,)), (tuned, RATIOS)):
         asked = [supports[fit] for fit in fits]
-        for part in equal_fits(asked, 2 * X.shape[1] * _inner(X.shape[1]), X.shape[1]):
+        for part in equal_fits(asked, 2 * X.shape[1] * _inner(X.shape[1]) * (_NEAR if device == "cpu" else 1), X.shape[1]):
             own = [asked[place] for place in part]
             trained = [_of_ratio(U, own, ratio, device) for ratio in ratios]
             for place, support in enumerate(own):
@@ -137,12 +139,12 @@ def _adapters(head: CLIPAdapterHead, stack: Stack) -> tuple[Floats, Floats]:
     import torch
     from torch import Tensor
 
+    from .steps import SGD
     from .training import cross_entropy, descend, steps_of, warmed_cosine
 
     n, width = stack.rows.shape[1:]
     drawn = [_drawn(width, seed) for seed in stack.seeds]
     down, up = (torch.from_numpy(np.stack(layer)).to(stack.rows.device).requires_grad_() for layer in zip(*drawn, strict=True))
-    optimizer = torch.optim.SGD([down, up], lr=head.rate, momentum=MOMENTUM, weight_decay=DECAY)
     scale = stack.scale[:, None, None]
 
     def loss(rows: Tensor, codes: Tensor) -> Tensor:
@@ -152,7 +154,7 @@ def _adapters(head: CLIPAdapterHead, stack: Stack) -> tuple[Floats, Floats]:
         return cross_entropy(scale * (mixed @ stack.texts.transpose(1, 2)), codes)
 
     rates = warmed_cosine(head.rate, head.epochs, steps_of(n, head.batch_size))
-    descend(optimizer, rates, stack, head.batch_size, loss)
+    descend(SGD([down, up], MOMENTUM, DECAY), rates, stack, head.batch_size, loss)
     return down.detach().cpu().numpy(), up.detach().cpu().numpy()
 
 

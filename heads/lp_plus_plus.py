@@ -30,7 +30,7 @@ MOMENTUM = 0.9
 BLEND = 250.0
 """Alpha begins at this times the mean cosine of rows with their class text: the authors' number."""
 SHOTS = 16
-"""The most examples of a class in the paper. Weights of a class begin as the sum of its rows; that of more rows is scaled down to so many."""
+"""The most examples of a class in the paper. Weights of a class begin as the sum of its rows, that of more rows scaled down to so many."""
 _EVERY = 10
 
 

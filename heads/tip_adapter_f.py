@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .training import Stack
 
 EPS = 1e-4
-DECAY = 0.01
-"""Of AdamW, torch's usual."""
 
 
 @final
@@ -115,11 +113,11 @@ def _keys(head: TipAdapterFHead, stack: Stack) -> Floats:
     import torch
     from torch import Tensor
 
+    from .steps import AdamW
     from .training import cross_entropy, descend, steps_of
 
     member, beta = stack.member, head.init_beta
     keys = stack.rows.clone().requires_grad_()
-    optimizer = torch.optim.AdamW([keys], lr=head.rate, eps=EPS, weight_decay=DECAY)
     scale = stack.scale[:, None, None]
 
     def loss(rows: Tensor, codes: Tensor) -> Tensor:
@@ -128,5 +126,5 @@ def _keys(head: TipAdapterFHead, stack: Stack) -> Floats:
 
     steps = head.epochs * steps_of(stack.rows.shape[1], head.batch_size)
     rates = [head.rate / 2 * (1 + math.cos(math.pi * step / steps)) for step in range(steps)]
-    descend(optimizer, rates, stack, head.batch_size, loss)
+    descend(AdamW([keys], EPS), rates, stack, head.batch_size, loss)
     return keys.detach().cpu().numpy()

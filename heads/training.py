@@ -1,7 +1,7 @@
 """Gradient descent on the supports of many fits in one loop; nothing of a fit depends on the fits beside it.
 
-Rows of fits are stacked, parameters too, and optimizers work number by number, so that the sum of all losses teaches each fit as its own
-loss would. torch's batched products, decompositions and softmax give the same bits whatever the batch holds (on a CPU; on a GPU the library
+Rows of fits are stacked, parameters too, and steps are taken number by number, so that the sum of all losses teaches each fit as its own
+loss would. Torch's batched products, decompositions and softmax give the same bits whatever the batch holds (on a CPU; on a GPU the library
 may choose another kernel for another number of fits).
 """
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .class_texts import texts_of
+from .steps import Steps
 from .support import Support
 from .vectors import Floats, Ints
 
@@ -75,13 +76,11 @@ class Stack:
         return replace(self, rows=inside[:, :n].contiguous(), texts=inside[:, n:].contiguous()), axes
 
 
-def descend(
-    optimizer: torch.optim.Optimizer, rates: Sequence[float], stack: Stack, batch: int, loss: Callable[[Tensor, Tensor], Tensor]
-) -> None:
+def descend(steps: Steps, rates: Sequence[float], stack: Stack, batch: int, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     """Take a step at each of `rates`, on all rows of a fit, or on shuffled batches of them where there are more than `batch`.
 
     Args:
-        optimizer: of the parameters, each (F, ...), that are trained.
+        steps: of the parameters, each (F, ...), that are trained.
         rates: learning rates of all steps; `steps_of` says how many make an epoch.
         stack: what is learned from; its seeds say how rows are shuffled.
         batch: rows in a step.
@@ -90,11 +89,7 @@ def descend(
     taken = _batches(stack, batch)
     with torch.enable_grad():
         for rate in rates:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.zero_grad()
-            loss(*next(taken)).sum().backward()
-            optimizer.step()
+            steps.step(torch.autograd.grad(loss(*next(taken)).sum(), list(steps.parameters)), rate)
 
 
 def steps_of(rows: int, batch: int) -> int:
