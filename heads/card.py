@@ -11,22 +11,32 @@ from numpy.typing import NDArray
 from ..store.errors import ScanbankError, UsageError
 from ..store.specs import EncoderSpec, FeatureKey, ViewSpec
 from .base import Head
+from .clap import CLAPHead
+from .clip_adapter import CLIPAdapterHead
 from .cls import CosineClsHead, LinearClsHead
 from .cosine import CosineHead
 from .knn import KNNHead
 from .linear import LinearHead
 from .linear_path import LinearPathHead
+from .lp_plus_plus import LPPlusPlusHead
 from .prototype import PrototypeHead
+from .tip_adapter import TipAdapterHead
+from .tip_adapter_f import TipAdapterFHead
 from .zeroshot import ZeroShotHead
 
 ESTIMATORS: dict[str, type[Head]] = {
+    "clap": CLAPHead,
+    "clip_adapter": CLIPAdapterHead,
     "cosine": CosineHead,
     "cosine_cls": CosineClsHead,
     "knn": KNNHead,
     "linear": LinearHead,
     "linear_cls": LinearClsHead,
     "linear_path": LinearPathHead,
+    "lp++": LPPlusPlusHead,
     "prototype": PrototypeHead,
+    "tip_adapter": TipAdapterHead,
+    "tip_adapter_f": TipAdapterFHead,
     "zeroshot": ZeroShotHead,
 }
 """What the files call a head. These names never change, whatever becomes of the classes."""

@@ -12,12 +12,17 @@ from threadpoolctl import threadpool_limits
 
 from ..store.errors import UnknownNameError, UsageError
 from .base import Head
+from .clap import CLAPHead, clap_scores
+from .clip_adapter import CLIPAdapterHead, clip_adapter_scores
 from .cls import CosineClsHead, LinearClsHead, cosine_cls_scores, linear_cls_scores
 from .cosine import CosineHead, cosine_scores
 from .knn import KNNHead, knn_scores
 from .linear_path import LinearPathHead, linear_scores, lowshot_scores
+from .lp_plus_plus import LPPlusPlusHead, lp_plus_plus_scores
 from .prototype import PrototypeHead, prototype_scores
 from .support import Support
+from .tip_adapter import TipAdapterHead, tip_adapter_scores
+from .tip_adapter_f import TipAdapterFHead, tip_adapter_f_scores
 from .vectors import Floats, Ints, sigmoid
 
 Together = Callable[[Floats, Sequence[Support], Ints, str], Floats]
@@ -123,6 +128,11 @@ HEADS = {
         HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores, _of_cosines),
         HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores, _of_shares),
         HeadKind("prototype", "nearest class mean after centring and L2 normalisation (SimpleShot)", PrototypeHead, prototype_scores),
+        HeadKind("tip_adapter", "zero-shot and votes of the support (Tip-Adapter)", TipAdapterHead, tip_adapter_scores, needs_texts=True),
+        HeadKind("tip_adapter_f", "Tip-Adapter with trained keys", TipAdapterFHead, tip_adapter_f_scores, needs_texts=True),
+        HeadKind("clip_adapter", "zero-shot after a trained bottleneck", CLIPAdapterHead, clip_adapter_scores, needs_texts=True),
+        HeadKind("lp++", "linear probe that leans on the class texts", LPPlusPlusHead, lp_plus_plus_scores, needs_texts=True),
+        HeadKind("clap", "linear probe from the class texts, held near them", CLAPHead, clap_scores, needs_texts=True),
     )
 }
 """What `--heads` may name. Zero-shot is not among them: it needs prompts and no support."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .base import Head
+from .class_texts import checked_prompts
 from .vectors import Floats, Ints, softmax, unit
 
 
@@ -38,13 +39,7 @@ class ZeroShotHead(Head):
         return ZeroShotHead(prompts[column], self.scale)
 
     def _learn(self, X: Floats, codes: Ints) -> None:  # noqa: ARG002
-        if self.prompts is None:
-            raise ValueError("prompts are missing; give one vector for each class, (C, D)")
-        prompts = np.asarray(self.prompts, dtype=np.float64)
-        wanted = (len(self.classes_), X.shape[1])
-        if prompts.shape != wanted or not np.isfinite(prompts).all():
-            raise ValueError(f"prompts are {prompts.shape} or not finite; (classes, width of the features) is {wanted}")
-        self.prompts_ = unit(prompts)
+        self.prompts_ = checked_prompts(self.prompts, len(self.classes_), X.shape[1])
 
     def _class_scores(self, X: Floats) -> Floats:
         return self.scale * (unit(X) @ self.prompts_.T)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 First = Annotated[
     str,
-    typer.Argument(help="A method that was measured, as HEAD:FEATURES; its head or its features where that is enough.", show_default=False),
+    typer.Argument(help="A method that was measured, as HEAD:FEATURES; either alone where that is enough.", show_default=False),
 ]
 Second = Annotated[str, typer.Argument(help="Another.", show_default=False)]
 OfFindings = Annotated[

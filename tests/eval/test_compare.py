@@ -77,5 +77,5 @@ def test_mistakes_are_told(measured: Bank) -> None:
     with pytest.raises(UnknownNameError, match="auroc"):
         compare_methods(measured, FIRST, SECOND, metrics=["aurok"])
     sweep_all(measured, ["bleed"], ["knn", "prototype"], [5], 2, protocol=Protocol(predictions=False))
-    with pytest.raises(UsageError, match="kept no scores of items by knn.* run it again with --predictions"):
+    with pytest.raises(UsageError, match=r"kept no scores of items by knn.* run it again with --predictions"):
         compare_methods(measured, f"knn:{VOLUME.name}", f"prototype:{VOLUME.name}")

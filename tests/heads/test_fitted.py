@@ -12,7 +12,21 @@ import pytest
 import safetensors.numpy
 from sklearn.exceptions import NotFittedError
 
-from scanbank.heads import CosineHead, FittedHead, Head, Keyed, KNNHead, LinearHead, PrototypeHead, ZeroShotHead
+from scanbank.heads import (
+    CLAPHead,
+    CLIPAdapterHead,
+    CosineHead,
+    FittedHead,
+    Head,
+    Keyed,
+    KNNHead,
+    LinearHead,
+    LPPlusPlusHead,
+    PrototypeHead,
+    TipAdapterFHead,
+    TipAdapterHead,
+    ZeroShotHead,
+)
 from scanbank.heads.card import HeadFileError
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, parse_window
 from scanbank.store.errors import UsageError
@@ -31,6 +45,11 @@ HEADS: list[Head] = [
     LinearHead(normalize=None),
     ZeroShotHead(PROMPTS, scale=7.0),
     ZeroShotHead(PROMPTS.tolist()),
+    TipAdapterHead(PROMPTS, alpha=2.0),
+    TipAdapterFHead(PROMPTS, epochs=2),
+    CLIPAdapterHead(PROMPTS, epochs=2, random_state=3),
+    LPPlusPlusHead(PROMPTS, epochs=20),
+    CLAPHead(PROMPTS, epochs=2),
 ]
 
 
