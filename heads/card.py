@@ -9,18 +9,32 @@ from numpy.typing import NDArray
 
 from ..store.errors import ScanbankError, UsageError
 from ..store.specs import EncoderSpec, FeatureKey, ViewSpec
-from .base import Head
+from .attention_mil import AttentionMILHead
+from .base import AnyHead
 from .cosine import CosineHead
+from .flatten import FlattenHead
+from .fusion import FusionHead
 from .knn import KNNHead
+from .late_fusion import LateFusionHead
 from .linear import LinearHead
 from .prototype import PrototypeHead
+from .router import RouterHead
+from .slice_transformer import SliceTransformerHead
+from .slice_votes import SliceHead
 from .zeroshot import ZeroShotHead
 
-ESTIMATORS: dict[str, type[Head]] = {
+ESTIMATORS: dict[str, type[AnyHead[Any]]] = {
+    "attention_mil": AttentionMILHead,
     "cosine": CosineHead,
+    "flatten": FlattenHead,
+    "fusion": FusionHead,
     "knn": KNNHead,
+    "late_fusion": LateFusionHead,
     "linear": LinearHead,
     "prototype": PrototypeHead,
+    "router": RouterHead,
+    "slice_transformer": SliceTransformerHead,
+    "slices": SliceHead,
     "zeroshot": ZeroShotHead,
 }
 """What the files call a head. These names never change, whatever becomes of the classes."""
@@ -34,7 +48,7 @@ class HeadFileError(ScanbankError, ValueError):
     """The files of a head are missing, damaged or of a format that this version does not read."""
 
 
-def described(head: Head) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def described(head: AnyHead[Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """A fitted head as (JSON, arrays).
 
     Raises:
@@ -58,7 +72,7 @@ def described(head: Head) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     return {"head": names[0], "params": plain, "classes": head.classes_.tolist(), "width": int(head.n_features_in_)}, arrays
 
 
-def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Head:
+def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> AnyHead[Any]:
     """The inverse of `described`.
 
     Raises:
