@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+<<<<<<< HEAD
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self, cast
+=======
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+>>>>>>> hc
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,13 +21,21 @@ from ..store.errors import UsageError
 from .multilabel import is_multilabel, known_labels, known_rows, side_by_side
 from .vectors import Floats, Ints
 
+Checked = TypeVar("Checked")
+"""What X is once it was checked: a matrix, or bags of vectors."""
 
+<<<<<<< HEAD
 class Head(ClassifierMixin, BaseEstimator, ABC):
     """A classifier on cached features (N, D), of two classes or more, or of several findings at once.
 
     Labels y (N,) are of two classes or more, all known. Labels y (N, F), F > 1, are of F findings, each 0 (absent), 1 (present), or NaN or
     -1 (unknown): each finding is learned as if it were alone, from the rows where it is known. `columns_` then holds the F binary heads
     and `classes_` is 0..F-1; for labels (N,) `columns_` is empty.
+=======
+
+class AnyHead(ClassifierMixin, BaseEstimator, ABC, Generic[Checked]):
+    """A classifier of two classes or more, whatever an item is: a vector (`Head`) or a bag of them. Subclasses say how it is fitted.
+>>>>>>> hc
 
     Features may be float16 or float32; everything is computed in float64. Parameters are checked in `fit`. What is learned ends in `_`;
     `LEARNED` names the arrays that, with the parameters and `classes_`, make the head what it is (`columns_` has heads with their own).
@@ -38,17 +50,18 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
     columns_: tuple[Self, ...]
 
     @abstractmethod
-    def _learn(self, X: Floats, codes: Ints) -> None:
-        """Learn from finite X (N, D) and the place of each row's class in `classes_` (N,)."""
+    def _checked(self, X: Any) -> Checked:
+        """X as what it was fitted on; raises ValueError where it is not finite or of another width."""
 
     @abstractmethod
-    def _class_scores(self, X: Floats) -> Floats:
+    def _class_scores(self, X: Checked) -> Floats:
         """(N, C): the larger, the more likely. Of two classes, the difference is the decision value."""
 
     @abstractmethod
     def _probabilities(self, scores: Floats) -> Floats:
         """(N, C) that sum to 1, from `_class_scores`."""
 
+<<<<<<< HEAD
     def _learn_columns(self, heads: Sequence[Self], X: Floats, labels: Floats) -> None:
         """Fit each head on its column of `labels` (N, F), as `known_labels` gives them; for those that can do it at once."""
         for column, head in enumerate(heads):
@@ -58,6 +71,47 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
     def for_column(self, column: int, columns: int) -> Self:  # noqa: ARG002
         """A head with the same parameters, not fitted, for one of several findings; for those whose parameters are of a finding each."""
         return clone(self)
+=======
+    def decision_function(self, X: Any) -> Floats:
+        """(N,) of two classes: positive for `classes_[1]`; otherwise (N, C).
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ValueError: X is not finite, or not of the width that was learned from.
+        """
+        scores = self._checked_scores(X)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+
+    def predict_proba(self, X: Any) -> Floats:
+        """(N, C), in the order of `classes_`. Raises as `decision_function`."""
+        return self._probabilities(self._checked_scores(X))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """(N,): the class with the highest score, the first of equals. Raises as `decision_function`."""
+        best = np.argmax(self._checked_scores(X), axis=1)
+        return self.classes_[best]
+
+    def _coded(self, labels: NDArray[Any]) -> Ints:
+        """Take the classes from labels (N,); the place of each label's class among them."""
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            only = self.classes_.tolist()[0]
+            raise UsageError(f"{type(self).__name__} needs two classes to learn from; all {len(labels)} labels are of one class, {only!r}")
+        return codes
+
+    def _checked_scores(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        return self._class_scores(self._checked(X))
+
+
+class Head(AnyHead[Floats], ABC):
+    """A head on vectors (N, D). Unknown labels are left out by the caller."""
+
+    @abstractmethod
+    def _learn(self, X: Floats, codes: Ints) -> None:
+        """Learn from finite X (N, D) and the place of each row's class in `classes_` (N,)."""
+>>>>>>> hc
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from X (N, D) and labels y (N,) of at least two classes, or (N, F) of F findings.
@@ -67,6 +121,7 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
                 of range.
             UsageError: y, or what is known of a finding, holds one class only.
         """
+<<<<<<< HEAD
         if is_multilabel(y):
             return self._fit_columns(X, y, self._learn_columns)
         vectors, codes = self._checked(X, y)
@@ -132,3 +187,12 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
     def _checked_vectors(self, X: ArrayLike) -> Floats:
         check_is_fitted(self)
         return cast("Floats", validate_data(self, cast("Any", X), reset=False, dtype=np.float64))
+=======
+        vectors, labels = cast("tuple[Floats, NDArray[Any]]", validate_data(self, cast("Any", X), cast("Any", y), dtype=np.float64))
+        codes = self._coded(labels)
+        self._learn(vectors, codes)
+        return self
+
+    def _checked(self, X: Any) -> Floats:
+        return cast("Floats", validate_data(self, X, reset=False, dtype=np.float64))
+>>>>>>> hc

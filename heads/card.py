@@ -14,8 +14,13 @@ from .base import Head
 from .clap import CLAPHead
 from .clip_adapter import CLIPAdapterHead
 from .cls import CosineClsHead, LinearClsHead
+from .attention_mil import AttentionMILHead
+from .base import AnyHead
 from .cosine import CosineHead
+from .flatten import FlattenHead
+from .fusion import FusionHead
 from .knn import KNNHead
+from .late_fusion import LateFusionHead
 from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .lp_plus_plus import LPPlusPlusHead
@@ -29,7 +34,15 @@ ESTIMATORS: dict[str, type[Head]] = {
     "clip_adapter": CLIPAdapterHead,
     "cosine": CosineHead,
     "cosine_cls": CosineClsHead,
+from .router import RouterHead
+from .slice_transformer import SliceTransformerHead
+from .slice_votes import SliceHead
+ESTIMATORS: dict[str, type[AnyHead[Any]]] = {
+    "attention_mil": AttentionMILHead,
+    "flatten": FlattenHead,
+    "fusion": FusionHead,
     "knn": KNNHead,
+    "late_fusion": LateFusionHead,
     "linear": LinearHead,
     "linear_cls": LinearClsHead,
     "linear_path": LinearPathHead,
@@ -37,6 +50,9 @@ ESTIMATORS: dict[str, type[Head]] = {
     "prototype": PrototypeHead,
     "tip_adapter": TipAdapterHead,
     "tip_adapter_f": TipAdapterFHead,
+    "router": RouterHead,
+    "slice_transformer": SliceTransformerHead,
+    "slices": SliceHead,
     "zeroshot": ZeroShotHead,
 }
 """What the files call a head. These names never change, whatever becomes of the classes."""
@@ -52,7 +68,7 @@ class HeadFileError(ScanbankError, ValueError):
     """The files of a head are missing, damaged or of a format that this version does not read."""
 
 
-def described(head: Head) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def described(head: AnyHead[Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """A fitted head as (JSON, arrays).
 
     Raises:
@@ -85,7 +101,7 @@ def described(head: Head) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     return data, arrays
 
 
-def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Head:
+def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> AnyHead[Any]:
     """The inverse of `described`.
 
     Raises:

@@ -26,7 +26,8 @@ from ..store.errors import UsageError
 from ..store.features import FeatureSet
 from ..store.files import fsync_folder
 from ..store.specs import FeatureKey
-from .base import Head
+from .bags import Bags
+from .base import AnyHead
 from .card import HeadFileError, described, key_from_dict, key_to_dict, rebuilt
 
 FORMAT = 1
@@ -39,8 +40,8 @@ class Keyed:
     """Vectors in memory with the key that they are of."""
 
     key: FeatureKey
-    X: NDArray[np.floating]
-    """(N, D)."""
+    X: NDArray[np.floating] | Bags
+    """(N, D), or bags of vectors for a head on bags."""
     pool: str = ""
     """How vectors of slices became one of a volume, such as `mean`; empty where nothing was pooled."""
 
@@ -54,7 +55,7 @@ class FittedHead:
         NotFittedError: the estimator is not fitted.
     """
 
-    estimator: Head
+    estimator: AnyHead[Any]
     key: FeatureKey
     card: Mapping[str, Any] = field(default_factory=dict)
     """What a reader of the head should know, as JSON has it: the finding, the split, the run."""
