@@ -1,4 +1,4 @@
-"""All vectors of each evaluation unit, as bags: the slices of a scan, or its steps along depth, for heads that pool them as they learn to."""
+"""The slices of each unit, or its steps along depth, as bags, for heads that pool them as they learn to."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def unit_bags(bank: Bank, features: FeatureSet, units: Units, name: str = "") ->
     wanted = KINDS if units.unit == "volume" else KINDS[:1]
     if kind not in wanted:
         raise UsageError(
-            f"feature set {name or features.name!r} is of kind {kind!r}; heads on bags of {units.unit}s need one of kind {' or '.join(wanted)}"
+            f"feature set {name or features.name!r} is of kind {kind!r}; heads on bags of {units.unit}s need kind {' or '.join(wanted)}"
         )
     items = features.items()
     runs = kind == "slice"

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from ..store.errors import ScanbankError, UsageError
 from ..store.specs import EncoderSpec, FeatureKey, ViewSpec
-from .base import Head
+from .attention_mil import AttentionMILHead
+from .base import AnyHead, Head
 from .clap import CLAPHead
 from .clip_adapter import CLIPAdapterHead
 from .cls import CosineClsHead, LinearClsHead
-from .attention_mil import AttentionMILHead
-from .base import AnyHead
 from .cosine import CosineHead
 from .flatten import FlattenHead
 from .fusion import FusionHead
@@ -25,19 +24,18 @@ from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .lp_plus_plus import LPPlusPlusHead
 from .prototype import PrototypeHead
+from .router import RouterHead
+from .slice_transformer import SliceTransformerHead
+from .slice_votes import SliceHead
 from .tip_adapter import TipAdapterHead
 from .tip_adapter_f import TipAdapterFHead
 from .zeroshot import ZeroShotHead
 
-ESTIMATORS: dict[str, type[Head]] = {
+ESTIMATORS: dict[str, type[AnyHead[Any]]] = {
     "clap": CLAPHead,
     "clip_adapter": CLIPAdapterHead,
     "cosine": CosineHead,
     "cosine_cls": CosineClsHead,
-from .router import RouterHead
-from .slice_transformer import SliceTransformerHead
-from .slice_votes import SliceHead
-ESTIMATORS: dict[str, type[AnyHead[Any]]] = {
     "attention_mil": AttentionMILHead,
     "flatten": FlattenHead,
     "fusion": FusionHead,

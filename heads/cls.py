@@ -28,15 +28,15 @@ class SGDHead(Head):
     Rows are taken in an order that depends on them and on the seed, not on the order in which they are given.
 
     Args:
-        seed: of the weights at first and of the order of the batches.
+        random_state: seed of the weights at first and of the order of the batches.
         class_weight: what the losses of a class weigh, as in `class_weights`.
     """
 
     LEARNED: ClassVar[tuple[str, ...]] = ("coef_", "intercept_")
     COSINE: ClassVar[bool]
 
-    def __init__(self, seed: int = 0, class_weight: ClassWeight = None) -> None:
-        self.seed = seed
+    def __init__(self, random_state: int = 0, class_weight: ClassWeight = None) -> None:
+        self.random_state = random_state
         self.class_weight = class_weight
 
     @abstractmethod
@@ -47,7 +47,7 @@ class SGDHead(Head):
         V, weights = self.prepared(X), row_weights(self.class_weight, self.classes_, codes)
         order = _in_order(row_keys(unit(X)), codes)
         self.coef_, self.intercept_ = _fits(
-            V, [order], [codes[order]], [weights[order]], [int(self.seed)], len(self.classes_), self.COSINE, "cpu"
+            V, [order], [codes[order]], [weights[order]], [int(self.random_state)], len(self.classes_), self.COSINE, "cpu"
         )[0]
 
     def _class_scores(self, X: Floats) -> Floats:
@@ -81,12 +81,12 @@ class CosineClsHead(SGDHead):
 
 
 def linear_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
-    """(fits, queries) decision values of `LinearClsHead(seed)`, with the seed of each support."""
+    """(fits, queries) decision values of `LinearClsHead(random_state)`, with the seed of each support."""
     return _scores(LinearClsHead(), X, supports, queries, device)
 
 
 def cosine_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
-    """(fits, queries) decision values of `CosineClsHead(seed)`, with the seed of each support."""
+    """(fits, queries) decision values of `CosineClsHead(random_state)`, with the seed of each support."""
     return _scores(CosineClsHead(), X, supports, queries, device)
 
 

@@ -100,7 +100,13 @@ class HeadKind:
         wanted = rows[asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
-            return np.stack([self.make().fit(rows[s.rows], s.y).decision_function(wanted) for s in placed])
+            return np.stack([self._fitted(rows, support).decision_function(wanted) for support in placed])
+
+    def _fitted(self, X: Floats, support: Support) -> Head:
+        """One fit, with those of the support's class texts and seed that the head has a parameter for."""
+        head = self.make()
+        told = {"prompts": support.texts, "random_state": support.seed}
+        return head.set_params(**{name: value for name, value in told.items() if name in head.get_params()}).fit(X[support.rows], support.y)
 
 
 def _check(support: Support, number: int, name: str) -> None:

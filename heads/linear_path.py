@@ -78,7 +78,7 @@ class LinearPathHead(Head):
         if is_multilabel(y):
             marks = None if tuning is None or beside is None else known_labels(tuning[1], len(beside))
             return self._fit_columns(X, y, lambda heads, V, labels: self._together(heads, V, labels, owners, beside, marks))
-        vectors, codes = self._checked(X, y)
+        vectors, codes = self._with_labels(X, y)
         if tuning is None or beside is None:
             self._choose(vectors, codes, owners, None)
             return self

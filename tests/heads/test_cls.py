@@ -65,7 +65,7 @@ def test_linear_cls_is_the_loop(items: int, width: int, classes: int, balance: b
         net.bias.copy_(torch.from_numpy(begun[1]))
     longer = unit(X) * width**0.5
     expected = loop(net, longer, y, 3, weights, unit(queries) * width**0.5)
-    scores = LinearClsHead(seed=3, class_weight="balanced" if balance else None).fit(X, y).decision_function(queries)
+    scores = LinearClsHead(random_state=3, class_weight="balanced" if balance else None).fit(X, y).decision_function(queries)
     assert scores == pytest.approx(expected[:, 1] - expected[:, 0] if classes == 2 else expected, abs=1e-9)
 
 
@@ -77,7 +77,7 @@ def test_cosine_cls_is_the_loop(items: int, width: int, classes: int) -> None:
     with torch.no_grad():
         net.layer.weight = torch.from_numpy(first_weights(5, classes, width)[0])
     expected = loop(net, X, y, 5, np.ones(len(y)), queries)
-    scores = CosineClsHead(seed=5).fit(X, y).decision_function(queries)
+    scores = CosineClsHead(random_state=5).fit(X, y).decision_function(queries)
     assert scores == pytest.approx(expected[:, 1] - expected[:, 0] if classes == 2 else expected, abs=1e-9)
 
 
@@ -89,5 +89,5 @@ def test_the_seed_of_a_support_is_its_own(name: str) -> None:
     scores = HEADS[name].scores(X, supports, np.arange(10, 30))
     assert np.array_equal(scores[0], scores[2])
     assert np.abs(scores[0] - scores[1]).max() > 1e-3
-    head = (LinearClsHead if name == "linear_cls" else CosineClsHead)(seed=9).fit(X[:10], y[:10])
+    head = (LinearClsHead if name == "linear_cls" else CosineClsHead)(random_state=9).fit(X[:10], y[:10])
     assert head.decision_function(X[10:]) == pytest.approx(scores[1], abs=1e-12)

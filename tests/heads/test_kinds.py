@@ -52,8 +52,7 @@ def test_together_is_as_one_by_one(name: str, seed: int) -> None:
     supports = some(kind, supports)
     single = np.stack([fitted(kind, X, s).decision_function(X[queries]) for s in supports])
     assert kind.scores(X, supports, queries) == pytest.approx(single, abs=1e-9)
-    if not kind.needs_texts:
-        assert dataclasses.replace(kind, together=None).scores(X, supports, queries) == pytest.approx(single, abs=1e-9)
+    assert dataclasses.replace(kind, together=None).scores(X, supports, queries) == pytest.approx(single, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", HEADS)
