@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from .feature_checks import check_finite
 from .leaks import near_copies, refusal, shared_content, shared_patients, shared_studies
 from .trained_items import trained_on
 
@@ -52,9 +53,10 @@ def check_leaks(
         rows: (N,) where the units' vectors are in each of the sets; by default they are in the order of the units.
 
     Raises:
-        UsageError: there are leaks and `allow` is False. It names each kind with its count, and the way out.
+        UsageError: there are leaks and `allow` is False; it names each kind with its count, and the way out. Or vectors hold NaN.
     """
     rows = np.arange(len(units)) if rows is None else rows
+    check_finite(units, features, rows)
     content, undecoded = shared_content(bank, units, sides)
     near, alike = near_copies(units, sides, features, rows)
     trained, untold = trained_on(bank, [one.key.encoder for one in features], units, sides)

@@ -69,7 +69,7 @@ class FittedHead:
         """Decision values of all rows: (N,) of two classes, otherwise (N, C).
 
         Raises:
-            UsageError: the features are of another key, or pooled in another way.
+            UsageError: the features are of another key or width, pooled in another way, or hold NaN or infinity.
         """
         pool = features.pool if isinstance(features, Keyed) else ""
         if (features.key.digest, pool) != (self.key.digest, self.pool):
@@ -77,7 +77,13 @@ class FittedHead:
                 f"the head was fitted on {_label(self.key, self.pool)} and cannot score {_label(features.key, pool)}; "
                 "give features of that key, or fit a head on these"
             )
-        return self.estimator.decision_function(features.X if isinstance(features, Keyed) else features.vectors())
+        X = features.X if isinstance(features, Keyed) else features.vectors()
+        wanted = int(self.estimator.n_features_in_)
+        if X.ndim != 2 or X.shape[1] != wanted:
+            raise UsageError(f"the head was fitted on vectors (N, {wanted}) and cannot score {X.shape}; give features of that width")
+        if bad := int((~np.isfinite(X).all(axis=1)).sum()):
+            raise UsageError(f"{bad} of {len(X)} vectors of {_label(features.key, pool)} hold NaN or infinity; embed those items again")
+        return self.estimator.decision_function(X)
 
     def save(self, folder: Path) -> None:
         """Write the head as a new folder; it is there as a whole or not at all.

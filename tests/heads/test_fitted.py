@@ -83,6 +83,17 @@ def test_comes_back_to_the_bit(head: Head, labels: np.ndarray, tmp_path: Path) -
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["head"]
 
 
+def test_vectors_of_another_width_and_such_as_are_no_numbers_are_refused() -> None:
+    head, (X, _) = fitted(), data()
+    with pytest.raises(UsageError, match=r"was fitted on vectors \(N, 6\) and cannot score \(30, 5\)"):
+        head.scores(Keyed(KEY, X[:, :5], "mean"))
+    with pytest.raises(UsageError, match=r"was fitted on vectors \(N, 6\) and cannot score \(6,\)"):
+        head.scores(Keyed(KEY, X[0], "mean"))
+    X[[2, 5], 0] = np.nan, np.inf
+    with pytest.raises(UsageError, match=r"2 of 30 vectors of 'toy@1/brain/slice/last/mean' .* hold NaN or infinity; embed those items"):
+        head.scores(Keyed(KEY, X, "mean"))
+
+
 def test_scores_a_feature_set(bank: Bank) -> None:
     X, y = data()
     key = dataclasses.replace(KEY, layer="")
