@@ -85,8 +85,8 @@ def battery(
     weights = None if weight is None else checked_weights(labels, weight)
     if weights is not None and not weights.all():
         held = weights > 0
-        labels, scores, weights = labels[held], scores[:, held], weights[held]
-        probable = None if probable is None else probable[:, held]
+        labels, scores, weights = labels[held], np.compress(held, scores, axis=1), weights[held]
+        probable = None if probable is None else np.compress(held, probable, axis=1)
     without = {
         "score": np.zeros(fits, np.bool_),
         "threshold": np.isnan(at),

@@ -100,19 +100,20 @@ def fit_temperature(validation: Validation) -> Temperature:
     """The temperature of least log loss."""
     from scipy.optimize import minimize_scalar
 
-    y, score = validation.y, validation.score
-    spread = float(score.std()) or 1.0
+    margin = np.where(validation.y == 1, 1, -1) * validation.score
+    if (margin >= 0).all() and margin.any():
+        return Temperature(("temperature: the scores separate the classes of the validation side; none is best, and it is left at 1",), 1.0)
+    spread = float(validation.score.std()) or 1.0
 
     def loss(log_scale: float) -> float:
-        margin = np.where(y == 1, 1, -1) * score / spread * np.exp(log_scale)
-        return float(np.logaddexp(0, -margin).sum())
+        return float(np.logaddexp(0, -margin / spread * np.exp(log_scale)).sum())
 
+    # the loss is convex in 1 / temperature, and rises from 0 on where the margins' sum is not positive
+    if margin.sum() <= 0:
+        remark = "temperature: the scores tell nothing of the validation side, or the contrary; all probabilities are 1/2 for that"
+        return Temperature((remark,), float(spread * np.exp(-_LOG_SCALES[0])))
     found = minimize_scalar(loss, bounds=_LOG_SCALES, method="bounded", options={"xatol": 1e-10})
-    remarks = ()
-    if min(found.x - _LOG_SCALES[0], _LOG_SCALES[1] - found.x) < 0.01:
-        why = "separate the classes or err in one sense" if found.x > 0 else "tell nothing, or the contrary,"
-        remarks = (f"temperature: the scores {why} on the validation side, so that no temperature is best; Platt's sigmoid may do better",)
-    return Temperature(remarks, float(spread / np.exp(found.x)))
+    return Temperature((), float(spread / np.exp(found.x)))
 
 
 def fit_platt(validation: Validation) -> Platt:

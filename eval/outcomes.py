@@ -34,7 +34,7 @@ def checked_scores(y: Ints, score: ArrayLike) -> Floats:
     Raises:
         UsageError: a row has not one score for each of the labels (M,), or a score is not finite.
     """
-    scores = np.asarray(score, dtype=np.float64)
+    scores = np.asarray(score, dtype=np.float64, order="C")  # sums by row do not depend on the layout then
     if scores.ndim != 2 or scores.shape[1] != len(y):
         raise UsageError(f"labels are of shape {y.shape} and scores of {scores.shape}; one score for each label is wanted")
     finite = np.isfinite(scores)
@@ -63,7 +63,7 @@ def checked_probabilities(shape: tuple[int, ...], probability: ArrayLike | None)
     """
     if probability is None:
         return None
-    probable = np.asarray(probability, dtype=np.float64)
+    probable = np.asarray(probability, dtype=np.float64, order="C")
     if probable.shape != shape:
         raise UsageError(f"scores are of shape {shape} and probabilities of {probable.shape}; one for each score is wanted")
     whole = probable[~np.isnan(probable).all(axis=1)]

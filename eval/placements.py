@@ -53,8 +53,8 @@ def clustered_variances(y: Ints, placed: Floats, patient: Ints) -> Floats:
     for label in (1, 0):
         of_class = y == label
         items, patients = int(of_class.sum()), len(np.unique(patient[of_class]))
-        deviation = np.where(of_class, placed - placed[:, of_class].mean(axis=1, keepdims=True), 0)
-        sums.append(np.add.reduceat(deviation[:, order], starts, axis=1) / items)
+        deviation = np.where(of_class, placed - np.compress(of_class, placed, axis=1).mean(axis=1, keepdims=True), 0)
+        sums.append(np.add.reduceat(np.take(deviation, order, axis=1), starts, axis=1) / items)
         variance += patients / (patients - 1) * (sums[-1] ** 2).sum(axis=1)
     variance += 2 * total / (total - 1) * (sums[0] * sums[1]).sum(axis=1)
     return np.maximum(variance, 0)
