@@ -7,6 +7,7 @@ on how; without them results repeat to the bit.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,16 +16,17 @@ from threadpoolctl import threadpool_limits
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """In which torch and BLAS compute with one thread, also in threads that are begun inside."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """In which BLAS computes with one thread, and torch where it is loaded, also in threads that are begun inside."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 1
+    if torch:
+        torch.set_num_threads(1)
     try:
         with threadpool_limits(1):
             yield
     finally:
-        torch.set_num_threads(before)
+        if torch:
+            torch.set_num_threads(before)
 
 
 def processors() -> int:
