@@ -57,6 +57,11 @@ class Stack:
         tensors = (torch.from_numpy(np.ascontiguousarray(given))[None] for given in (U, codes.astype(np.int64), texts))
         return cls(*tensors, torch.tensor([scale], dtype=torch.float64), (seed,))
 
+    def to(self, device: str | torch.device) -> Self:
+        """The same fits on a device."""
+        moved = (each.to(device) for each in (self.rows, self.codes, self.texts, self.scale))
+        return type(self)(*moved, self.seeds)
+
     @property
     def member(self) -> Tensor:
         """(F, n, C): 1 for a row's class."""
