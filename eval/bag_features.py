@@ -1,4 +1,4 @@
-"""The slices of each unit, or its steps along depth, as bags, for heads that pool them as they learn to."""
+"""All vectors of each evaluation unit, as bags: the slices of a scan, or its steps along depth, for heads that learn how to pool them."""
 
 from __future__ import annotations
 
@@ -55,9 +55,8 @@ def unit_bags(bank: Bank, features: FeatureSet, units: Units, name: str = "") ->
     kind = features.key.kind
     wanted = KINDS if units.unit == "volume" else KINDS[:1]
     if kind not in wanted:
-        raise UsageError(
-            f"feature set {name or features.name!r} is of kind {kind!r}; heads on bags of {units.unit}s need kind {' or '.join(wanted)}"
-        )
+        what = " or ".join(wanted)
+        raise UsageError(f"feature set {name or features.name!r} is of kind {kind!r}; heads on bags for {units.unit}s need kind {what}")
     items = features.items()
     runs = kind == "slice"
     first, count = (units.slices[:, 0], units.slices[:, 1]) if runs else (units.ordinals, np.ones(len(units), dtype=np.int64))
