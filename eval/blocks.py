@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -83,6 +83,17 @@ class Block:
     def predictions(self) -> int:
         """Rows of the table."""
         return self.scores.size
+
+    def of(self, fits: Sequence[int]) -> Self:
+        """Only these fits, of the whole test side."""
+        rows = np.array(fits, dtype=np.int64)
+        battery = self.parts[0].battery
+        values = {name: of[rows] for name, of in battery.values.items()}
+        reasons = {name: tuple(of[fit] for fit in fits) for name, of in battery.reasons.items()}
+        told = (tuple(of[fit] for fit in fits) for of in (self.shots, self.repeats, self.cells))
+        part = Part("", Battery(values, reasons), {})
+        of_items = (self.items, self.y, self.scores[rows], self.thresholds[rows], self.threshold_reason, (part,))
+        return type(self)(self.run, self.finding, self.features, self.head, *told, *of_items)
 
     def metric_columns(self) -> Iterator[Mapping[str, Any]]:
         """Columns of F rows each: for every part and metric, then for the threshold."""

@@ -9,16 +9,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..heads import HeadKind, Support
 from ..store.digests import spec_digest
 from ..store.progress import Progress
+from .averaging import average_cell, averaged
+from .blocks import Block
+from .class_texts import ClassTexts
 from .draws import Draw
 from .ledger import Ledger, Run
 from .measuring import Fits, Measuring, measured
 from .pooling import UnitFeatures
 from .quoting import listed
+from .study import Study
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -45,37 +48,90 @@ class _Wanted:
     draw: Draw
     digest: str
 
+    @property
+    def draw_key(self) -> tuple[bool, int, int]:
+        """What the findings of one draw have in common, in order."""
+        return self.draw.shots is None, self.draw.shots or 0, self.draw.repeat
+
 
 def fit_missing(
-    bank: Bank, runs: Sequence[Run], kinds: Sequence[HeadKind], how: How, ledger: Ledger, progress: Progress
+    bank: Bank,
+    runs: Sequence[Run],
+    average: Run | None,
+    kinds: Sequence[HeadKind],
+    how: How,
+    texts: ClassTexts,
+    ledger: Ledger,
+    progress: Progress,
 ) -> Mapping[str, int]:
-    """Make the cells of these runs that the bank does not hold.
+    """Make the cells of these runs that the bank does not hold, and those of the averages over them.
 
     Returns:
         By run, how many were made.
     """
-    held = _held(bank, runs)
-    everywhere = {features.name: features for run in runs for features in run.study.features}
-    val, test = ([run.study.split.side(side) for run in runs] for side in ("val", "test"))
-    queries = np.unique(np.concatenate([run.study.rows[of] for sides in (val, test) for run, of in zip(runs, sides, strict=True)]))
-    tunings = [Support(run.study.rows[of], run.study.units.y[of]) for run, of in zip(runs, val, strict=True)]
+    studies = [run.study for run in runs if run.study is not None]
+    held = _held(bank, [*runs, *([average] if average else [])])
+    everywhere = {features.name: features for study in studies for features in study.features}
+    val, test = ([study.split.side(side) for study in studies] for side in ("val", "test"))
+    queries = np.unique(np.concatenate([study.rows[of] for sides in (val, test) for study, of in zip(studies, sides, strict=True)]))
+    places = [[np.searchsorted(queries, study.rows[of[n]]) for of in (val, test)] for n, study in enumerate(studies)]
+    tunings = [Support(study.rows[of], study.units.y[of]) for study, of in zip(studies, val, strict=True)]
     made: Counter[str] = Counter()
     for features in everywhere.values():
         for kind in kinds:
-            wanted = [cell for cell in _cells(runs, features, kind, how.measuring) if cell.digest not in held]
-            progress.advance(sum(len(run.draws) for run in runs if _has(run, features)) - len(wanted), note=f"{features.name} {kind.name}")
+            if kind.needs_texts and texts.of(studies[0].units.finding, features.key.encoder.digest) is None:
+                continue
+            every = _cells(runs, features, kind, how.measuring, texts)
+            whole = _averages(every, len(runs)) if average else {}
+            groups = _by_draw(every)
+            wanted = [cell for key, group in groups.items() for cell in _missing(group, whole.get(key), held)]
+            note = f"{features.name} {kind.name}"
+            progress.advance(len(every) - len(wanted), note=note)
             for chunk in _chunks(wanted, max(1, _SCORES // len(queries))):
-                supports = [_support(runs[cell.run], cell.draw, tunings[cell.run]) for cell in chunk]
+                supports = [_support(runs[c.run], studies[c.run], c.draw, tunings[c.run], texts, features) for c in chunk]
                 scores = kind.scores(features.X, supports, queries, how.device)
+                blocks: dict[int, Block] = {}
                 for number in sorted({cell.run for cell in chunk}):
                     mine = np.array([place for place, cell in enumerate(chunk) if cell.run == number])
-                    run, cells = runs[number], [chunk[place] for place in mine]
-                    tuned, tested = (np.searchsorted(queries, run.study.rows[side[number]]) for side in (val, test))
-                    fits = _fits(run, features, kind, cells)
-                    ledger.add(measured(fits, scores[np.ix_(mine, tuned)], scores[np.ix_(mine, tested)], kind.probabilities, how.measuring))
-                    made[run.name] += len(cells)
-                progress.advance(len(chunk), note=f"{features.name} {kind.name}")
+                    fits = _fits(runs[number], studies[number], features, kind, [chunk[place] for place in mine])
+                    tuned, tested = (scores[np.ix_(mine, side)] for side in places[number])
+                    blocks[number] = measured(fits, tuned, tested, kind.probabilities, how.measuring)
+                    ledger.add(blocks[number])
+                    made[runs[number].name] += len(mine)
+                due = {key: digest for key, digest in whole.items() if digest not in held}
+                for block in _averaged(average, chunk, blocks, due, kind):
+                    ledger.add(block)
+                ledger.commit_if_due()
+                progress.advance(len(chunk), note=note)
     return made
+
+
+def _missing(group: Sequence[_Wanted], average: str | None, held: set[str]) -> Sequence[_Wanted]:
+    """Those cells of one draw that are not held; all, where their average is not."""
+    return group if average is not None and average not in held else [cell for cell in group if cell.digest not in held]
+
+
+def _by_draw(cells: Sequence[_Wanted]) -> Mapping[tuple[bool, int, int], Sequence[_Wanted]]:
+    groups: dict[tuple[bool, int, int], list[_Wanted]] = {}
+    for cell in cells:
+        groups.setdefault(cell.draw_key, []).append(cell)
+    return groups
+
+
+def _averages(cells: Sequence[_Wanted], runs: int) -> Mapping[tuple[bool, int, int], str]:
+    """By draw, the cell of the average, where each finding has such a draw."""
+    return {key: average_cell([cell.digest for cell in of]) for key, of in _by_draw(cells).items() if len(of) == runs}
+
+
+def _averaged(
+    run: Run | None, chunk: Sequence[_Wanted], blocks: Mapping[int, Block], due: Mapping[tuple[bool, int, int], str], kind: HeadKind
+) -> list[Block]:
+    keys = [key for key in dict.fromkeys(cell.draw_key for cell in chunk) if key in due]
+    if run is None or not keys:
+        return []
+    of = {number: [cell.draw_key for cell in chunk if cell.run == number] for number in blocks}
+    parts = [block.of([of[number].index(key) for key in keys]) for number, block in blocks.items()]
+    return averaged(run, parts, [due[key] for key in keys], kind.probabilities)
 
 
 def _held(bank: Bank, runs: Sequence[Run]) -> set[str]:
@@ -87,16 +143,17 @@ def _has(run: Run, features: UnitFeatures) -> bool:
     return any(one is features for one in run.study.features)
 
 
-def _cells(runs: Sequence[Run], features: UnitFeatures, kind: HeadKind, measuring: Measuring) -> Iterator[_Wanted]:
+def _cells(runs: Sequence[Run], features: UnitFeatures, kind: HeadKind, measuring: Measuring, texts: ClassTexts) -> list[_Wanted]:
     """Those of a head on a feature set, by shots and repeat, so that the findings of one draw lie together."""
     of = [features.key.digest, features.pool, features.name, kind.spec, list(measuring.metrics), measuring.intervals]
-    cells = [
-        _Wanted(number, draw, spec_digest([run.name, draw.name, _alone(run, draw), of, sorted(measuring.subgroups.get(run.name, ()))]))
-        for number, run in enumerate(runs)
-        if _has(run, features)
-        for draw in run.draws
-    ]
-    return iter(sorted(cells, key=lambda cell: (cell.draw.shots is None, cell.draw.shots or 0, cell.draw.repeat, cell.run)))
+    said = {pair.finding: [pair.present, pair.absent] for pair in texts.pairs} if kind.needs_texts else {}
+    cells = []
+    for number, run in enumerate(runs):
+        subgroups = sorted(measuring.subgroups.get(run.name, ()))
+        shared = spec_digest([run.name, of, subgroups, said.get(str(run.settings["finding"]))])
+        if run.study is not None and any(one is features for one in run.study.features):
+            cells += [_Wanted(number, draw, spec_digest([shared, draw.name, _alone(run, draw)])) for draw in run.draws]
+    return sorted(cells, key=lambda cell: (cell.draw_key, cell.run))
 
 
 def _alone(run: Run, draw: Draw) -> bool:
@@ -104,24 +161,29 @@ def _alone(run: Run, draw: Draw) -> bool:
 
 
 def _chunks(cells: Sequence[_Wanted], most: int) -> Iterator[Sequence[_Wanted]]:
-    return (cells[start : start + most] for start in range(0, len(cells), most))
+    """About `most` at once; findings of one draw are never taken apart."""
+    chunk: list[_Wanted] = []
+    for group in _by_draw(cells).values():
+        if chunk and len(chunk) + len(group) > most:
+            yield chunk
+            chunk = []
+        chunk += group
+    if chunk:
+        yield chunk
 
 
-def _support(run: Run, draw: Draw, tuning: Support) -> Support:
-    study, rows = run.study, draw.support.rows
+def _support(run: Run, study: Study, draw: Draw, tuning: Support, texts: ClassTexts, features: UnitFeatures) -> Support:
+    rows = draw.support.rows
     _, patients = np.unique(study.units.patients[rows], return_inverse=True)
     seed = int.from_bytes(hashlib.sha256(draw.name.encode()).digest()[:4], "little")
-    return replace(draw.support, rows=study.rows[rows], tuning=tuning, patients=_ints(patients), seed=seed)
+    said = texts.of(str(run.settings["finding"]), features.key.encoder.digest)
+    return replace(draw.support, rows=study.rows[rows], tuning=tuning, patients=np.asarray(patients, dtype=np.int64), seed=seed, texts=said)
 
 
-def _ints(values: NDArray[np.intp]) -> NDArray[np.int64]:
-    return values.astype(np.int64)
-
-
-def _fits(run: Run, features: UnitFeatures, kind: HeadKind, cells: Sequence[_Wanted]) -> Fits:
+def _fits(run: Run, study: Study, features: UnitFeatures, kind: HeadKind, cells: Sequence[_Wanted]) -> Fits:
     return Fits(
         run.name,
-        run.study,
+        study,
         features,
         kind.name,
         tuple(cell.draw.shots for cell in cells),

@@ -39,7 +39,8 @@ class Run:
     name: str
     """The same study by the same command is the same run: what is asked of it later joins it."""
     command: str
-    study: Study
+    study: Study | None
+    """None for averages over the studies of other runs."""
     settings: Mapping[str, Any]
     """Everything that its numbers depend on, beside what the cells say themselves."""
     draws: Sequence[Draw] = ()
@@ -73,6 +74,9 @@ class Ledger:
 
     def add(self, block: Block) -> None:
         self._blocks.append(block)
+
+    def commit_if_due(self) -> None:
+        """Commit where much is held, or the last commit is long ago. Called where a kill may come: what belongs together was added."""
         held = sum(one.predictions for one in self._blocks) if self._predictions else 0
         if held > _PREDICTIONS or time.monotonic() - self._last > _SECONDS:
             self.flush()
@@ -82,7 +86,7 @@ class Ledger:
         if not self._blocks:
             return
         runs = [self._runs[name] for name in dict.fromkeys(block.run for block in self._blocks)]
-        findings = ", ".join(dict.fromkeys(run.study.units.finding for run in runs))
+        findings = ", ".join(dict.fromkeys(run.study.units.finding for run in runs if run.study is not None))
         message = f"{runs[0].command}: {findings}"
         for commit in self._bank.commits(message if len(message) < 200 else f"{runs[0].command}: {len(runs)} findings", run=runs[0].name):
             with commit:
@@ -107,7 +111,7 @@ class Ledger:
 
     def _keep_splits(self, commit: Commit, runs: Sequence[Run]) -> None:
         written: dict[str, dict[str, str]] = {}
-        for split in (run.study.split for run in runs):
+        for split in (run.study.split for run in runs if run.study is not None):
             if not split.rows:
                 continue
             if split.name not in written:
@@ -121,7 +125,9 @@ class Ledger:
 
     def _keep_draws(self, commit: Commit, runs: Sequence[Run]) -> None:
         used = {(block.run, k, repeat) for block in self._blocks for k, repeat in zip(block.shots, block.repeats, strict=True)}
-        wanted = [(run, draw) for run in runs for draw in run.draws if (run.name, draw.shots, draw.repeat) in used]
+        wanted = [
+            (run.study, draw) for run in runs if run.study is not None for draw in run.draws if (run.name, draw.shots, draw.repeat) in used
+        ]
         if not wanted:
             return
         held = set(self._bank.sql("SELECT DISTINCT draw FROM draws").column("draw").to_pylist())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -49,7 +48,7 @@ def prepare(bank: Bank, units: Units, split: Split, chosen: Sequence[ChosenSet])
     Raises:
         UsageError: no set holds a vector of any unit, or no unit is left.
     """
-    return joined(bank, units, split, gather(bank, [units], chosen))
+    return joined(units, split, gather(bank, [units], chosen))
 
 
 @final
@@ -77,7 +76,7 @@ def gather(bank: Bank, findings: Sequence[Units], chosen: Sequence[ChosenSet]) -
     return Gathered(ordinals, tuple(unit_features(bank, one.features, whole, one.pool, one.name) for one in chosen))
 
 
-def joined(bank: Bank, units: Units, split: Split, gathered: Gathered) -> Study:
+def joined(units: Units, split: Split, gathered: Gathered) -> Study:
     """The study of one finding among those whose vectors were gathered. Raises as `prepare`."""
     plural = f"{units.unit}s"
     places = np.searchsorted(gathered.ordinals, units.ordinals)
@@ -99,7 +98,6 @@ def joined(bank: Bank, units: Units, split: Split, gathered: Gathered) -> Study:
         raise UsageError(f"no {units.unit} has a side and a vector in each of {', '.join(one.name for one in features)}; choose fewer sets")
     left = units.of(rows)
     sides = Split(split.name, split.sides[rows], split.rows)
-    remarks += _shared_content(bank, left, sides)
     return Study(left, sides, places[rows], features, tuple(remarks))
 
 
@@ -128,13 +126,11 @@ def study_settings(study: Study, seed: int) -> dict[str, Any]:
     }
 
 
-def _shared_content(bank: Bank, units: Units, split: Split) -> list[str]:
-    """Scans of equal voxels on different sides: a patient under two names, or a copy, tests what was learned."""
-    answer = bank.sql("SELECT volume, content FROM contents")
-    content = dict(zip(answer.column("volume").to_pylist(), answer.column("content").to_pylist(), strict=True))
-    sides: dict[str, set[str]] = defaultdict(set)
-    for volume, side in zip(units.volumes.tolist(), split.sides.tolist(), strict=True):
-        if volume in content:
-            sides[content[volume]].add(side)
-    both = sum(len(found) > 1 for found in sides.values())
-    return [f"{both} scans of equal content lie on more than one side of split {split.name!r}: its results are flattered"] if both else []
+def together(studies: Sequence[Study]) -> tuple[Units, NDArray[np.str_], NDArray[np.int64]]:
+    """The units of studies whose vectors were gathered together, each once, with their sides and where their vectors are."""
+    rows, first = np.unique(np.concatenate([study.rows for study in studies]), return_index=True)
+    names = ("ordinals", "volumes", "patients", "slices", "y")
+    arrays = {name: np.concatenate([getattr(study.units, name) for study in studies])[first] for name in names}
+    items = [item for study in studies for item in study.units.items]
+    sides = np.concatenate([study.split.sides for study in studies])[first]
+    return replace(studies[0].units, items=tuple(items[place] for place in first.tolist()), **arrays), sides, rows

@@ -6,24 +6,34 @@ solved together, of all findings, and measured and committed in chunks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..embed.encoder import Encoder
+from ..embed.named import open_named
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
+from .averaging import average_run
 from .cells import fit_missing
+from .class_texts import ClassTexts, class_texts
 from .draws import Draw, draw_supports
-from .feature_choice import FeatureChoice, choose_features
+from .feature_choice import ChosenSet, FeatureChoice, choose_features
 from .findings import findings_units
+from .guards import Guarded, check_leaks
 from .ledger import Ledger, Run
 from .measuring import Measuring
+from .pooling import UnitFeatures
 from .results import Asked, Result, summarized
+from .sources import unit_sources
 from .splits import check_sides, split_units
 from .stored_draws import as_stored
-from .study import Study, gather, joined, study_settings
+from .study import Study, gather, joined, study_settings, together
 from .units import Unit, Units
 
 if TYPE_CHECKING:
@@ -55,6 +65,8 @@ class Protocol:
     """Whether scores of each item are kept; None: up to `PREDICTIONS` of them."""
     allow_leak: bool = False
     """Whether to go on where a guard finds test data on the training side; it is recorded."""
+    by: tuple[str, ...] = ()
+    """Attributes of scans whose values are measured apart, such as `source`."""
 
 
 def sweep(
@@ -87,6 +99,7 @@ def sweep_all(
     protocol: Protocol | None = None,
     choice: FeatureChoice | None = None,
     command: str = "sweep",
+    opened_by: Callable[[str], Encoder] = open_named,
     progress: Progress | None = None,
 ) -> tuple[Result, ...]:
     """Compare heads by their metrics on the test side; what is missing of it is fitted, measured and kept.
@@ -100,6 +113,7 @@ def sweep_all(
         protocol: seed, unit, labels, sides and metrics.
         choice: which feature sets; by default all that have vectors of the unit.
         command: what the runs are called.
+        opened_by: opens an encoder by its name, where a head learns from class texts too.
         progress: told of fits.
 
     Returns:
@@ -117,11 +131,24 @@ def sweep_all(
     if not kinds or not shots or not findings:
         raise UsageError("a sweep needs a finding, a head and a number of shots, such as --finding a --heads linear,knn --shots 1,5,all")
     every, remarks = findings_units(bank, tuple(dict.fromkeys(findings)), protocol.unit, protocol.source)
-    runs, said = _runs(bank, every, shots, repeats, protocol, choice, command)
+    chosen = choose_features(bank, every[0].unit, choice)
+    texts = ClassTexts()
+    if any(kind.needs_texts for kind in kinds):
+        progress.start("opening encoders", len({one.features.key.encoder.digest for one in chosen}))
+        texts, said = class_texts(bank, [units.finding for units in every], chosen, opened_by, progress)
+        remarks += said
+    studies, said = _studies(bank, every, chosen, shots, repeats, protocol)
     remarks += said
-    fits = sum(len(run.draws) * len(run.study.features) for run in runs) * len(kinds)
-    kept = protocol.predictions
-    rows = sum(len(run.draws) * len(run.study.features) * len(run.study.split.side("test")) for run in runs) * len(kinds)
+    units, sides, features, rows = _whole(studies)
+    guarded = check_leaks(bank, units, sides, features, allow=protocol.allow_leak, rows=rows)
+    remarks += guarded.remarks
+    runs = [_run(bank, study, draws, said, repeats, protocol, command, guarded) for study, draws, said in studies]
+    measuring = replace(protocol.measuring, subgroups=_subgroups(bank, runs, protocol.by))
+    protocol = replace(protocol, measuring=measuring)
+    average = average_run(command, runs) if len(runs) > 1 else None
+    cells = [len(run.draws) * len(study.features) * len(kinds) for run, (study, _, _) in zip(runs, studies, strict=True)]
+    kept, fits = protocol.predictions, sum(cells)
+    rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
     if kept is None:
         kept = rows <= PREDICTIONS
         if not kept:
@@ -129,38 +156,73 @@ def sweep_all(
                 f"scores of each item are not kept: {rows:,} rows are more than {PREDICTIONS:,}; ask for them with --predictions"
             )
     progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", fits)
-    with Ledger(bank, runs, predictions=kept) as ledger:
-        made = fit_missing(bank, runs, kinds, protocol, ledger, progress)
-    return tuple(_result(bank, run, kinds, shots, repeats, protocol, made.get(run.name, 0), remarks) for run in runs)
+    with Ledger(bank, [*runs, *([average] if average else [])], predictions=kept, also=partial(texts.keep, bank)) as ledger:
+        made = fit_missing(bank, runs, average, kinds, protocol, texts, ledger, progress)
+    return tuple(
+        _result(bank, run, study, kinds, shots, repeats, protocol, made.get(run.name, 0), remarks)
+        for run, (study, _, _) in zip(runs, studies, strict=True)
+    )
 
 
-def _runs(
-    bank: Bank,
-    every: Sequence[Units],
-    shots: tuple[int | None, ...],
-    repeats: int,
-    protocol: Protocol,
-    choice: FeatureChoice,
-    command: str,
-) -> tuple[list[Run], list[str]]:
-    sides = [split_units(bank, units, protocol.split, protocol.seed) for units in every]
-    gathered = gather(bank, every, choose_features(bank, every[0].unit, choice))
-    runs, failed = list[Run](), list[UsageError]()
+_Drawn = tuple[Study, list[Draw], list[str]]
+"""A study, its draws, and remarks on these."""
+
+
+def _studies(
+    bank: Bank, every: Sequence[Units], chosen: Sequence[ChosenSet], shots: tuple[int | None, ...], repeats: int, protocol: Protocol
+) -> tuple[list[_Drawn], list[str]]:
+    """What can be studied, and remarks on findings that cannot."""
+    sides = [split_units(bank, units, protocol.split, protocol.seed, allow_leak=protocol.allow_leak) for units in every]
+    gathered = gather(bank, every, chosen)
+    found, failed = list[_Drawn](), list[UsageError]()
     for units, split in zip(every, sides, strict=True):
         try:
             check_sides(units, split)
-            study = joined(bank, units, split, gathered)
+            study = joined(units, split, gathered)
             check_sides(study.units, study.split)
-            draws, said = _draws(study, shots, repeats, protocol.seed, alone=len(every) == 1)
+            found.append((study, *_draws(study, shots, repeats, protocol.seed, alone=len(every) == 1)))
         except UsageError as error:
             failed.append(error)
-            continue
-        settings = study_settings(study, protocol.seed)
-        name = f"{command}-{spec_digest(settings)[:12]}"
-        runs.append(Run(name, command, study, settings, as_stored(bank, study.units, draws), repeats, (*study.remarks, *said)))
-    if not runs:
+    if not found:
         raise failed[0]
-    return runs, [f"{error}: it is left out" for error in failed]
+    return found, [f"{error}: it is left out" for error in failed]
+
+
+def _whole(studies: Sequence[_Drawn]) -> tuple[Units, NDArray[np.str_], tuple[UnitFeatures, ...], NDArray[np.int64]]:
+    """Units of all studies, as guards take them."""
+    units, sides, rows = together([study for study, _, _ in studies])
+    features = {one.name: one for study, _, _ in studies for one in study.features}
+    return units, sides, tuple(features.values()), rows
+
+
+def _run(
+    bank: Bank,
+    study: Study,
+    draws: Sequence[Draw],
+    said: Sequence[str],
+    repeats: int,
+    protocol: Protocol,
+    command: str,
+    guarded: Guarded,
+) -> Run:
+    settings = study_settings(study, protocol.seed)
+    name = f"{command}-{spec_digest(settings)[:12]}"
+    held = as_stored(bank, study.units, draws)
+    return Run(name, command, study, settings | guarded.settings, held, repeats, (*study.remarks, *said))
+
+
+def _subgroups(bank: Bank, runs: Sequence[Run], attributes: Sequence[str]) -> dict[str, dict[str, NDArray[np.bool_]]]:
+    """By run: of each value of these attributes on the test side, which units have it."""
+    found: dict[str, dict[str, NDArray[np.bool_]]] = {}
+    for run in runs:
+        if run.study is None:
+            continue
+        test = run.study.split.side("test")
+        for attribute in attributes:
+            values = unit_sources(bank, run.study.units, attribute)[test]
+            masks = {f"{attribute}={value}": values == value for value in sorted(set(values.tolist()) - {""})}
+            found.setdefault(run.name, {}).update(masks)
+    return found
 
 
 def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, seed: int, *, alone: bool) -> tuple[list[Draw], list[str]]:
@@ -185,6 +247,7 @@ def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, seed: int,
 def _result(
     bank: Bank,
     run: Run,
+    study: Study,
     kinds: Sequence[HeadKind],
     shots: tuple[int | None, ...],
     repeats: int,
@@ -193,11 +256,11 @@ def _result(
     remarks: Sequence[str],
 ) -> Result:
     asked = Asked(
-        tuple(features.name for features in run.study.features),
+        tuple(features.name for features in study.features),
         tuple(kind.name for kind in kinds),
         shots,
         repeats,
         protocol.measuring.metrics,
     )
     told: dict[str, Any] = {"heads": list(asked.heads), "shots": ["all" if k is None else k for k in shots], "repeats": repeats}
-    return Result(run.name, run.study, dict(run.settings) | told, (*remarks, *run.remarks), made, summarized(bank, run.name, asked))
+    return Result(run.name, study, dict(run.settings) | told, (*remarks, *run.remarks), made, summarized(bank, run.name, asked))

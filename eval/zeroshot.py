@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +12,10 @@ from ..embed.named import open_named
 from ..heads import zero_shot
 from ..heads.vectors import sigmoid
 from ..store.digests import spec_digest
-from ..store.errors import EncoderError, UsageError
 from ..store.progress import Progress, Silent
-from .feature_choice import ChosenSet, FeatureChoice, choose_features
+from .class_texts import text_encoders
+from .feature_choice import FeatureChoice, choose_features
+from .guards import check_leaks
 from .ledger import Ledger, Run
 from .measuring import Fits, Measuring, measured
 from .prompts import keep_prompts, prompt_pair, prompt_vectors
@@ -47,6 +48,7 @@ def zeroshot(
     everyone: bool = False,
     choice: FeatureChoice | None = None,
     measuring: Measuring | None = None,
+    allow_leak: bool = False,
     opened_by: Callable[[str], Encoder] = open_named,
     progress: Progress | None = None,
 ) -> Result:
@@ -64,6 +66,7 @@ def zeroshot(
         everyone: test on all units instead of the split's test side; nothing is left to choose a threshold on, so there is no F1.
         choice: which feature sets; by default all whose encoder has a text side.
         measuring: metrics and intervals; by default all, with intervals by bootstrap.
+        allow_leak: go on where an encoder was trained on items of the test side; the run says so.
         opened_by: opens an encoder by its name.
         progress: told of each encoder.
 
@@ -83,14 +86,16 @@ def zeroshot(
     choice = choice or FeatureChoice()
     chosen = choose_features(bank, units.unit, choice)
     progress.start("opening encoders", len({one.features.key.encoder.digest for one in chosen}))
-    encoders, remarks = _with_text(bank, chosen, opened_by, progress)
+    encoders, remarks = text_encoders(bank, chosen, opened_by, progress)
     study = prepare(bank, units, sides, [one for one in chosen if one.features.key.encoder.digest in encoders])
     check_sides(study.units, study.split, ("test",) if everyone else ("val", "test"))
+    tested = np.where(study.split.sides == "test", "test", "")  # nobody learns: what matters is what the encoders were trained on
+    guarded = check_leaks(bank, study.units, tested, study.features, allow=allow_leak, rows=study.rows)
     vectors = {digest: prompt_vectors(bank, encoder, pair) for digest, encoder in encoders.items()}
     foreign = {foreign_window(features.key.view, encoders[features.key.encoder.digest]): None for features in study.features}
     settings = study_settings(study, seed) | {"prompt": pair.present, "negative": pair.absent}
-    remarks += [*filter(None, foreign), *study.remarks]
-    run = Run(f"{COMMAND}-{spec_digest(settings)[:12]}", COMMAND, study, settings)
+    remarks += [*filter(None, foreign), *study.remarks, *guarded.remarks]
+    run = Run(f"{COMMAND}-{spec_digest(settings)[:12]}", COMMAND, study, settings | guarded.settings)
     made = [(encoder, vectors[digest]) for digest, encoder in encoders.items()]
     measuring = measuring or Measuring()
     val, test = study.split.side("val"), study.split.side("test")
@@ -106,39 +111,3 @@ def zeroshot(
             ledger.add(measured(fits, tuned, scores, sigmoid, measuring))
     asked = Asked(tuple(one.name for one in study.features), (HEAD,), (0,), 1, measuring.metrics)
     return Result(run.name, study, settings, tuple(remarks), len(study.features), summarized(bank, run.name, asked))
-
-
-def _with_text(
-    bank: Bank, chosen: Sequence[ChosenSet], opened_by: Callable[[str], Encoder], progress: Progress
-) -> tuple[dict[str, Encoder], list[str]]:
-    """The encoders of these sets that have a text side, by digest, and what was wrong with others."""
-    specs = {one.features.key.encoder.digest: one.features.key.encoder for one in chosen}
-    found: dict[str, Encoder] = {}
-    failed: list[EncoderError] = []
-    for digest, spec in specs.items():
-        progress.advance(note=spec.name)
-        try:
-            encoder = opened_by(spec.name)
-        except EncoderError as error:
-            failed.append(error)
-            continue
-        if "text" not in encoder.offers:
-            continue
-        if encoder.spec.digest == digest:
-            found[digest] = encoder
-            continue
-        failed.append(
-            EncoderError(
-                f"encoder {spec.name!r} is not the one that made the bank's vectors (digest {encoder.spec.digest[:8]}, the bank has "
-                f"{digest[:8]}): its texts would not fit; `scanbank embed {bank.name} --encoder {spec.name}` makes new ones"
-            )
-        )
-    if not found and failed:
-        raise failed[0]
-    if not found:
-        names = ", ".join(sorted({spec.name for spec in specs.values()}))
-        raise UsageError(
-            f"zero-shot needs an encoder with a text side, and none of the bank's feature sets here has one ({names}); "
-            f"`scanbank embed {bank.name} --encoder tiny` makes one"
-        )
-    return found, [*(encoder.note for encoder in found.values() if encoder.note), *(str(error) for error in failed)]

@@ -67,6 +67,11 @@ Predictions = Annotated[
         "--predictions/--no-predictions", help="Keep the score of each item; by default up to ten million of them.", show_default=False
     ),
 ]
+AllowLeak = Annotated[bool, typer.Option("--allow-leak", help="Go on where test data is also on the training side; runs and notes say so.")]
+By = Annotated[
+    list[str] | None,
+    typer.Option("--by", help="Measure apart by an attribute of scans, such as source; takes commas.", show_default=False),
+]
 Device = Annotated[str, typer.Option(help="Where heads compute that can do so elsewhere: auto, cpu, cuda or cuda:N.")]
 
 
@@ -87,6 +92,8 @@ def sweep(
     metrics: Metrics = None,
     intervals: Intervals = "auto",
     predictions: Predictions = None,
+    by: By = None,
+    allow_leak: AllowLeak = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -95,7 +102,7 @@ def sweep(
     from ..store import Bank
 
     numbers = _shots(shots)
-    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device)
+    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by)
     choice = _choice(features, encoder, window, pool)
     with progress(not json) as listener:
         opened = Bank.open(bank)
@@ -120,6 +127,8 @@ def probe(
     metrics: Metrics = None,
     intervals: Intervals = "auto",
     predictions: Predictions = None,
+    by: By = None,
+    allow_leak: AllowLeak = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -127,7 +136,7 @@ def probe(
     from ..eval.sweep import sweep_all
     from ..store import Bank
 
-    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device)
+    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by)
     choice = _choice(features, encoder, window, pool)
     with progress(not json) as listener:
         opened = Bank.open(bank)
@@ -167,6 +176,7 @@ def zeroshot(
     source: Source = None,
     split: SplitName = None,
     seed: Seed = 0,
+    allow_leak: AllowLeak = False,
     device: Annotated[str, typer.Option(help="Where prompts are encoded: auto, cpu, cuda, cuda:N or mps.")] = "auto",
     trust_code: TrustCode = False,
     json: Json = False,
@@ -180,7 +190,7 @@ def zeroshot(
     with progress(not json) as listener:
         result = run_zeroshot(
             Bank.open(bank), finding, prompt=prompt, negative=negative, seed=seed, unit=cast("Any", unit), source=source, split=split,
-            everyone=everyone, choice=choice, opened_by=opener(device, typed=encoder, trust_code=trust_code), progress=listener,
+            everyone=everyone, choice=choice, allow_leak=allow_leak, opened_by=opener(device, typed=encoder, trust_code=trust_code), progress=listener,
         )  # fmt: skip
     tell([result], json=json)
 
@@ -218,6 +228,8 @@ def _protocol(
     intervals: str,
     predictions: bool | None,
     device: str,
+    allow_leak: bool,
+    by: list[str] | None,
 ) -> Protocol:
     from ..embed.device import pick_device
     from ..eval.measuring import Measuring
@@ -230,4 +242,4 @@ def _protocol(
         raise UsageError("heads compute in float64, which mps lacks; choose auto, cpu or cuda")
     picked = "cpu" if picked == "mps" else picked
     measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals))
-    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions)
+    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by))

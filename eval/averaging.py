@@ -1,0 +1,56 @@
+"""Averages over the findings of a sweep, as results of their own: of the metrics (macro), and of all items put together (micro)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.digests import spec_digest
+from .averages import Part, macro, micro
+from .battery import Battery
+from .blocks import Block
+from .blocks import Part as Measured
+from .ledger import Run
+
+MACRO, MICRO = "(macro average)", "(micro average)"
+"""What stands for the finding."""
+
+
+def average_run(command: str, runs: Sequence[Run]) -> Run:
+    """The run that averages of these are kept under."""
+    findings = [run.settings["finding"] for run in runs]
+    settings: Mapping[str, Any] = {"findings": findings, "runs": [run.name for run in runs]}
+    return Run(f"{command}-average-{spec_digest(sorted(run.name for run in runs))[:12]}", f"{command}-average", None, settings)
+
+
+def average_cell(cells: Sequence[str]) -> str:
+    """The cell that is the average of others."""
+    return spec_digest(["average", sorted(cells)])
+
+
+def averaged(
+    run: Run, blocks: Sequence[Block], cells: Sequence[str], probabilities: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> list[Block]:
+    """The averages of K blocks of the same F draws, one of each finding.
+
+    Items of all findings are ranked together by their probabilities, since decision values of different fits have no common scale, and each
+    is called at the threshold of its own finding.
+    """
+    first = blocks[0]
+    names = list(first.parts[0].battery.values)
+    means = {name: macro([block.parts[0].battery.values[name] for block in blocks]).value for name in names}
+    reasons = {name: tuple("no finding has a value" if np.isnan(value) else "" for value in values) for name, values in means.items()}
+    parts = []
+    for block in blocks:
+        chance = probabilities(block.scores)
+        parts.append(Part(block.y, chance, probabilities(block.thresholds), chance))
+    found = {MACRO: Battery(means, reasons), MICRO: micro(names, parts)}
+    nothing = np.full(len(first), np.nan)
+    told = (first.features, first.head, first.shots, first.repeats, tuple(cells), (), np.empty(0), np.empty((len(first), 0)))
+    return [
+        Block(run.name, finding, *told, nothing, "each finding has its own", (Measured("", battery, {}),))
+        for finding, battery in found.items()
+    ]
