@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_nan_and_infinity_are_told_with_the_ids_of_their_items(bank: Bank) -> No
     units = evaluation_units(bank, "bleed")
     check_finite(units, [unit_features(bank, bank.features(VOLUME.name), units)])
     with bank.commit("harm") as commit:
-        vector = commit.root[f"{SETS}/{VOLUME.digest}/vector"]
+        vector: Any = commit.root[f"{SETS}/{VOLUME.digest}/vector"]
         for row, value in ((3, np.nan), (7, np.inf), (8, -np.inf), (50, np.nan)):
             vector[row, 2] = value
     with bank.commit("elsewhere") as commit:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from scanbank.store.forget import forget
 UNDECODED = "60 of 60 scans were not decoded here: their copies are known by vectors alone"
 
 
-def put(bank: Bank, table: str, *rows: dict[str, object]) -> None:
+def put(bank: Bank, table: str, *rows: Mapping[str, Any]) -> None:
     with bank.commit(table) as commit:
         commit.append(table, rows)
     bank.refresh()
@@ -35,11 +37,11 @@ def study(bank: Bank, key=VOLUME) -> tuple[Units, np.ndarray, list[UnitFeatures]
     return units, sides, [unit_features(bank, bank.features(key.name), units)]
 
 
-def allowed(bank: Bank, *of: object) -> Guarded:
+def allowed(bank: Bank, units: Units, sides: np.ndarray, features: Sequence[UnitFeatures]) -> Guarded:
     """What is said where it is allowed; refused otherwise in the same words."""
-    guarded = check_leaks(bank, *of, allow=True)
+    guarded = check_leaks(bank, units, sides, features, allow=True)
     with pytest.raises(UsageError) as refused:
-        check_leaks(bank, *of, allow=False)
+        check_leaks(bank, units, sides, features, allow=False)
     for remark in guarded.remarks:
         if remark.startswith("allowed: "):
             assert remark.removeprefix("allowed: ") in str(refused.value)
