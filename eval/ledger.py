@@ -131,10 +131,9 @@ class Ledger:
         if not wanted:
             return
         held = set(self._bank.sql("SELECT DISTINCT draw FROM draws").column("draw").to_pylist())
-        new = [
-            (draw.columns(run.study.units, run.study.split.name), len(draw.support.rows)) for run, draw in wanted if draw.name not in held
-        ]
-        _append(commit, "draws", new)
+        new = [(study, draw) for study, draw in wanted if draw.name not in held]
+        pieces = [(draw.columns(study.units, study.split.name), len(draw.support.rows)) for study, draw in new]
+        _append(commit, "draws", pieces)
 
 
 def _append(commit: Commit, table: str, pieces: Sequence[tuple[Mapping[str, Any], int]]) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
+from .feature_checks import lacking_vectors
 from .feature_choice import ChosenSet
 from .pooling import UnitFeatures, unit_features
 from .splits import Split
@@ -90,8 +91,7 @@ def joined(units: Units, split: Split, gathered: Gathered) -> Study:
     keep = split.sides != ""
     if not keep.all():
         remarks.append(f"{int((~keep).sum())} of {len(units)} {plural} have no side in split {split.name!r}: they are left out")
-    lacking = {one.name: int((keep & ~one.present[places]).sum()) for one in features}
-    remarks += [f"{n} of {len(units)} {plural} have no vector in {name}: they are left out of all sets" for name, n in lacking.items() if n]
+    remarks += lacking_vectors(units, split.sides, features, places)
     keep &= np.all([one.present[places] for one in features], axis=0)
     rows = np.flatnonzero(keep)
     if not len(rows):

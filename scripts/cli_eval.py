@@ -190,7 +190,8 @@ def zeroshot(
     with progress(not json) as listener:
         result = run_zeroshot(
             Bank.open(bank), finding, prompt=prompt, negative=negative, seed=seed, unit=cast("Any", unit), source=source, split=split,
-            everyone=everyone, choice=choice, allow_leak=allow_leak, opened_by=opener(device, typed=encoder, trust_code=trust_code), progress=listener,
+            everyone=everyone, choice=choice, allow_leak=allow_leak, opened_by=opener(device, typed=encoder, trust_code=trust_code),
+            progress=listener,
         )  # fmt: skip
     tell([result], json=json)
 
