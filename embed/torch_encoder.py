@@ -20,6 +20,7 @@ from ..store.specs import EncoderSpec, ViewSpec
 from .block_tokens import Blocks, captured
 from .encoder import Encoded, Encoder, Side
 from .errors import EncoderUnavailableError, OutOfDeviceMemoryError, one_line
+from .text_tower import TextTower
 from .weights import weights_digest
 
 PRECISIONS: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -45,9 +46,9 @@ class Features:
 class TorchEncoder(Encoder):
     """A model with a tower per side, each a function of what the model takes to vectors (B, D), or to `Features`.
 
-    A tower of pixels gets a float32 tensor (B, 3, ...) on `device`, normalized by the spec's mean and std; the tower
-    of texts gets a list. `spec` comes without the digest of the weights: it is taken here, of the whole model.
-    `blocks` are those of the image side whose tokens can be asked for.
+    A tower of pixels gets a float32 tensor (B, 3, ...) on `device`, normalized by the spec's mean and std; the tower of texts gets a list,
+    or is a `TextTower`, whose embeddings can be learned. `spec` comes without the digest of the weights: it is taken here, of the whole
+    model. `blocks` are those of the image side whose tokens can be asked for.
     """
 
     def __init__(
@@ -59,13 +60,15 @@ class TorchEncoder(Encoder):
         *,
         slices: Callable[[Tensor], Tensor] | None = None,
         volumes: Callable[[Tensor], Tensor | Features] | None = None,
-        texts: Callable[[list[str]], Tensor] | None = None,
+        texts: Callable[[list[str]], Tensor] | TextTower | None = None,
         size: tuple[int, int] | None = None,
         gives_depth: bool = False,
         note: str = "",
         blocks: Blocks | None = None,
     ) -> None:
-        towers: dict[Side, Any] = {"slice": slices, "volume": volumes, "text": texts}
+        self.text_tower = texts if isinstance(texts, TextTower) else None
+        encode = texts.encode if isinstance(texts, TextTower) else texts
+        towers: dict[Side, Any] = {"slice": slices, "volume": volumes, "text": encode}
         self.spec = replace(spec, weights=weights_digest(model))
         self.view = view
         self.model = model.eval().requires_grad_(requires_grad=False).to(device)

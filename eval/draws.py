@@ -49,8 +49,10 @@ def draw_supports(
 ) -> tuple[list[Draw], list[str]]:
     """Draws for each number of shots and each repeat, and remarks on what could not be kept to.
 
-    A draw has at most one item of a patient in each class; where a class has fewer patients than shots, patients give a second item, and so
-    on, and a remark says so. All examples (`None`) can be drawn in one way only: once.
+    A draw has at most one item of a patient in each class. Of volumes, a class with fewer patients than shots is refused: a table that
+    says "10 shots" is read as ten patients, and a second scan of one of them tells a head little that is new. Of slices it is usual that
+    patients are few and each gives many, so there they give a second one, and so on, and a remark says so. All examples (`None`) can be
+    drawn in one way only: once.
 
     Args:
         units: the items of a finding.
@@ -61,19 +63,23 @@ def draw_supports(
         seed: of the draws.
 
     Raises:
-        UsageError: a number is below 1, or the training side has fewer items of a class than shots.
+        UsageError: a number is below 1, or the training side has fewer items of a class than shots, or fewer patients where units are
+            volumes.
     """
     if repeats < 1 or any(k is not None and k < 1 for k in shots):
         raise UsageError(f"shots {', '.join('all' if k is None else str(k) for k in shots)}, {repeats} repeats: expected 1 or more of each")
     pools = [train[units.y[train] == c] for c in (0, 1)]
     patients = [len(set(units.patients[pool].tolist())) for pool in pools]
     largest = max((k for k in shots if k is not None), default=1)
-    for c, pool in enumerate(pools):
-        if len(pool) < largest:
-            raise UsageError(
-                f"{largest} shots are more than the training side of split {split!r} has: {len(pool)} {units.unit}s of {patients[c]} "
-                f"patients with {units.finding!r} {CLASSES[c]}; ask for at most {min(map(len, pools))}"
-            )
+    owned = [f"{len(pool)} {units.unit}s of {patients[c]} patients with {units.finding!r} {CLASSES[c]}" for c, pool in enumerate(pools)]
+    if not all(map(len, pools)):
+        raise UsageError(f"the training side of split {split!r} has one class only: {' and '.join(owned)}; choose another split or finding")
+    most = min(patients) if units.unit == "volume" else min(map(len, pools))
+    if short := [owned[c] for c, pool in enumerate(pools) if (patients[c] if units.unit == "volume" else len(pool)) < largest]:
+        of = ", each of another patient," if units.unit == "volume" else ""
+        raise UsageError(
+            f"{largest} shots{of} are more than the training side of split {split!r} has: {' and '.join(short)}; ask for at most {most}"
+        )
     remarks = [
         f"{largest} shots from {patients[c]} training patients with {units.finding!r} {CLASSES[c]}: some give more than one {units.unit}"
         for c in (0, 1)

@@ -140,7 +140,7 @@ def _append(commit: Commit, table: str, pieces: Sequence[tuple[Mapping[str, Any]
         name: pa.chunked_array([_column(piece[name], rows, kinds[name]) for piece, rows in pieces], type=kinds[name]).combine_chunks()
         for name in pieces[0][0]
     }
-    commit.append(table, pa.table(columns).to_pylist())  # TODO append_columns
+    commit.append_columns(table, columns, sum(rows for _, rows in pieces))
 
 
 def _column(values: Any, rows: int, kind: pa.DataType) -> pa.Array:

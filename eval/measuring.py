@@ -28,8 +28,8 @@ class Measuring:
 
     metrics: tuple[str, ...] = DEFAULT
     intervals: Intervals = "auto"
-    """`auto`: of a fit that stands alone all metrics' by bootstrap, of one among repeats the AUROC's by DeLong, where each patient has one
-    item. `bootstrap`, `delong` and `none`: of all fits."""
+    """`auto`: of a fit that stands alone all metrics' by bootstrap, of one among repeats the AUROC's by DeLong, clustered where patients
+    have several items. `bootstrap`, `delong` and `none`: of all fits."""
     subgroups: Mapping[str, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
     """By run, then by what a subgroup is called, such as `source=a`: a mask (M,) over the test side."""
 
@@ -100,9 +100,9 @@ def _part(
     whole = battery(how.metrics, y, scores, threshold=cut, threshold_reason=reason, probability=chance)
     found: dict[str, Interval] = {}
     if len(np.unique(y)) == 2:
-        drawn, placed = _who(how.intervals, np.array(alone), single=len(np.unique(patients)) == len(patients))
+        drawn, placed = _who(how.intervals, np.array(alone))
         if placed.any() and "auroc" in how.metrics:
-            found["auroc"] = Interval.none(len(scores)).where(placed, delong_intervals(y, scores[placed]), "delong")
+            found["auroc"] = Interval.none(len(scores)).where(placed, delong_intervals(y, scores[placed], patients), "delong")
         if drawn.any():
             ends = bootstrap_intervals(
                 how.metrics, y, scores[drawn], patients, threshold=cut[drawn], probability=chance[drawn], draws=BOOTSTRAP
@@ -112,8 +112,8 @@ def _part(
     return Part(name, whole, found)
 
 
-def _who(intervals: Intervals, alone: NDArray[np.bool_], *, single: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(F,) and (F,): which fits get intervals by bootstrap, and which by DeLong. `single`: whether each patient has one item."""
+def _who(intervals: Intervals, alone: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(F,) and (F,): which fits get intervals by bootstrap, and which by DeLong."""
     match intervals:
         case "bootstrap":
             drawn, placed = True, False
@@ -122,5 +122,5 @@ def _who(intervals: Intervals, alone: NDArray[np.bool_], *, single: bool) -> tup
         case "none":
             drawn, placed = False, False
         case _:
-            return alone, ~alone & single
+            return alone, ~alone
     return np.full(len(alone), drawn), np.full(len(alone), placed)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..store.annotate import USER_SPLIT
 from ..store.errors import UnknownNameError, UsageError
+from .leaks import refusal, shared_patients
 from .quoting import quoted
 
 if TYPE_CHECKING:
@@ -47,12 +48,12 @@ class Split:
         return np.flatnonzero(self.sides == name)
 
 
-def split_units(bank: Bank, units: Units, name: str | None = None, seed: int = 0) -> Split:
+def split_units(bank: Bank, units: Units, name: str | None = None, seed: int = 0, *, allow_leak: bool = False) -> Split:
     """The sides of units by the split `name`; by default the user's where a table gave one for any of them, else `patients-SEED`.
 
     Raises:
         UnknownNameError: there is no split of that name.
-        UsageError: the split puts one patient on two sides.
+        UsageError: the split puts one patient on two sides, and `allow_leak` is False.
     """
     stored = [row["split"] for row in bank.sql("SELECT DISTINCT split FROM splits ORDER BY split").to_pylist()]
     if name is not None and (named := re.fullmatch(SEEDED.format(r"(\d+)"), name)):
@@ -63,7 +64,8 @@ def split_units(bank: Bank, units: Units, name: str | None = None, seed: int = 0
     if name == seeded or name in stored:
         rows = _missing(bank, seed) if name == seeded else ()
         split = Split(name, _sides(bank, units, name, {row["item"]: row["side"] for row in rows}), rows)
-        _check_patients(units, split)
+        if not allow_leak and (leak := shared_patients(units, split.sides)):
+            raise refusal([leak])
         return split
     raise UnknownNameError("split", name, {*stored, seeded}, "A seed makes another: --seed 1 gives patients-1")
 
@@ -160,16 +162,3 @@ def _sides(bank: Bank, units: Units, name: str, new: Mapping[str, str] | None = 
         for item, volume, patient in zip(units.items, units.volumes.tolist(), units.patients.tolist(), strict=True)
     ]
     return np.array(found, dtype=np.str_)
-
-
-def _check_patients(units: Units, split: Split) -> None:
-    sides: dict[str, set[str]] = defaultdict(set)
-    for patient, side in zip(units.patients.tolist(), split.sides.tolist(), strict=True):
-        if side:
-            sides[patient].add(side)
-    both = sorted(patient for patient, found in sides.items() if len(found) > 1)
-    if both:
-        raise UsageError(
-            f"split {split.name!r} puts {len(both)} patients on more than one side, such as {both[0][:12]}: what is learned of a patient "
-            f"would be tested on the same; mend it, or choose --split {SEEDED.format(0)}"
-        )

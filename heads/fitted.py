@@ -26,7 +26,8 @@ from ..store.errors import UsageError
 from ..store.features import FeatureSet
 from ..store.files import fsync_folder
 from ..store.specs import FeatureKey
-from .base import Head
+from .bags import Bags
+from .base import AnyHead
 from .card import HeadFileError, described, key_from_dict, key_to_dict, rebuilt
 
 FORMAT = 1
@@ -39,8 +40,8 @@ class Keyed:
     """Vectors in memory with the key that they are of."""
 
     key: FeatureKey
-    X: NDArray[np.floating]
-    """(N, D)."""
+    X: NDArray[np.floating] | Bags
+    """(N, D), or bags of vectors for a head on bags."""
     pool: str = ""
     """How vectors of slices became one of a volume, such as `mean`; empty where nothing was pooled."""
 
@@ -54,7 +55,7 @@ class FittedHead:
         NotFittedError: the estimator is not fitted.
     """
 
-    estimator: Head
+    estimator: AnyHead[Any]
     key: FeatureKey
     card: Mapping[str, Any] = field(default_factory=dict)
     """What a reader of the head should know, as JSON has it: the finding, the split, the run."""
@@ -68,7 +69,7 @@ class FittedHead:
         """Decision values of all rows: (N,) of two classes, otherwise (N, C).
 
         Raises:
-            UsageError: the features are of another key, or pooled in another way.
+            UsageError: the features are of another key or width, pooled in another way, or hold NaN or infinity.
         """
         pool = features.pool if isinstance(features, Keyed) else ""
         if (features.key.digest, pool) != (self.key.digest, self.pool):
@@ -76,7 +77,13 @@ class FittedHead:
                 f"the head was fitted on {_label(self.key, self.pool)} and cannot score {_label(features.key, pool)}; "
                 "give features of that key, or fit a head on these"
             )
-        return self.estimator.decision_function(features.X if isinstance(features, Keyed) else features.vectors())
+        X = features.X if isinstance(features, Keyed) else features.vectors()
+        wanted = int(self.estimator.n_features_in_)
+        if X.ndim != 2 or X.shape[1] != wanted:
+            raise UsageError(f"the head was fitted on vectors (N, {wanted}) and cannot score {X.shape}; give features of that width")
+        if bad := int((~np.isfinite(X).all(axis=1)).sum()):
+            raise UsageError(f"{bad} of {len(X)} vectors of {_label(features.key, pool)} hold NaN or infinity; embed those items again")
+        return self.estimator.decision_function(X)
 
     def save(self, folder: Path) -> None:
         """Write the head as a new folder; it is there as a whole or not at all.

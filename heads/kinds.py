@@ -12,11 +12,17 @@ from threadpoolctl import threadpool_limits
 
 from ..store.errors import UnknownNameError, UsageError
 from .base import Head
+from .clap import CLAPHead, clap_scores
+from .clip_adapter import CLIPAdapterHead, clip_adapter_scores
+from .cls import CosineClsHead, LinearClsHead, cosine_cls_scores, linear_cls_scores
 from .cosine import CosineHead, cosine_scores
 from .knn import KNNHead, knn_scores
-from .linear import LinearHead, linear_scores
+from .linear_path import LinearPathHead, linear_scores, lowshot_scores
+from .lp_plus_plus import LPPlusPlusHead, lp_plus_plus_scores
 from .prototype import PrototypeHead, prototype_scores
 from .support import Support
+from .tip_adapter import TipAdapterHead, tip_adapter_scores
+from .tip_adapter_f import TipAdapterFHead, tip_adapter_f_scores
 from .vectors import Floats, Ints, sigmoid
 
 Together = Callable[[Floats, Sequence[Support], Ints, str], Floats]
@@ -94,7 +100,13 @@ class HeadKind:
         wanted = rows[asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
-            return np.stack([self.make().fit(rows[s.rows], s.y).decision_function(wanted) for s in placed])
+            return np.stack([self._fitted(rows, support).decision_function(wanted) for support in placed])
+
+    def _fitted(self, X: Floats, support: Support) -> Head:
+        """One fit, with those of the support's class texts and seed that the head has a parameter for."""
+        head = self.make()
+        told = {"prompts": support.texts, "random_state": support.seed}
+        return head.set_params(**{name: value for name, value in told.items() if name in head.get_params()}).fit(X[support.rows], support.y)
 
 
 def _check(support: Support, number: int, name: str) -> None:
@@ -111,10 +123,22 @@ def _check(support: Support, number: int, name: str) -> None:
 HEADS = {
     kind.name: kind
     for kind in (
-        HeadKind("linear", "logistic regression on unit vectors, L2 penalty, to convergence", LinearHead, linear_scores),
+        HeadKind(
+            "linear", "logistic regression on unit vectors, its penalty chosen on validation rows (LiPro)", LinearPathHead, linear_scores
+        ),
+        HeadKind(
+            "lowshot_lipro", "the same with nothing but the support, by cross-validation where it suffices", LinearPathHead, lowshot_scores
+        ),
+        HeadKind("linear_cls", "a linear layer trained by SGD on the support (Baseline)", LinearClsHead, linear_cls_scores),
+        HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores),
         HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores, _of_cosines),
         HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores, _of_shares),
         HeadKind("prototype", "nearest class mean after centring and L2 normalisation (SimpleShot)", PrototypeHead, prototype_scores),
+        HeadKind("tip_adapter", "zero-shot and votes of the support (Tip-Adapter)", TipAdapterHead, tip_adapter_scores, needs_texts=True),
+        HeadKind("tip_adapter_f", "Tip-Adapter with trained keys", TipAdapterFHead, tip_adapter_f_scores, needs_texts=True),
+        HeadKind("clip_adapter", "zero-shot after a trained bottleneck", CLIPAdapterHead, clip_adapter_scores, needs_texts=True),
+        HeadKind("lp++", "linear probe that leans on the class texts", LPPlusPlusHead, lp_plus_plus_scores, needs_texts=True),
+        HeadKind("clap", "linear probe from the class texts, held near them", CLAPHead, clap_scores, needs_texts=True),
     )
 }
 """What `--heads` may name. Zero-shot is not among them: it needs prompts and no support."""

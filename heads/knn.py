@@ -1,81 +1,156 @@
-"""KNN head: the nearest of the support by cosine distance vote, the nearer the louder."""
+"""KNN head: the nearest of the support vote."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, final
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
 from .base import Head
+from .products import decision_values
 from .support import Support
+from .threads import one_thread, processors
 from .vectors import Floats, Ints, unit
 
-_DECIMALS = 12
-"""Distances are rounded to this, so that equal vectors are equally far however the processor adds up."""
-_BLOCK = 1 << 22
-"""Distances held at once: 32 MiB."""
+_STEPS = 1 << 40
+"""Distances are whole multiples of a step of 2^-40, or 1e-12, so that equal vectors are equally far however the processor adds up."""
+_MOST = 1 << 58
+_BLOCK = 512
+"""Queries at once; always as many, so that products add in the same order."""
+_WEIGHTS = ("uniform", "distance", "temperature")
 
 
 @final
 class KNNHead(Head):
-    """Score of a class: its share of the votes of the `n_neighbors` nearest, each weighing 1 / (1 - cosine); 0..1, so decisions are -1..1.
+    """Score of a class: its share of the votes of the `n_neighbors` nearest; 0..1, so decisions are -1..1.
 
-    All that are as near as the last of them vote too, so the order of the support does not matter. Where some are at distance 0, only they
-    vote. A support of fewer than `n_neighbors` votes as a whole.
+    All that are as near as the last of them vote too, so the order of the support does not matter. A support of fewer than `n_neighbors`
+    votes as a whole.
+
+    Args:
+        n_neighbors: how many vote.
+        metric: distance is `cosine`, 1 - cosine, or `l2`, Euclidean.
+        weights: of a vote at distance d. `uniform`: 1. `distance`: 1 / d; where some are at distance 0, only they vote. `temperature`:
+            exp(-d / temperature), as in DINO's evaluation (Caron et al. 2021, arXiv:2104.14294), whose temperature is the default.
+        temperature: in units of the distance.
     """
 
     LEARNED: ClassVar[tuple[str, ...]] = ("vectors_", "codes_")
 
-    def __init__(self, n_neighbors: int = 5) -> None:
+    def __init__(
+        self,
+        n_neighbors: int = 5,
+        metric: Literal["cosine", "l2"] = "cosine",
+        weights: Literal["uniform", "distance", "temperature"] = "distance",
+        temperature: float = 0.07,
+    ) -> None:
         self.n_neighbors = n_neighbors
+        self.metric = metric
+        self.weights = weights
+        self.temperature = temperature
 
     def _learn(self, X: Floats, codes: Ints) -> None:
         if self.n_neighbors < 1:
             raise ValueError(f"n_neighbors is {self.n_neighbors}; give 1 or more")
-        self.vectors_ = unit(X)
+        if self.metric not in ("cosine", "l2") or self.weights not in _WEIGHTS:
+            raise ValueError(
+                f"metric is {self.metric!r} and weights {self.weights!r}; choose cosine or l2, and one of {', '.join(_WEIGHTS)}"
+            )
+        if not self.temperature > 0:
+            raise ValueError(f"temperature is {self.temperature}; give more than 0")
+        self.vectors_ = self.prepared(X)
         self.codes_ = codes
 
     def _class_scores(self, X: Floats) -> Floats:
-        member = np.eye(len(self.classes_))[self.codes_]
-        blocks = _blocks(len(X), len(self.vectors_))
-        return np.concatenate([_shares(_distances(unit(X[b]), self.vectors_), member, self.n_neighbors) for b in blocks])
+        asked, bits = self.prepared(X), (len(self.classes_) - 1).bit_length()
+        shares = []
+        for block in _blocks(len(asked)):
+            steps, step = self.steps_between(asked[block], self.vectors_)
+            shares.append(self.shares(np.ascontiguousarray((steps << bits).T) + self.codes_, bits, len(self.classes_), step))
+        return np.concatenate(shares)
 
     def _probabilities(self, scores: Floats) -> Floats:
         return scores
 
+    def prepared(self, X: Floats) -> Floats:
+        """(N, D) vectors as distances are taken of."""
+        return unit(X) if self.metric == "cosine" else X
 
-def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
-    """(fits, queries) decision values of `KNNHead()`: one matrix of distances serves all fits."""
-    U = unit(X)
+    def steps_between(self, Q: Floats, S: Floats) -> tuple[Ints, Floats]:
+        """(S, Q) distances, of Euclidean ones the squares, in whole steps, and how much a step is, (Q, 1)."""
+        products = decision_values(S, np.zeros(len(S)), Q)
+        if self.metric == "cosine":
+            distances, step = np.subtract(1.0, products, out=products), np.full(len(Q), 1 / _STEPS)
+        else:
+            own = (Q**2).sum(axis=1)
+            distances = (S**2).sum(axis=1)[:, None] + own - 2 * products
+            step = np.maximum(own, np.finfo(np.float64).tiny * _STEPS) / _STEPS
+        distances /= step
+        np.rint(distances, out=distances)
+        return np.clip(distances, 0, _MOST, out=distances).astype(np.int64), step[:, None]
+
+    def shares(self, keys: Ints, bits: int, classes: int, step: Floats) -> Floats:
+        """(Q, C) shares of the votes. `keys` (Q, S) are steps, and in their lowest `bits` bits the class; their order is not kept."""
+        k = self.n_neighbors
+        if keys.shape[1] <= k:
+            return self._weighed(keys, True, bits, classes, step)
+        keys.partition(k, axis=1)
+        near = keys[:, :k]
+        last = near.max(axis=1) >> bits
+        shares = self._weighed(near, True, bits, classes, step)
+        tied = np.flatnonzero(keys[:, k] >> bits == last)
+        if len(tied):
+            rows = keys[tied]
+            shares[tied] = self._weighed(rows, rows >> bits <= last[tied, None], bits, classes, step[tied])
+        return shares
+
+    def _weighed(self, keys: Ints, voting: np.ndarray | Literal[True], bits: int, classes: int, step: Floats) -> Floats:
+        whole, code = keys >> bits, keys & ((1 << bits) - 1)
+        distances = whole * step
+        if self.metric == "l2":
+            distances = np.sqrt(distances)
+        if self.weights == "uniform":
+            weights = np.ones_like(distances)
+        elif self.weights == "temperature":
+            weights = np.exp((distances.min(axis=1, keepdims=True) - distances) / self.temperature)
+        else:
+            at = whole == 0
+            weights = 1 / np.where(at, 1.0, distances)
+            if at.any():
+                weights = np.where(at.any(axis=1, keepdims=True), at, weights)
+        if voting is not True:
+            weights = weights * voting
+        total, votes = weights.sum(axis=1), np.empty((len(keys), classes))
+        for c in range(1, classes):
+            votes[:, c] = (weights * (code == c)).sum(axis=1)
+        votes[:, 0] = np.maximum(total - votes[:, 1:].sum(axis=1), 0.0)
+        return votes / total[:, None]
+
+
+def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str, head: KNNHead | None = None) -> Floats:  # noqa: ARG001
+    """(fits, queries) decision values of `head`, by default `KNNHead()`: one matrix of distances serves all fits."""
+    head = head or KNNHead()
+    V = head.prepared(X)
     used = np.unique(np.concatenate([s.rows for s in supports]))
-    votes = [(np.searchsorted(used, s.rows), np.eye(2)[s.y]) for s in supports]
-    k = KNNHead().n_neighbors
+    places = [np.searchsorted(used, s.rows) for s in supports]
     scores = np.empty((len(supports), len(queries)))
-    for block in _blocks(len(queries), len(used)):
-        distances = _distances(U[queries[block]], U[used])
-        for fit, (columns, member) in enumerate(votes):
-            shares = _shares(distances[:, columns], member, k)
+
+    def score(block: slice) -> None:
+        steps, step = head.steps_between(V[queries[block]], V[used])
+        steps <<= 1
+        for fit, (columns, support) in enumerate(zip(places, supports, strict=True)):
+            keys = np.ascontiguousarray(steps[columns].T)  # whole rows are copied first: single numbers from afar cost five times as much
+            keys += support.y
+            shares = head.shares(keys, 1, 2, step)
             scores[fit, block] = shares[:, 1] - shares[:, 0]
+
+    with one_thread(), ThreadPoolExecutor(processors()) as workers:
+        for done in [workers.submit(score, block) for block in _blocks(len(queries))]:
+            done.result()
     return scores
 
 
-def _blocks(rows: int, columns: int) -> list[slice]:
-    step = max(1, _BLOCK // max(1, columns))
-    return [slice(start, start + step) for start in range(0, rows, step)]
-
-
-def _distances(Q: Floats, S: Floats) -> Floats:
-    """(Q, S) cosine distances of unit vectors."""
-    return np.round(1.0 - Q @ S.T, _DECIMALS)
-
-
-def _shares(distances: Floats, member: Floats, k: int) -> Floats:
-    """(Q, C) shares of the votes: `distances` (Q, S), `member` (S, C) one-hot."""
-    k = min(k, distances.shape[1])
-    last = np.partition(distances, k - 1, axis=1)[:, k - 1 : k]
-    at = distances <= 0
-    same = at.any(axis=1, keepdims=True)
-    weights = np.where(same, at, (distances <= last) / np.where(at, 1.0, distances))
-    votes = weights @ member
-    return votes / votes.sum(axis=1, keepdims=True)
+def _blocks(rows: int) -> list[slice]:
+    return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 import numpy as np
@@ -14,18 +12,13 @@ from sklearn.linear_model import LogisticRegression
 
 from ..store.errors import UsageError
 from .base import Head
-from .products import decision_values
-from .support import Support
+from .class_weights import ClassWeight, row_weights
 from .vectors import Floats, Ints, softmax, unit
 
 _TOL = 1e-10
 """Tolerance on the gradient of the mean loss. scikit-learn's usual 1e-4 leaves probabilities off by up to 0.03."""
 _GRADIENT = 1e-6
 """The largest gradient of the mean loss at which a fit counts as converged."""
-_DUAL_ROWS = 512
-"""Supports of more rows are fitted one by one: there, and in fewer dimensions than rows, the rows' weights are the larger problem."""
-_ROOM = 1 << 24
-"""Numbers in the largest array of a batch: 128 MiB."""
 _NORMALIZE = ("l2", "standard", None)
 
 
@@ -39,14 +32,22 @@ class LinearHead(Head):
         normalize: what happens to vectors first. `l2`: to unit length, each by itself, as few vectors cannot teach a scale. `standard`:
             mean 0 and standard deviation 1 by feature over the support, for large supports. None: as they are.
         max_iter: Newton steps at most; about ten are enough.
+        class_weight: what the losses of a class weigh, as in `class_weights`.
     """
 
     LEARNED: ClassVar[tuple[str, ...]] = ("coef_", "intercept_", "mean_", "scale_")
 
-    def __init__(self, C: float = 100.0, normalize: Literal["l2", "standard"] | None = "l2", max_iter: int = 1000) -> None:
+    def __init__(
+        self,
+        C: float = 100.0,
+        normalize: Literal["l2", "standard"] | None = "l2",
+        max_iter: int = 1000,
+        class_weight: ClassWeight = None,
+    ) -> None:
         self.C = C
         self.normalize = normalize
         self.max_iter = max_iter
+        self.class_weight = class_weight
 
     def _learn(self, X: Floats, codes: Ints) -> None:
         if self.normalize not in _NORMALIZE:
@@ -55,7 +56,7 @@ class LinearHead(Head):
         if self.normalize == "standard":
             spread = X.std(axis=0)
             self.mean_, self.scale_ = X.mean(axis=0), np.where(spread > 0, spread, 1.0)
-        X = self._prepared(X)
+        X, weights = self._prepared(X), row_weights(self.class_weight, self.classes_, codes)
         # The weights lie in the span of the rows; where those are few, turning the axes into it leaves a small problem, exactly the same.
         few = X.shape[0] < X.shape[1]
         axes, turned = np.linalg.qr(X.T) if few else (None, X.T)
@@ -64,11 +65,11 @@ class LinearHead(Head):
             # raised too where rounding ends the last step, or where L-BFGS takes over and arrives; the gradient tells
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", LinAlgWarning)
-            model.fit(turned.T, codes)
+            model.fit(turned.T, codes, sample_weight=weights)
         self.coef_ = model.coef_ if axes is None else model.coef_ @ axes.T
         self.intercept_ = model.intercept_
         self.n_iter_ = int(model.n_iter_.max())
-        gradient = self._gradient(X, codes)
+        gradient = self._gradient(X, codes, weights)
         if not gradient <= _GRADIENT:
             raise UsageError(
                 f"LinearHead did not converge: its gradient is {gradient:.1e} after {self.n_iter_} iterations, more than {_GRADIENT:g}; "
@@ -88,44 +89,10 @@ class LinearHead(Head):
         logits = X @ self.coef_.T + self.intercept_
         return np.hstack([np.zeros_like(logits), logits]) if logits.shape[1] == 1 else logits
 
-    def _gradient(self, X: Floats, codes: Ints) -> float:
-        """The largest partial derivative of the objective divided by C * N, over weights and intercepts."""
+    def _gradient(self, X: Floats, codes: Ints, weights: Floats) -> float:
+        """The largest partial derivative of the objective divided by C and the rows' weights, over coefficients and intercepts."""
         classes = len(self.classes_)
-        residual = (softmax(self._logits(X)) - np.eye(classes)[codes])[:, -len(self.coef_) :] / len(X)
-        weights = residual.T @ X + self.coef_ / (self.C * len(X))
-        return float(max(np.abs(weights).max(), np.abs(residual.sum(axis=0)).max()))
-
-
-def linear_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
-    """(fits, queries) decision values of `LinearHead()`; supports of one size are fitted together."""
-    import torch
-
-    from .dual import dual_fits
-
-    U, C = unit(X), LinearHead().C
-    asked = U[queries]
-    scores = np.empty((len(supports), len(queries)))
-    for rows, fits in _by_size(supports).items():
-        if rows > min(_DUAL_ROWS, X.shape[1]):
-            for fit in fits:
-                scores[fit] = LinearHead().fit(X[supports[fit].rows], supports[fit].y).decision_function(X[queries])
-            continue
-        step = max(1, _ROOM // (rows * max(rows, X.shape[1])))
-        for start in range(0, len(fits), step):
-            part = fits[start : start + step]
-            S = torch.from_numpy(U[np.stack([supports[fit].rows for fit in part])]).to(device)
-            y = torch.from_numpy(np.stack([supports[fit].y for fit in part]).astype(np.float64)).to(device)
-            found = dual_fits(S @ S.transpose(1, 2), y, torch.full((len(part),), C, dtype=torch.float64, device=device))
-            worst = float(found.gradients.max())
-            if not worst <= _GRADIENT:
-                raise UsageError(f"a linear fit did not converge: its gradient is {worst:.1e} after {found.steps} steps; lower C ({C:g})")
-            coefficients = torch.bmm(found.weights[:, None], S)[:, 0].cpu().numpy()
-            scores[part] = decision_values(coefficients, found.intercepts.cpu().numpy(), asked)
-    return scores
-
-
-def _by_size(supports: Sequence[Support]) -> dict[int, list[int]]:
-    sizes: dict[int, list[int]] = defaultdict(list)
-    for number, support in enumerate(supports):
-        sizes[len(support.rows)].append(number)
-    return sizes
+        share = weights / weights.sum()
+        residual = share[:, None] * (softmax(self._logits(X)) - np.eye(classes)[codes])[:, -len(self.coef_) :]
+        of_coefficients = residual.T @ X + self.coef_ / (self.C * weights.sum())
+        return float(max(np.abs(of_coefficients).max(), np.abs(residual.sum(axis=0)).max()))

@@ -82,7 +82,7 @@ def primal_fits(rows: Rows, y: Tensor, weight: Tensor, C: Tensor, tolerance: flo
     history: list[tuple[Tensor, Tensor, Tensor]] = []
     best_x, best = x, objective.size(gradient)
     steps, stuck = 0, torch.zeros_like(best, dtype=torch.bool)
-    while steps < max_steps and not ((best <= tolerance) | stuck).all():
+    while steps < max_steps and not (done := (best <= tolerance) | stuck).all():
         direction = -_inverse_times(history, gradient)
         df, slope = objective.along(direction), (direction * gradient).sum(0)
         step, value_then = torch.ones_like(best), value
@@ -98,7 +98,7 @@ def primal_fits(rows: Rows, y: Tensor, weight: Tensor, C: Tensor, tolerance: flo
         history = [*history, _pair(moved - x, after - gradient)][-HISTORY:]
         x, gradient = moved, after
         size = objective.size(gradient)
-        better = size < best
+        better = (size < best) & ~done  # what is done stays as it is, however long others go on
         best_x, best = torch.where(better, x, best_x), torch.where(better, size, best)
         stuck = stuck | (step * direction.abs().amax(0) <= objective.rounding * x.abs().amax(0).clamp_min(1e-6))
         steps += 1

@@ -26,3 +26,5 @@ class Support:
     """(2, D) vectors of the class texts, absence before presence; None where the encoder has no text side."""
     seed: int = 0
     """Of whatever is left to chance in the fit."""
+    logit_scale: float = 100.0
+    """What cosines with `texts` are multiplied by; CLIP's where the encoder tells none."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .base import Head
+from .class_texts import checked_prompts
 from .vectors import Floats, Ints, softmax, unit
 
 
@@ -19,7 +20,7 @@ class ZeroShotHead(Head):
     """Score of a class: `scale` times the cosine between a vector and the class's prompt. `fit` takes names of classes and widths, no more.
 
     Args:
-        prompts: (C, D) vectors of the class texts, in the order of the sorted labels: absent first, then present.
+        prompts: (C, D) vectors of the class texts, in the order of the sorted labels: absent first, then present; of F findings (F, 2, D).
         scale: the encoder's logit scale (CLIP's is about 100).
     """
 
@@ -29,14 +30,16 @@ class ZeroShotHead(Head):
         self.prompts = prompts
         self.scale = scale
 
-    def _learn(self, X: Floats, codes: Ints) -> None:  # noqa: ARG002
+    def for_column(self, column: int, columns: int) -> ZeroShotHead:
         if self.prompts is None:
-            raise ValueError("prompts are missing; give one vector for each class, (C, D)")
+            return ZeroShotHead(None, self.scale)
         prompts = np.asarray(self.prompts, dtype=np.float64)
-        wanted = (len(self.classes_), X.shape[1])
-        if prompts.shape != wanted or not np.isfinite(prompts).all():
-            raise ValueError(f"prompts are {prompts.shape} or not finite; (classes, width of the features) is {wanted}")
-        self.prompts_ = unit(prompts)
+        if prompts.ndim != 3 or len(prompts) != columns:
+            raise ValueError(f"prompts are {prompts.shape}; of {columns} findings ({columns}, 2, width of the features) is wanted")
+        return ZeroShotHead(prompts[column], self.scale)
+
+    def _learn(self, X: Floats, codes: Ints) -> None:  # noqa: ARG002
+        self.prompts_ = checked_prompts(self.prompts, len(self.classes_), X.shape[1])
 
     def _class_scores(self, X: Floats) -> Floats:
         return self.scale * (unit(X) @ self.prompts_.T)

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from . import (
     cli_bank,
+    cli_compare,
     cli_demo,
     cli_doctor,
     cli_embed,
@@ -85,6 +86,7 @@ app.command("phantom")(cli_phantom.phantom)
 app.command("sweep")(cli_eval.sweep)
 app.command("probe")(cli_eval.probe)
 app.command("zeroshot")(cli_eval.zeroshot)
+app.command("compare")(cli_compare.compare)
 app.command("heads")(cli_eval.heads)
 app.command("search")(cli_search.search)
 app.command("serve")(cli_serve.serve)

@@ -112,6 +112,8 @@ _ALL = (
     Table("aliases", (("alias", _TEXT), ("digest", _TEXT)), ("alias",)),
     # What a decoder saw: equal content shares the computation, and the leak guard joins on it.
     Table("contents", (("volume", _TEXT), ("content", _TEXT)), ("volume",)),
+    # What an encoder was trained or adapted on, one row for each item; of an encoder without rows nothing is known.
+    Table("trained_items", (("encoder", _TEXT), ("item", _TEXT), ("level", _TEXT)), ("encoder", "item")),
     Table("runs", (("run", _TEXT), ("command", _TEXT), ("settings", _TEXT), ("started", _TIME), ("finished", _TIME)), ("run",)),
     Table(
         "metrics",
@@ -150,6 +152,35 @@ _ALL = (
             ("cell", _TEXT),  # as in metrics
         ),
         ("run", "item", "finding", "features", "head", "shots", "repeat"),
+    ),
+    # Differences of two methods on the same items (first minus second), as `compare` found them.
+    Table(
+        "comparisons",
+        (
+            ("first", _TEXT),  # HEAD:FEATURES
+            ("second", _TEXT),
+            ("first_run", _TEXT),
+            ("second_run", _TEXT),
+            ("finding", _TEXT),
+            ("shots", _INT),  # as in metrics, of whichever learns
+            ("metric", _TEXT),
+            ("method", _TEXT),  # DeLong, Obuchowski (patients with several items), bootstrap
+            ("draws", _INT),  # of supports
+            ("items", _INT),
+            ("patients", _INT),
+            ("first_value", _FLOAT),
+            ("second_value", _FLOAT),
+            ("difference", _FLOAT),
+            ("lo", _FLOAT),
+            ("hi", _FLOAT),
+            ("p", _FLOAT),  # two-sided, of no difference
+            ("p_holm", _FLOAT),  # corrected over all that were compared together
+            ("support_variance", _FLOAT),  # of the difference in one draw
+            ("test_variance", _FLOAT),  # of the mean difference, by the patients of the test side
+            ("reason", _TEXT),
+            ("compared", _TIME),
+        ),
+        ("first", "second", "first_run", "second_run", "finding", "shots", "metric"),
     ),
     # A row with an empty reason says that what failed before went well since.
     Table(

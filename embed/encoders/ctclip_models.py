@@ -14,10 +14,11 @@ from ..ctclip.checkpoint import GET, locate, read_state
 from ..ctclip.config import PUBLISHED, CTCLIPConfig, read_layout, read_said
 from ..ctclip.model import CTCLIP, said_beside
 from ..ctclip.preprocess import INPUT_RANGE, SPACING_MM, WINDOW
-from ..ctclip.tokenizer import CxrBertTokenizer, find_tokenizer
+from ..ctclip.tokenizer import MAX_PIECES, CxrBertTokenizer, find_tokenizer
 from ..device import pick_device
 from ..encoder import Encoder
 from ..errors import one_line
+from ..text_tower import Pieces, TextTower
 from ..torch_encoder import Features, TorchEncoder
 from ..weights import seeded
 
@@ -85,9 +86,15 @@ def as_encoder(model: CTCLIP, uri: str, device: str = "cpu", folder: Path | None
             )
         return found
 
-    def texts(batch: list[str]) -> Tensor:
+    def pieces(batch: list[str]) -> Pieces:
         ids, mask = tokenizer()(batch)
-        return model.encode_text(ids.to(on), mask.to(on))
+        return Pieces(ids.to(on), mask.to(on, torch.bool))
+
+    def of_pieces(given: Pieces) -> Tensor:
+        return model.encode_text(given.ids, given.used.long())
+
+    longest = min(config.bert.max_position_embeddings, MAX_PIECES)
+    texts = TextTower(pieces, of_pieces, model.text_transformer.embeddings.word_embeddings, longest)
 
     spec = EncoderSpec(
         name=uri,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,10 +12,11 @@ from typing import Any
 
 import open_clip
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
+from open_clip.hf_model import HFTextEncoder
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...store.errors import EncoderError, UnknownNameError, UsageError
 from ...store.specs import EncoderSpec, ViewSpec
@@ -25,6 +26,7 @@ from ..device import pick_device
 from ..encoder import Encoder
 from ..errors import one_line
 from ..names import LOCAL_DIR, local_dir_name
+from ..text_tower import Pieces, TextTower
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 from .timm_models import interpolation_of, vit_blocks
@@ -95,11 +97,32 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     def images(pixels: Tensor) -> Tensor:
         return model.encode_image(pixels, normalize=True)
 
-    def texts(batch: list[str]) -> Tensor:
-        return model.encode_text(tokenizer()(batch).to(on), normalize=True)
+    def cut(batch: list[str]) -> Tensor:
+        return tokenizer()(batch).to(on)
+
+    def of_ids(ids: Tensor) -> Tensor:
+        return model.encode_text(ids, normalize=True)
+
+    def pieces(batch: list[str]) -> Pieces:
+        return Pieces.padded_with(cut(batch), padding=int(cut([""])[0, -1]))
+
+    table = _table(model)
+    if table is None:
+        texts: Callable[[list[str]], Tensor] | TextTower = lambda batch: of_ids(cut(batch))  # noqa: E731
+    else:
+        texts = TextTower(pieces, lambda given: of_ids(given.ids), table, int(model.context_length))
 
     view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(prepared["interpolation"]))
     return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size, blocks=_blocks(model.visual))
+
+
+def _table(model: Any) -> nn.Embedding | None:
+    """The embeddings of pieces, of open_clip's own text sides and those of transformers."""
+    text = getattr(model, "text", model)
+    if isinstance(text, HFTextEncoder):
+        return text.transformer.get_input_embeddings()
+    found = getattr(text, "token_embedding", None)
+    return found if isinstance(found, nn.Embedding) else None
 
 
 def _blocks(visual: Any) -> Blocks | None:

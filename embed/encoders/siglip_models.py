@@ -25,6 +25,7 @@ from ..device import pick_device
 from ..encoder import Encoder
 from ..errors import one_line
 from ..names import folder_name, is_folder
+from ..text_tower import Pieces, TextTower
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 
@@ -80,13 +81,20 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     def images(pixels: Tensor) -> Tensor:
         return _unit(model.get_image_features(pixel_values=pixels))
 
-    def texts(batch: list[str]) -> Tensor:
-        # SigLIP was trained on texts padded to their full length, whose padding is attended to
-        length = int(config.text_config.max_position_embeddings)
-        given = tokenizer()(batch, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
-        tokens = {key: given[key].to(on) for key in ("input_ids", "attention_mask") if key in given}
-        return _unit(model.get_text_features(**tokens))
+    length = int(config.text_config.max_position_embeddings)
 
+    def pieces(batch: list[str]) -> Pieces:
+        whole = {"padding": "max_length", "truncation": True, "max_length": length}
+        given = tokenizer()(batch, **whole, return_attention_mask=True, return_tensors="pt")
+        return Pieces(given["input_ids"].to(on), given["attention_mask"].to(on, torch.bool))
+
+    def of_pieces(given: Pieces) -> Tensor:
+        # SigLIP was trained on texts padded to their full length, whose padding is attended to
+        masks = "attention_mask" in tokenizer().model_input_names
+        mask = {"attention_mask": given.used.long()} if masks else {}
+        return _unit(model.get_text_features(input_ids=given.ids, **mask))
+
+    texts = TextTower(pieces, of_pieces, model.text_model.embeddings.token_embedding, length)
     medical = side == MEDSIGLIP_SIZE or "medsiglip" in uri.lower()
     windows = MEDSIGLIP_WINDOWS if medical else (PRESETS["ctclip"],)
     view = ViewSpec(windows=windows, size=(side, side), interpolation=prepared.interpolation)

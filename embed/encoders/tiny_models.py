@@ -57,4 +57,4 @@ def as_encoder(model: TinyModel, uri: str, version: str, device: str = "cpu") ->
         mean=(0.0,),
         std=(1.0,),
     )
-    return TorchEncoder(spec, VIEW, model, pick_device(device), volumes=volumes, texts=model.encode_texts, gives_depth=True, note=NOTE)
+    return TorchEncoder(spec, VIEW, model, pick_device(device), volumes=volumes, texts=model.text_tower(), gives_depth=True, note=NOTE)

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from ..text_tower import Pieces, TextTower
 from .image import ImageConfig, ImageEncoder
 from .text import TextConfig, TextEncoder, pieces_of
 
@@ -47,6 +48,14 @@ class TinyModel(nn.Module):
     def encode_texts(self, texts: list[str]) -> Tensor:
         """Unit vectors (B, D)."""
         return self.text(self.pieces(texts).to(self.bias.device))
+
+    def text_tower(self) -> TextTower:
+        """The text side, for whoever learns embeddings."""
+
+        def pieces(texts: list[str]) -> Pieces:
+            return Pieces.padded_with(self.pieces(texts).to(self.bias.device), padding=0)
+
+        return TextTower(pieces, lambda given: self.text(given.ids), self.text.embedding, self.text_config.context)
 
 
 def save(model: TinyModel, folder: Path, card: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,11 +47,21 @@ def test_every_patient_is_drawn_about_as_often(units: Units) -> None:
     assert max(abs(n - 180) for n in counts.values()) < 5 * (600 * 0.3 * 0.7) ** 0.5
 
 
-def test_too_few_patients_give_second_items_and_a_remark(units: Units) -> None:
-    (draw,), remarks = draw_supports(units, np.arange(40), "s", (13,), 1)
+def test_too_few_patients_give_second_slices_and_a_remark(units: Units) -> None:
+    (draw,), remarks = draw_supports(replace(units, unit="slice"), np.arange(40), "s", (13,), 1)
     per_patient = Counter(units.patients[draw.support.rows[draw.support.y == 1]].tolist())
     assert sorted(per_patient.values()) == [1] * 7 + [2] * 3
-    assert remarks == ["13 shots from 10 training patients with 'a' present: some give more than one volume"]
+    assert remarks == ["13 shots from 10 training patients with 'a' present: some give more than one slice"]
+
+
+def test_too_few_patients_are_too_few_where_units_are_volumes(units: Units) -> None:
+    told = (
+        "13 shots, each of another patient, are more than .* split 's' has: 20 volumes of 10 patients with 'a' present; ask for at most 10"
+    )
+    with pytest.raises(UsageError, match=told):
+        draw_supports(units, np.arange(40), "s", (1, 13), 1)
+    draws, remarks = draw_supports(units, np.arange(40), "s", (1, 10), 1)
+    assert (len(draws), remarks) == (2, [])
 
 
 def test_all_is_the_training_side_once(units: Units) -> None:
@@ -73,7 +84,7 @@ def test_a_draw_follows_from_the_seed_and_hardly_from_the_pool(units: Units) -> 
 
 
 def test_more_than_the_class_is_refused(units: Units) -> None:
-    with pytest.raises(UsageError, match=r"21 shots are more than.*has: 20 volumes of 20 patients with 'a' absent; ask for at most 20"):
-        draw_supports(units, np.arange(40), "s", (1, 21), 1)
-    with pytest.raises(UsageError, match="0 volumes of 0 patients with 'a' absent"):
+    with pytest.raises(UsageError, match=r"21 shots are more than .*: 20 slices of 20 patients with 'a' absent and .*; ask for at most 20"):
+        draw_supports(replace(units, unit="slice"), np.arange(40), "s", (1, 21), 1)
+    with pytest.raises(UsageError, match="one class only: 0 volumes of 0 patients with 'a' absent and 20 volumes of 10 patients with"):
         draw_supports(units, np.arange(20), "s", (None,), 1)

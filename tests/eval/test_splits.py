@@ -117,8 +117,9 @@ def test_the_users_split_goes_first_and_must_be_by_patient(bank: Bank) -> None:
     assert (split.name, split.sides.tolist()) == ("user", ["train", "train", "val", "test", ""])
     assert split_units(bank, units, "patients-0").name == "patients-0"
     put_user(bank, {"v1": "test"}, level="volume")
-    with pytest.raises(UsageError, match=r"puts 1 patients on more than one side, such as p0.*--split patients-0"):
+    with pytest.raises(UsageError, match=r"1 patient on more than one side, such as p0.*`group`.*--split patients-0.*--allow-leak"):
         split_units(bank, units)
+    assert split_units(bank, units, allow_leak=True).sides.tolist() == ["train", "test", "val", "test", ""]
     with pytest.raises(UnknownNameError, match="did you mean 'user'"):
         split_units(bank, units, "usr")
 

@@ -213,7 +213,7 @@ def test_intervals_stand_where_there_is_one_fit(bank: Bank) -> None:
         (
             {"shots": [1, 500]},
             UsageError,
-            r"500 shots are more than .* has: 24 volumes of 24 patients with 'bleed' absent; ask for at most 12",
+            r"500 shots, .* are more than .* has: 24 volumes of 24 patients with 'bleed' absent and .*; ask for at most 12",
         ),
         ({"shots": [0]}, UsageError, "expected 1 or more"),
         ({"split": "patints-0"}, UnknownNameError, "did you mean 'patients-0'"),

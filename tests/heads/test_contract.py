@@ -8,7 +8,21 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
 
-from scanbank.heads import HEADS, CosineHead, Head, KNNHead, LinearHead, PrototypeHead, ZeroShotHead
+from scanbank.heads import (
+    HEADS,
+    CLAPHead,
+    CLIPAdapterHead,
+    CosineHead,
+    Head,
+    KNNHead,
+    LinearHead,
+    LPPlusPlusHead,
+    PrototypeHead,
+    TipAdapterFHead,
+    TipAdapterHead,
+    ZeroShotHead,
+)
+from scanbank.heads.vectors import Floats, Ints, class_means, softmax
 from scanbank.store.errors import UsageError
 
 LEARNING = [
@@ -20,8 +34,43 @@ LEARNING = [
     LinearHead(normalize="standard"),
     LinearHead(normalize=None),
 ]
-ALL = [*LEARNING, ZeroShotHead(np.eye(3, 8), scale=20.0)]
-BLIND_TO_LENGTH = [CosineHead(), KNNHead(), LinearHead(), ZeroShotHead(np.eye(3, 8))]
+
+
+def textual(classes: int) -> list[Head]:
+    """Heads that learn from class texts too, trained for a moment."""
+    prompts = np.eye(classes, 8)
+    return [
+        TipAdapterHead(prompts, scale=20.0),
+        TipAdapterFHead(prompts, epochs=5),
+        CLIPAdapterHead(prompts, epochs=20, batch_size=64),
+        LPPlusPlusHead(prompts, epochs=40),
+        CLAPHead(prompts, epochs=40),
+    ]
+
+
+ALL = [*LEARNING, ZeroShotHead(np.eye(3, 8), scale=20.0), *textual(3)]
+BLIND_TO_LENGTH = [CosineHead(), KNNHead(), LinearHead(), ZeroShotHead(np.eye(3, 8)), *textual(3)]
+
+
+class AnyWidth(Head):
+    """A head that learns from class texts, with the class means for texts.
+
+    Scikit-learn's checks bring data of their own widths and classes.
+    """
+
+    def __init__(self, kind: str = "tip_adapter") -> None:
+        self.kind = kind
+
+    def _learn(self, X: Floats, codes: Ints) -> None:
+        self.head_ = HEADS[self.kind].make()
+        short = {"epochs": 30} if "epochs" in self.head_.get_params() else {}
+        self.head_.set_params(prompts=class_means(X, codes, len(self.classes_)), **short).fit(X, codes)
+
+    def _class_scores(self, X: Floats) -> Floats:
+        return self.head_._class_scores(X)
+
+    def _probabilities(self, scores: Floats) -> Floats:
+        return softmax(scores)
 
 
 def cohort(seed: int = 0, classes: int = 3, items: int = 60) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -34,15 +83,25 @@ def cohort(seed: int = 0, classes: int = 3, items: int = 60) -> tuple[NDArray[np
 
 @pytest.mark.parametrize("head", LEARNING, ids=repr)
 def test_sklearns_own_checks(head: Head) -> None:
+    passes_sklearns_checks(head)
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in HEADS.items() if kind.needs_texts])
+def test_sklearns_own_checks_of_heads_that_need_texts(kind: str) -> None:
+    passes_sklearns_checks(AnyWidth(kind))
+
+
+def passes_sklearns_checks(head: Head) -> None:
     results = check_estimator(head, on_skip=None)  # raises at the first that fails; skipped are those that need pandas or array-api
     skipped = {r["check_name"] for r in results if r["status"] != "passed"}
     assert skipped <= {"check_array_api_input", "check_classifier_data_not_an_array"}
     assert len(results) > 40
 
 
-def test_sklearns_own_checks_of_zero_shot() -> None:
+@pytest.mark.parametrize("head", [ZeroShotHead(), *(kind.make() for kind in HEADS.values() if kind.needs_texts)], ids=repr)
+def test_sklearns_own_checks_of_fixed_prompts(head: Head) -> None:
     """They bring data of their own widths and classes; prompts are of one width, so those checks end in its refusal and in nothing else."""
-    results = check_estimator(ZeroShotHead(np.eye(2, 10)), on_skip=None, on_fail=None)
+    results = check_estimator(head.set_params(prompts=np.eye(2, 10)), on_skip=None, on_fail=None)
     failed = [r for r in results if r["status"] == "failed"]
     refused = [r for r in failed if "prompts are" in repr(r["exception"]) or "prompts are" in repr(r["exception"].__cause__)]
     assert [(r["check_name"], r["exception"]) for r in failed if r not in refused] == []
@@ -62,7 +121,7 @@ def test_scores_probabilities_and_classes_agree(head: Head) -> None:
     assert (called == named).mean() > 0.8
 
 
-@pytest.mark.parametrize("head", LEARNING, ids=repr)
+@pytest.mark.parametrize("head", [*LEARNING, *textual(2)], ids=repr)
 def test_two_classes_give_one_column_positive_for_the_second(head: Head) -> None:
     X, y = cohort(classes=2)
     head.fit(X, y)
@@ -96,7 +155,7 @@ def test_prototype_is_blind_to_shift_and_scale() -> None:
     assert PrototypeHead().fit(7 * X - 3, y).decision_function(7 * X - 3) == pytest.approx(before)
 
 
-@pytest.mark.parametrize("head", LEARNING, ids=repr)
+@pytest.mark.parametrize("head", [*LEARNING, *textual(3)], ids=repr)
 def test_order_of_the_support_does_not_matter(head: Head) -> None:
     X, y = cohort()
     X[1] = X[0]  # equal vectors of different classes: who of them is nearer must not depend on order
@@ -105,7 +164,7 @@ def test_order_of_the_support_does_not_matter(head: Head) -> None:
     assert head.fit(X[order], y[order]).decision_function(X) == pytest.approx(before, abs=1e-5)
 
 
-@pytest.mark.parametrize("head", LEARNING, ids=repr)
+@pytest.mark.parametrize("head", [*LEARNING, *textual(3)], ids=repr)
 def test_a_vector_of_zeros_has_finite_scores(head: Head) -> None:
     X, y = cohort()
     X[0] = 0

@@ -12,7 +12,21 @@ import pytest
 import safetensors.numpy
 from sklearn.exceptions import NotFittedError
 
-from scanbank.heads import CosineHead, FittedHead, Head, Keyed, KNNHead, LinearHead, PrototypeHead, ZeroShotHead
+from scanbank.heads import (
+    CLAPHead,
+    CLIPAdapterHead,
+    CosineHead,
+    FittedHead,
+    Head,
+    Keyed,
+    KNNHead,
+    LinearHead,
+    LPPlusPlusHead,
+    PrototypeHead,
+    TipAdapterFHead,
+    TipAdapterHead,
+    ZeroShotHead,
+)
 from scanbank.heads.card import HeadFileError
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, parse_window
 from scanbank.store.errors import UsageError
@@ -31,6 +45,11 @@ HEADS: list[Head] = [
     LinearHead(normalize=None),
     ZeroShotHead(PROMPTS, scale=7.0),
     ZeroShotHead(PROMPTS.tolist()),
+    TipAdapterHead(PROMPTS, alpha=2.0),
+    TipAdapterFHead(PROMPTS, epochs=2),
+    CLIPAdapterHead(PROMPTS, epochs=2, random_state=3),
+    LPPlusPlusHead(PROMPTS, epochs=20),
+    CLAPHead(PROMPTS, epochs=2),
 ]
 
 
@@ -62,6 +81,17 @@ def test_comes_back_to_the_bit(head: Head, labels: np.ndarray, tmp_path: Path) -
     assert np.array_equal(again.decision_function(X), before.estimator.decision_function(X))
     assert sorted(p.name for p in (tmp_path / "new" / "head").iterdir()) == ["card.json", "head.safetensors"]
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["head"]
+
+
+def test_vectors_of_another_width_and_such_as_are_no_numbers_are_refused() -> None:
+    head, (X, _) = fitted(), data()
+    with pytest.raises(UsageError, match=r"was fitted on vectors \(N, 6\) and cannot score \(30, 5\)"):
+        head.scores(Keyed(KEY, X[:, :5], "mean"))
+    with pytest.raises(UsageError, match=r"was fitted on vectors \(N, 6\) and cannot score \(6,\)"):
+        head.scores(Keyed(KEY, X[0], "mean"))
+    X[[2, 5], 0] = np.nan, np.inf
+    with pytest.raises(UsageError, match=r"2 of 30 vectors of 'toy@1/brain/slice/last/mean' .* hold NaN or infinity; embed those items"):
+        head.scores(Keyed(KEY, X, "mean"))
 
 
 def test_scores_a_feature_set(bank: Bank) -> None:

@@ -63,7 +63,7 @@ def test_sweep_as_json_holds_what_the_bank_holds(full: Path) -> None:
         (("sweep", "--finding", "bleed", "--shots", "1,x"), "--shots holds 'x'"),
         (("sweep", "--finding", "bleed", "--shots", "0"), "--shots holds '0'"),
         (("sweep", "--finding", "bleed", "--shots", ","), "--shots holds nothing"),
-        (("sweep", "--finding", "bleed", "--shots", "999"), "999 shots are more than"),
+        (("sweep", "--finding", "bleed", "--shots", "999"), "999 shots, each of another patient, are more than"),
         (("sweep", "--finding", "bleed", "--unit", "pixel"), "unit 'pixel'"),
         (("sweep", "--finding", "bleed", "--window", "bone"), "there are: flat/brain/slice, toy/brain/volume"),
         (("zeroshot", "--finding", "bled"), "did you mean 'bleed'"),

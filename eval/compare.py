@@ -1,0 +1,168 @@
+"""Two methods on the same items: the difference by each metric, for each finding and number of shots, with Holm's correction over all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..heads import HEADS
+from ..heads.vectors import sigmoid
+from ..store.errors import UsageError
+from ..store.progress import Progress, Silent
+from .comparison import Difference, Scored, compare
+from .holm import holm
+from .methods import ItemScores, MeasuredRun, Method, item_scores, measured_runs, method_named, patients_of_items
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+METRICS = ("auroc", "ap")
+"""Compared by default."""
+
+
+@final
+@dataclass(frozen=True)
+class Compared:
+    """One difference."""
+
+    first: Method
+    second: Method
+    finding: str
+    shots: int | None
+    """Of each class, of whichever learns; None for the whole training side, 0 where neither learns."""
+    runs: tuple[str, str]
+    items: int
+    patients: int
+    difference: Difference
+    p_holm: float | None = None
+    """Corrected over all that were compared together."""
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """For the table `comparisons`."""
+        told = {name: value for name, value in asdict(self.difference).items() if name not in ("first", "second", "value", "reason")}
+        return told | {
+            "first": self.first.name,
+            "second": self.second.name,
+            "first_run": self.runs[0],
+            "second_run": self.runs[1],
+            "finding": self.finding,
+            "shots": self.shots,
+            "items": self.items,
+            "patients": self.patients,
+            "first_value": self.difference.first,
+            "second_value": self.difference.second,
+            "difference": self.difference.value,
+            "p_holm": self.p_holm,
+            "reason": self.difference.reason or None,
+        }
+
+
+def compare_methods(
+    bank: Bank,
+    first: str,
+    second: str,
+    *,
+    findings: Sequence[str] = (),
+    metrics: Sequence[str] = METRICS,
+    draws: int = 1000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[Compared]:
+    """Compare what sweeps, probes and zero-shot runs have kept, and keep the differences in the table `comparisons`.
+
+    The two are compared where they were tested on the same items, and learned from the same draws; one that learns from none is compared
+    with each number of shots of the other.
+
+    Args:
+        bank: the bank.
+        first: a method, as `methods.method_named` takes it.
+        second: another.
+        findings: only these; by default all that both have been measured on.
+        metrics: names.
+        draws: of patients, for the bootstrap.
+        seed: of these.
+        progress: told of findings.
+
+    Raises:
+        UnknownNameError: a method or metric is none.
+        UsageError: the two are one, share no items, or scores of items were not kept.
+    """
+    progress = progress or Silent()
+    one, other = method_named(bank, first), method_named(bank, second)
+    if one == other:
+        raise UsageError(f"{one.name} is compared with itself; name two methods")
+    pairs = _pairs(measured_runs(bank, one), measured_runs(bank, other))
+    pairs = {finding: pair for finding, pair in pairs.items() if not findings or finding in findings}
+    if lacking := [finding for finding in findings if finding not in pairs]:
+        raise UsageError(f"{one.name} and {other.name} were not tested on the same items of {', '.join(lacking)}; run one sweep with both")
+    if not pairs:
+        raise UsageError(f"{one.name} and {other.name} were never tested on the same items; run one sweep with both")
+    progress.start("comparing", len(pairs))
+    found = []
+    for finding, (left, right) in sorted(pairs.items()):
+        held = item_scores(bank, left.run, one), item_scores(bank, right.run, other)
+        for shots, scores in _shared(*held).items():
+            patients = patients_of_items(bank, left.unit, scores[0].items)
+            sides = [_scored(method, side) for method, side in zip((one, other), scores, strict=True)]
+            told = (one, other, finding, shots, (left.run, right.run), len(patients), len(np.unique(patients)))
+            found += [Compared(*told, one_) for one_ in compare(metrics, scores[0].y, *sides, patients, draws, seed)]
+        progress.advance(note=finding)
+    corrected = holm([np.nan if each.difference.p is None else each.difference.p for each in found]).tolist()
+    answer = [replace(each, p_holm=None if np.isnan(p) else p) for each, p in zip(found, corrected, strict=True)]
+    compared = datetime.now(UTC)
+    for commit in bank.commits(f"compare: {one.name} and {other.name}"):
+        with commit:
+            commit.append("comparisons", [each.row | {"compared": compared} for each in answer])
+    bank.refresh()
+    return answer
+
+
+def _pairs(first: Sequence[MeasuredRun], second: Sequence[MeasuredRun]) -> dict[str, tuple[MeasuredRun, MeasuredRun]]:
+    """By finding, the latest runs of the two on the same items and draws; one run of both before two runs."""
+    found: dict[str, tuple[MeasuredRun, MeasuredRun]] = {}
+    for same in (True, False):
+        for one in first:
+            for other in second:
+                alike = (one.finding, one.items) == (other.finding, other.items)
+                drawn_alike = None in (one.seed, other.seed) or one.seed == other.seed
+                if alike and drawn_alike and (one.run == other.run) == same:
+                    found.setdefault(one.finding, (one, other))
+    return found
+
+
+def _shared(first: dict[int | None, ItemScores], second: dict[int | None, ItemScores]) -> dict[int | None, tuple[ItemScores, ItemScores]]:
+    """By number of shots, the scores of the draws that both have."""
+    pairs = {shots: (first[shots], second[shots]) for shots in first if shots in second}
+    if 0 in first:
+        pairs |= {shots: (first[0], of) for shots, of in second.items() if shots != 0}
+    if 0 in second:
+        pairs |= {shots: (of, second[0]) for shots, of in first.items() if shots != 0}
+    return {shots: _of_same_draws(*pair) for shots, pair in sorted(pairs.items(), key=lambda one: (one[0] is None, one[0] or 0))}
+
+
+def _of_same_draws(one: ItemScores, other: ItemScores) -> tuple[ItemScores, ItemScores]:
+    """A single scoring stands beside each draw of the other."""
+    if len(one.repeats) == 1 or len(other.repeats) == 1:
+        wanted = max(one.repeats, other.repeats, key=len)
+        return _at(one, [one.repeats.index(r) if r in one.repeats else 0 for r in wanted]), _at(
+            other, [other.repeats.index(r) if r in other.repeats else 0 for r in wanted]
+        )
+    both = [r for r in one.repeats if r in other.repeats]
+    return _at(one, [one.repeats.index(r) for r in both]), _at(other, [other.repeats.index(r) for r in both])
+
+
+def _at(scores: ItemScores, places: Sequence[int]) -> ItemScores:
+    rows = np.array(places, dtype=np.int64)
+    return replace(scores, repeats=tuple(scores.repeats[p] for p in places), scores=scores.scores[rows], thresholds=scores.thresholds[rows])
+
+
+def _scored(method: Method, side: ItemScores) -> Scored:
+    kind = HEADS.get(method.head)
+    chance: NDArray[np.float64] = (kind.probabilities if kind else sigmoid)(side.scores)
+    return Scored(side.scores, side.thresholds, chance)

@@ -1,0 +1,155 @@
+"""`linear_cls` and `cosine_cls`: Baseline and Baseline++ of Chen et al. 2019 (arXiv:1904.04232), trained by SGD on the support."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar, final
+
+import numpy as np
+
+from .base import Head
+from .class_weights import ClassWeight, row_weights
+from .folds import row_keys
+from .products import decision_values
+from .support import Support
+from .threads import one_thread, processors
+from .vectors import Floats, Ints, softmax, unit
+
+_ROOM, _ROOM_GPU = 1 << 21, 1 << 26
+"""Numbers in the largest array of a batch of fits."""
+
+
+class SGDHead(Head):
+    """What the two have in common: what they do to vectors first, and the loop.
+
+    Rows are taken in an order that depends on them and on the seed, not on the order in which they are given.
+
+    Args:
+        random_state: seed of the weights at first and of the order of the batches.
+        class_weight: what the losses of a class weigh, as in `class_weights`.
+    """
+
+    LEARNED: ClassVar[tuple[str, ...]] = ("coef_", "intercept_")
+    COSINE: ClassVar[bool]
+
+    def __init__(self, random_state: int = 0, class_weight: ClassWeight = None) -> None:
+        self.random_state = random_state
+        self.class_weight = class_weight
+
+    @abstractmethod
+    def prepared(self, X: Floats) -> Floats:
+        """(N, D) vectors as they are learned from and scored."""
+
+    def _learn(self, X: Floats, codes: Ints) -> None:
+        V, weights = self.prepared(X), row_weights(self.class_weight, self.classes_, codes)
+        order = _in_order(row_keys(unit(X)), codes)
+        self.coef_, self.intercept_ = _fits(
+            V, [order], [codes[order]], [weights[order]], [int(self.random_state)], len(self.classes_), self.COSINE, "cpu"
+        )[0]
+
+    def _class_scores(self, X: Floats) -> Floats:
+        return decision_values(self.coef_, self.intercept_, self.prepared(X)).T
+
+    def _probabilities(self, scores: Floats) -> Floats:
+        return softmax(scores)
+
+
+@final
+class LinearClsHead(SGDHead):
+    """A linear layer with softmax. Vectors are brought to length sqrt(D), about that of the features for which its step length was chosen.
+
+    At unit length, a hundred such steps would leave what is learned under the random weights at first.
+    """
+
+    COSINE: ClassVar[bool] = False
+
+    def prepared(self, X: Floats) -> Floats:
+        return unit(X) * X.shape[1] ** 0.5
+
+
+@final
+class CosineClsHead(SGDHead):
+    """Cosines to a direction for each class, times a learned scale for each class, with softmax."""
+
+    COSINE: ClassVar[bool] = True
+
+    def prepared(self, X: Floats) -> Floats:
+        return unit(X)
+
+
+def linear_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
+    """(fits, queries) decision values of `LinearClsHead(random_state)`, with the seed of each support."""
+    return _scores(LinearClsHead(), X, supports, queries, device)
+
+
+def cosine_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
+    """(fits, queries) decision values of `CosineClsHead(random_state)`, with the seed of each support."""
+    return _scores(CosineClsHead(), X, supports, queries, device)
+
+
+def _scores(head: SGDHead, X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
+    V = head.prepared(X)
+    used = np.unique(np.concatenate([s.rows for s in supports]))
+    keys = row_keys(unit(X[used]))
+    orders = [_in_order(keys[np.searchsorted(used, s.rows)], s.y) for s in supports]
+    rows, codes = (
+        [one[order] for one, order in zip(many, orders, strict=True)] for many in ([s.rows for s in supports], [s.y for s in supports])
+    )
+    found = _fits(V, rows, codes, [np.ones(len(s.y)) for s in supports], [s.seed for s in supports], 2, head.COSINE, device)
+    coefficients, intercepts = np.stack([w[1] - w[0] for w, _ in found]), np.array([b[1] - b[0] for _, b in found])
+    return decision_values(coefficients, intercepts, V[queries])
+
+
+def _in_order(keys: Ints, codes: Ints) -> Ints:
+    """(n,): an order of the rows that does not depend on the order in which they are given."""
+    return np.lexsort((codes, keys))
+
+
+def _fits(
+    V: Floats,
+    rows: Sequence[Ints],
+    codes: Sequence[Ints],
+    weights: Sequence[Floats],
+    seeds: Sequence[int],
+    classes: int,
+    cosine: bool,
+    device: str,
+) -> list[tuple[Floats, Floats]]:
+    """Weights (C, D) and biases (C,) of each fit; fits of equal size together."""
+    import torch
+
+    from .sgd_fits import first_weights, orders_of, sgd_fits
+
+    found: list[tuple[Floats, Floats] | None] = [None] * len(rows)
+    sizes: dict[int, list[int]] = defaultdict(list)
+    for number, own in enumerate(rows):
+        sizes[len(own)].append(number)
+
+    def solve(part: list[int]) -> None:
+        def tensor(arrays: list[np.ndarray]) -> torch.Tensor:
+            return torch.from_numpy(np.stack(arrays)).to(device)
+
+        begun = [first_weights(seeds[number], classes, V.shape[1]) for number in part]
+        fits = sgd_fits(
+            tensor([V[rows[number]] for number in part]),
+            tensor([codes[number] for number in part]),
+            tensor([weights[number] for number in part]),
+            tensor([orders_of(seeds[number], len(rows[number])) for number in part]),
+            tensor([weight for weight, _ in begun]),
+            None if cosine else tensor([bias for _, bias in begun]),
+        )
+        for number, weight, bias in zip(part, fits.weights.cpu().numpy(), fits.biases.cpu().numpy(), strict=True):
+            found[number] = weight, bias
+
+    tasks = []
+    for size in sorted(sizes, reverse=True):
+        largest = max((size + classes) ** 2, size * V.shape[1] // 8, classes * V.shape[1])
+        step = max(16, (_ROOM if device == "cpu" else _ROOM_GPU) // largest // 16 * 16)
+        tasks += [sizes[size][start : start + step] for start in range(0, len(sizes[size]), step)]
+    with one_thread(), ThreadPoolExecutor(processors() if device == "cpu" else 1) as workers:
+        for done in [workers.submit(solve, part) for part in tasks]:
+            done.result()
+    return [one for one in found if one is not None]
