@@ -8,7 +8,7 @@ from the same ones; their mean difference is told, and the variance in its parts
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -193,11 +193,11 @@ def _without(one: Floats, other: Floats, metric: str, reason: str) -> Difference
 
 def _told(metric: str, method: str, means: list[float], parts: Components, patients: int) -> Difference:
     value, error = means[0] - means[1], parts.error
-    support = None if np.isnan(parts.support) else parts.support
+    told = Difference(metric, method, parts.draws, means[0], means[1], value, test_variance=parts.test)
+    told = told if np.isnan(parts.support) else replace(told, support_variance=parts.support)
     if error < _ROUNDING:
-        reason = "the two differ by as much in every draw of patients, so that nothing says how much chance is in it"
-        return Difference(metric, method, parts.draws, *means, value, None, None, None, support, parts.test, reason)
+        return replace(told, reason="the two differ by as much in every draw of patients, so that nothing says how much chance is in it")
     degrees = parts.degrees(patients)
     reach = float(t.ppf((1 + COVERAGE) / 2, degrees)) * error
     p = float(2 * t.sf(abs(value) / error, degrees))
-    return Difference(metric, method, parts.draws, *means, value, max(value - reach, -1.0), min(value + reach, 1.0), p, support, parts.test)
+    return replace(told, lo=max(value - reach, -1.0), hi=min(value + reach, 1.0), p=p)

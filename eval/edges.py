@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.stats import norm
 
 COVERAGE = 0.95
@@ -28,5 +28,5 @@ def newcombe_edge(value: float, positives: int, negatives: int) -> tuple[float, 
         """(1 - area)^2 - z^2 variance(area), over (1 - area) / (positives negatives)."""
         return (1 - area) * positives * negatives - z**2 * area * (1 + mean * ((1 - area) / (2 - area) + area / (1 + area)))
 
-    end = float(brentq(beyond, 0.0, 1.0, xtol=1e-12))
+    end = float(root_scalar(beyond, bracket=(0.0, 1.0), xtol=1e-12).root)
     return (end, 1.0) if value == 1 else (0.0, 1 - end)

@@ -52,5 +52,5 @@ def reliability(y: Ints, probability: Floats, weight: Floats | None = None) -> R
     each = np.ones(len(y)) if weight is None else weight
     gap = probability - y
     place = bin_of(probability) + BINS * np.arange(len(probability))[:, None]
-    gaps = np.bincount(place.ravel(), weights=(gap * each).ravel(), minlength=BINS * len(probability)).reshape(-1, BINS)
-    return Reliability((gap**2 * each).sum(axis=1), gaps.T, np.full(len(probability), each.sum()))
+    sums: Floats = np.bincount(place.ravel(), weights=(gap * each).ravel(), minlength=BINS * len(probability)).astype(np.float64)
+    return Reliability((gap**2 * each).sum(axis=1), sums.reshape(-1, BINS).T, np.full(len(probability), each.sum()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,16 +29,16 @@ def scikit_learn(
 ) -> dict[str, float]:
     """Every metric of one fit, but ECE, which scikit-learn has not."""
     called = (score >= threshold).astype(int)
-    of = {"sample_weight": weight}
+    of: dict[str, Any] = {"sample_weight": weight}
     return {
         "auroc": roc_auc_score(y, score, **of),
         "ap": average_precision_score(y, score, **of),
-        "f1": f1_score(y, called, zero_division=0, **of),
+        "f1": f1_score(y, called, **of),
         "sensitivity": recall_score(y, called, **of),
         "specificity": recall_score(y, called, pos_label=0, **of),
         "balanced_accuracy": balanced_accuracy_score(y, called, **of),
         "accuracy": accuracy_score(y, called, **of),
-        "macro_f1": f1_score(y, called, average="macro", zero_division=0, **of),
+        "macro_f1": f1_score(y, called, average="macro", **of),
         "brier": brier_score_loss(y, probability, **of),
     }
 
@@ -52,10 +54,10 @@ def ece(y: NDArray[np.int64], probability: NDArray[np.float64], weight: NDArray[
     return total
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     st.integers(0, 10_000),
-    st.integers(1, 4),
+    st.integers(1, 2),
     st.integers(2, 50),
     st.sampled_from([0.0, 0.5, 9.0]),
     st.sampled_from(["no", "some", "zeros"]),

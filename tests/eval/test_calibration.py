@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,8 @@ def test_platt_is_scikit_learns() -> None:
             return X[:, 0]
 
     given = Given().fit(score[:, None], y)
-    theirs = CalibratedClassifierCV(FrozenEstimator(given), method="sigmoid", cv=2, ensemble=False).fit(score[:, None], y)
+    whole: dict[str, Any] = {"ensemble": False}
+    theirs = CalibratedClassifierCV(FrozenEstimator(given), method="sigmoid", cv=2, **whole).fit(score[:, None], y)
     np.testing.assert_allclose(found.probabilities(score), theirs.predict_proba(score[:, None])[:, 1], atol=1e-4)
     # and its gradient is 0 against Platt's targets
     target = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / (len(y) - y.sum() + 2))
