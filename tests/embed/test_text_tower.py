@@ -23,7 +23,7 @@ def tower_of(encoder: TorchEncoder) -> TextTower:
 
 
 def test_its_own_embeddings_give_its_own_vectors(encoder: TorchEncoder) -> None:
-    tower, texts = tower_of(encoder), list(TEXTS)
+    tower, texts = tower_of(encoder), [*TEXTS, "lungs"]
     pieces = tower.pieces(texts)
     with torch.no_grad():
         found = tower.encode_embedded(tower.embed(pieces), pieces).numpy()

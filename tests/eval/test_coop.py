@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,8 +82,8 @@ def test_the_published_loop(tiny: TorchEncoder) -> None:
     """The recipe in plain PyTorch, with torch's optimizer and schedule, on the modules of `tiny`."""
     X, y = rows(tiny)
     settings = CoOp(tokens=4, epochs=25)
-    model = tiny.model
-    ids = [model.pieces([tail])[0].tolist() for tail in TAILS]  # pyright: ignore[reportCallIssue]
+    model: Any = tiny.model
+    ids = [model.pieces([tail])[0].tolist() for tail in TAILS]
     context = torch.from_numpy(np.random.default_rng(3).normal(0, 0.02, (4, 128)).astype(np.float32)).requires_grad_()
     images = torch.from_numpy(X / np.linalg.norm(X, axis=1, keepdims=True))
 
@@ -90,9 +91,9 @@ def test_the_published_loop(tiny: TorchEncoder) -> None:
         made = []
         for row in ids:
             text = model.text
-            x = torch.cat([context, text.embedding(torch.tensor(row))]) + text.position[: 4 + len(row)]  # pyright: ignore[reportAttributeAccessIssue]
-            x = text.norm(text.layers(x[None]))  # pyright: ignore[reportAttributeAccessIssue]
-            made.append(torch.nn.functional.normalize(text.head(x.mean(1)), dim=-1)[0])  # pyright: ignore[reportAttributeAccessIssue]
+            x = torch.cat([context, text.embedding(torch.tensor(row))]) + text.position[: 4 + len(row)]
+            x = text.norm(text.layers(x[None]))
+            made.append(torch.nn.functional.normalize(text.head(x.mean(1)), dim=-1)[0])
         return torch.stack(made)
 
     optimizer = torch.optim.SGD([context], lr=0.002, momentum=0.9, weight_decay=5e-4)
