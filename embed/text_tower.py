@@ -42,7 +42,7 @@ class Pieces:
         if used[:, longest:].any():
             found = int(used.sum(1).max())
             raise ValueError(
-                f"{count} pieces of context make a text of {found}; the encoder takes {longest}: choose fewer, or shorter texts"
+                f"{count} pieces of context make a text of {found}, and the encoder takes {longest}; choose fewer, or a shorter text"
             )
         return Pieces(ids[:, :longest], used[:, :longest])
 

@@ -54,13 +54,13 @@ class Stack:
     @classmethod
     def one(cls, U: Floats, codes: Ints, texts: Floats, scale: float, seed: int) -> Self:
         """Of one fit: unit rows (n, D), their classes (n,) and unit texts (C, D)."""
-        tensors = (torch.from_numpy(np.ascontiguousarray(given))[None] for given in (U, codes.astype(np.int64), texts))
-        return cls(*tensors, torch.tensor([scale], dtype=torch.float64), (seed,))
+        rows, prompts = (torch.from_numpy(np.ascontiguousarray(given))[None] for given in (U, texts))
+        classes = torch.from_numpy(codes.astype(np.int64))[None]
+        return cls(rows, classes, prompts, torch.tensor([scale], dtype=torch.float64), (seed,))
 
     def to(self, device: str | torch.device) -> Self:
         """The same fits on a device."""
-        moved = (each.to(device) for each in (self.rows, self.codes, self.texts, self.scale))
-        return type(self)(*moved, self.seeds)
+        return type(self)(self.rows.to(device), self.codes.to(device), self.texts.to(device), self.scale.to(device), self.seeds)
 
     @property
     def member(self) -> Tensor:

@@ -91,8 +91,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     def of_pieces(given: Pieces) -> Tensor:
         # SigLIP was trained on texts padded to their full length, whose padding is attended to
         masks = "attention_mask" in tokenizer().model_input_names
-        mask = {"attention_mask": given.used.long()} if masks else {}
-        return _unit(model.get_text_features(input_ids=given.ids, **mask))
+        return _unit(model.get_text_features(input_ids=given.ids, attention_mask=given.used.long() if masks else None))
 
     texts = TextTower(pieces, of_pieces, model.text_model.embeddings.token_embedding, length)
     medical = side == MEDSIGLIP_SIZE or "medsiglip" in uri.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def tip_adapter_f(rows: Tensor, y: Tensor, texts: Tensor) -> Logits:
 
 def clip_adapter(rows: Tensor, y: Tensor, texts: Tensor) -> Logits:
     width, ratio, epochs = rows.shape[1], 0.2, 200
-    adapter = nn.Sequential(
+    adapter: Any = nn.Sequential(
         nn.Linear(width, width // 4, bias=False), nn.ReLU(), nn.Linear(width // 4, width, bias=False), nn.ReLU()
     ).double()
     random = np.random.default_rng(7)
