@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..heads import HeadKind, Support
 from ..store.digests import spec_digest
@@ -75,7 +76,7 @@ def fit_missing(
     val, test = ([study.split.side(side) for study in studies] for side in ("val", "test"))
     queries = np.unique(np.concatenate([study.rows[of] for sides in (val, test) for study, of in zip(studies, sides, strict=True)]))
     places = [[np.searchsorted(queries, study.rows[of[n]]) for of in (val, test)] for n, study in enumerate(studies)]
-    tunings = [Support(study.rows[of], study.units.y[of]) for study, of in zip(studies, val, strict=True)]
+    tunings = [_tuning(study, of) for study, of in zip(studies, val, strict=True)]
     made: Counter[str] = Counter()
     for features in everywhere.values():
         for kind in kinds:
@@ -172,7 +173,13 @@ def _chunks(cells: Sequence[_Wanted], most: int) -> Iterator[Sequence[_Wanted]]:
         yield chunk
 
 
-def _support(run: Run, study: Study, draw: Draw, tuning: Support, texts: ClassTexts, features: UnitFeatures) -> Support:
+def _tuning(study: Study, val: NDArray[np.int64]) -> Support | None:
+    """What settings may be chosen on; nothing where it holds one class only."""
+    y = study.units.y[val]
+    return Support(study.rows[val], y) if 0 < y.sum() < len(y) else None
+
+
+def _support(run: Run, study: Study, draw: Draw, tuning: Support | None, texts: ClassTexts, features: UnitFeatures) -> Support:
     rows = draw.support.rows
     _, patients = np.unique(study.units.patients[rows], return_inverse=True)
     seed = int.from_bytes(hashlib.sha256(draw.name.encode()).digest()[:4], "little")

@@ -19,6 +19,9 @@ from .prompts import PromptPair, keep_prompts, prompt_pair, prompt_vectors
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
+SCALE = 100.0
+"""Of cosines, for encoders that tell none: CLIP's. It changes no metric."""
+
 
 @final
 @dataclass(frozen=True)

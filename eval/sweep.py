@@ -180,9 +180,13 @@ def _studies(
             check_sides(units, split)
             study = joined(units, split, gathered)
             check_sides(study.units, study.split)
-            found.append((study, *_draws(study, shots, repeats, protocol.seed, alone=len(every) == 1)))
+            draws, said = _draws(study, shots, repeats, protocol.seed, alone=len(every) == 1)
         except UsageError as error:
             failed.append(error)
+            continue
+        if len(set(study.units.y[study.split.side("val")].tolist())) == 1:
+            said.append(f"the validation side has one class of {units.finding!r} only: heads choose their settings without it")
+        found.append((study, draws, said))
     if not found:
         raise failed[0]
     return found, [f"{error}: it is left out" for error in failed]

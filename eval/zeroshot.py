@@ -13,7 +13,7 @@ from ..heads import zero_shot
 from ..heads.vectors import sigmoid
 from ..store.digests import spec_digest
 from ..store.progress import Progress, Silent
-from .class_texts import text_encoders
+from .class_texts import SCALE, text_encoders
 from .feature_choice import FeatureChoice, choose_features
 from .guards import check_leaks
 from .ledger import Ledger, Run
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 HEAD = COMMAND = "zeroshot"
 EVERYONE = "none"
 """The split's name where all units test."""
-SCALE = 100.0
-"""Of cosines, for encoders that tell none: CLIP's. It changes no metric."""
 
 
 def zeroshot(

@@ -13,12 +13,13 @@ from sklearn.metrics import roc_curve
 
 from ..prompts import prompt_pair
 from ..quoting import quoted
-from ..results import METRICS
 from .charts import COLOURS, Curve, Roc
 
 if TYPE_CHECKING:
     from ...store.bank import Bank
 
+METRICS = ("auroc", "ap", "f1")
+"""Shown."""
 ALL = float("inf")
 """The whole training side, where shots are ordered: after all numbers."""
 _RATES = np.linspace(0, 1, 201)
@@ -97,7 +98,7 @@ def found_studies(bank: Bank) -> list[FoundStudy]:
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     asked = ", ".join(f"'{name}'" for name in METRICS)
     query = f"""SELECT run, features, encoder, "window", head, shots, repeat, metric, value, lo, hi, reason
-        FROM metrics WHERE metric IN ({asked}) ORDER BY run, features, head, shots, repeat"""
+        FROM metrics WHERE metric IN ({asked}) AND subgroup IS NULL ORDER BY run, features, head, shots, repeat"""
     for row in bank.sql(query).to_pylist():
         rows[row["run"]].append(row)
     studies: dict[tuple[tuple[str, ...], tuple[int, int] | None], FoundStudy] = {}
@@ -105,7 +106,10 @@ def found_studies(bank: Bank) -> list[FoundStudy]:
         told = json.loads(run["settings"])
         # the same question of the same units: the digest of items stands for their labels and sides
         name = (str(told["finding"]), str(told["unit"]), str(told["split"]), str(told["source"]), str(told["items"]))
-        drawn = (int(told["seed"]), int(told["repeats"])) if "repeats" in told else None
+        if "items" not in told:  # averages over findings
+            continue
+        numbered = [row["repeat"] for row in rows[run["run"]] if row["shots"]]
+        drawn = (int(told["seed"]), max(numbered) + 1) if numbered else None
         study = studies.setdefault((name, drawn), FoundStudy(*name[:4], drawn=drawn, counts=told["counts"], cells={}))
         study.cells.update(_cells(run["run"], rows[run["run"]], _unusual(told)))
     for name, drawn in list(studies):  # zero-shot needs no draws: it stands beside each
