@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .bags import Bags, sub_bags
+from .bags import Bags, check_sub_bag, sub_bags
 from .vectors import Floats, Ints
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def descend(
     """
     import torch
 
+    if sub_bag is not None:
+        check_sub_bag(sub_bag)
     random = np.random.default_rng(seed)
     sizes = bags.sizes if sub_bag is None else np.minimum(bags.sizes, sub_bag)
     batches = _batches(sizes, random)

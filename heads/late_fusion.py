@@ -47,9 +47,7 @@ class LateFusionHead(Head):
         check_is_fitted(self)
         rows, labels = cast("tuple[Floats, NDArray[np.int64]]", validate_data(self, X, y, reset=False, dtype=np.float64))
         if strange := set(np.unique(labels).tolist()) - set(self.classes_.tolist()):
-            raise UsageError(
-                f"validation rows have labels {sorted(strange)} that none was learned of; those learned: {self.classes_.tolist()}"
-            )
+            raise UsageError(f"validation rows have labels {sorted(strange)}; the heads learned {self.classes_.tolist()} and no others")
         own = np.searchsorted(self.classes_, labels)
         self.weights_ = mixture_weights(self._logs(rows)[:, np.arange(len(rows)), own].T)
         return self

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from .bag_head import BagHead
-from .bags import Bags, log_means, sub_bags
+from .bags import Bags, check_sub_bag, log_means, sub_bags
 from .linear import LinearHead
 from .linear_parts import again, log_probabilities
 from .vectors import Floats, Ints, softmax
@@ -53,6 +53,7 @@ class SliceHead(BagHead):
         if self.pool not in _POOLS:
             raise ValueError(f"pool is {self.pool!r}; choose one of {', '.join(map(repr, _POOLS))}")
         if self.sub_bag is not None:
+            check_sub_bag(self.sub_bag)
             bags = sub_bags(bags, self.sub_bag, np.random.default_rng(self.random_state))
         fitted = self._blank().fit(bags.X, codes[bags.owner])
         for name in self.LEARNED:
