@@ -55,4 +55,4 @@ def test_a_study_learns_from_them(bank: Bank) -> None:
     support = Support(np.arange(30), y[:30], Support(np.arange(30, 40), y[30:40]))
     for name in ("fusion", "late_fusion", "late_fusion_weighted"):
         scores = MANY[name].scores(blocks, [support], np.arange(40, 60))[0]
-        assert roc_auc_score(y[40:], scores) > 0.9
+        assert roc_auc_score(y[40:], scores) > 0.8
