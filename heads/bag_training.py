@@ -114,7 +114,7 @@ def descend(
                     root = (v / (1 - _BETAS[1] ** (step + 1))).sqrt_().add_(_EPSILON)
                     one.mul_(1 - rate * weight_decay).addcdiv_(m, root, value=-rate / (1 - _BETAS[0] ** (step + 1)))
     for one in weights:
-        one.requires_grad_(requires_grad=False)
+        one.requires_grad_(False)
 
 
 def _batches(sizes: Ints, random: np.random.Generator) -> Iterator[Ints]:

@@ -58,7 +58,7 @@ class RouterHead(AnyHead[Bags]):
         self.vote = vote
         self.sub_bag = sub_bag
         self.C = C
-        self.normalize = normalize
+        self.normalize: Literal["l2", "standard"] | None = normalize
 
     def fit(self, X: Bags | ArrayLike, y: ArrayLike, sources: ArrayLike | None = None) -> Self:
         """Learn from N bags, labels y (N,) of at least two classes, and names of sources (N,), empty where unknown; None: one source.

@@ -35,6 +35,8 @@ class SliceHead(BagHead):
 
     LEARNED: ClassVar[tuple[str, ...]] = LinearHead.LEARNED
 
+    coef_: Floats
+
     def __init__(
         self,
         pool: Literal["mean", "max"] = "mean",
@@ -45,7 +47,7 @@ class SliceHead(BagHead):
     ) -> None:
         self.pool = pool
         self.C = C
-        self.normalize = normalize
+        self.normalize: Literal["l2", "standard"] | None = normalize
         self.sub_bag = sub_bag
         self.random_state = random_state
 

@@ -26,7 +26,7 @@ def test_slices_stand_side_by_side() -> None:
 def test_is_scikit_learns_on_the_long_vectors() -> None:
     cohort = shifted(40)
     rows = [start + (2 * np.arange(3) + 1) * size // 6 for start, size in zip(cohort.bags.starts, cohort.bags.sizes, strict=False)]
-    long = np.stack([normalize(cohort.bags.X[three]).ravel() / np.sqrt(3) for three in rows])
+    long = np.stack([np.asarray(normalize(cohort.bags.X[three])).ravel() / np.sqrt(3) for three in rows])
     exact = LogisticRegression(C=7.0, solver="newton-cg", tol=1e-10, max_iter=1000).fit(long, cohort.y)
     found = FlattenHead(slices=3, C=7.0).fit(cohort.bags, cohort.y)
     assert found.predict_proba(cohort.bags) == pytest.approx(exact.predict_proba(long), abs=1e-6)

@@ -104,7 +104,8 @@ def test_a_set_that_is_always_worse_gets_nothing() -> None:
 def test_comes_back_to_the_bit(head: Any, tmp_path: Path) -> None:
     X, y = sets()
     key = FeatureKey("volume", EncoderSpec("toy@1", "1", 16), ViewSpec((parse_window("brain"),)))
-    before = clone(head).set_params(widths=WIDTHS).fit(X, y)
+    before: Any = clone(head)
+    before.set_params(widths=WIDTHS).fit(X, y)
     if isinstance(before, LateFusionHead):
         before.tune(*sets(2))
     FittedHead(before, key).save(tmp_path / "head")
