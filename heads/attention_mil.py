@@ -37,6 +37,12 @@ class AttentionMILHead(BagHead):
 
     LEARNED: ClassVar[tuple[str, ...]] = ("mean_", "scale_", "tanh_", "gate_", "attend_", "coef_", "intercept_")
 
+    tanh_: Floats
+    gate_: Floats
+    attend_: Floats
+    coef_: Floats
+    intercept_: Floats
+
     def __init__(
         self,
         hidden: int = 64,

@@ -73,12 +73,12 @@ def _many(X: Any) -> bool:
 
 
 def _bags(X: Any) -> Bags:
-    return X if isinstance(X, Bags) else Bags.of_equal(check_array(X, allow_nd=True, dtype=np.float64))
+    return X if isinstance(X, Bags) else Bags.of_equal(check_array(X, allow_nd=True, dtype=cast("Any", np.float64)))
 
 
 def _check(head: AnyHead[Bags], bags: Bags, *, reset: bool) -> None:
     if empty := np.flatnonzero(bags.sizes == 0).tolist():
         raise UsageError(f"{len(empty)} of {len(bags)} bags are empty, such as bag {empty[0]}; leave them out")
-    validate_data(head, bags.X[:1], reset=reset)
+    validate_data(head, cast("Any", bags.X[:1]), reset=reset)
     if bad := bags.bad():
         raise UsageError(f"{bad} of {len(bags.X)} vectors of bags hold NaN or infinity; embed those items again")

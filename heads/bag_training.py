@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .bags import Bags, sub_bags
+from .bags import Bags, check_sub_bag, sub_bags
 from .vectors import Floats, Ints
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def descend(
     """
     import torch
 
+    if sub_bag is not None:
+        check_sub_bag(sub_bag)
     random = np.random.default_rng(seed)
     sizes = bags.sizes if sub_bag is None else np.minimum(bags.sizes, sub_bag)
     batches = _batches(sizes, random)
@@ -112,7 +114,7 @@ def descend(
                     root = (v / (1 - _BETAS[1] ** (step + 1))).sqrt_().add_(_EPSILON)
                     one.mul_(1 - rate * weight_decay).addcdiv_(m, root, value=-rate / (1 - _BETAS[0] ** (step + 1)))
     for one in weights:
-        one.requires_grad_(requires_grad=False)
+        one.requires_grad_(False)
 
 
 def _batches(sizes: Ints, random: np.random.Generator) -> Iterator[Ints]:

@@ -98,6 +98,12 @@ def sub_bags(bags: Bags, length: int, random: np.random.Generator) -> Bags:
     return bags.runs(bags.starts[:-1] + random.integers(0, bags.sizes - count, endpoint=True), count)
 
 
+def check_sub_bag(length: int) -> None:
+    """Raises ValueError where it is below 1."""
+    if length < 1:
+        raise ValueError(f"sub_bag is {length}; 1 slice or more, or None, is wanted")
+
+
 def windows(bags: Bags, length: int) -> tuple[Bags, Ints]:
     """All bags cut into runs of `length` neighbours, what is left over being one more; and (M,) the bag that each run is of."""
     pieces = -(-bags.sizes // length)

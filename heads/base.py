@@ -41,6 +41,10 @@ class AnyHead(ClassifierMixin, BaseEstimator, ABC, Generic[Checked]):
     columns_: tuple[Self, ...]
 
     @abstractmethod
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn from N items and their labels y (N,)."""
+
+    @abstractmethod
     def _checked(self, X: Any) -> Checked:
         """X as what it was fitted on; raises ValueError where it is not finite or of another width."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self, cast, final
+from typing import Any, ClassVar, Self, cast, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,11 +45,11 @@ class LateFusionHead(Head):
             UsageError: a label is none of those that were learned from.
         """
         check_is_fitted(self)
-        rows, labels = cast("tuple[Floats, NDArray[np.int64]]", validate_data(self, X, y, reset=False, dtype=np.float64))
+        rows, labels = cast(
+            "tuple[Floats, NDArray[np.int64]]", validate_data(self, cast("Any", X), cast("Any", y), reset=False, dtype=np.float64)
+        )
         if strange := set(np.unique(labels).tolist()) - set(self.classes_.tolist()):
-            raise UsageError(
-                f"validation rows have labels {sorted(strange)} that none was learned of; those learned: {self.classes_.tolist()}"
-            )
+            raise UsageError(f"validation rows have labels {sorted(strange)}; the heads learned {self.classes_.tolist()} and no others")
         own = np.searchsorted(self.classes_, labels)
         self.weights_ = mixture_weights(self._logs(rows)[:, np.arange(len(rows)), own].T)
         return self

@@ -126,9 +126,7 @@ class ManyKind(Generic[G]):
         if support.tuning is not None:
             _check_range(support.tuning.rows, items)
         elif self.needs_tuning:
-            raise UsageError(
-                f"head {self.name!r} learns its weights on validation rows, and support {number} has none; use one that does not"
-            )
+            raise UsageError(f"head {self.name!r} learns weights on validation rows; support {number} has none: choose another head")
 
 
 def _check_range(rows: Ints, items: int) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .bag_head import bags_like, checked_bags, tagged
-from .bags import Bags, log_means, sums, windows
+from .bags import Bags, check_sub_bag, log_means, sums, windows
 from .base import AnyHead
 from .linear import LinearHead
 from .linear_parts import again, log_probabilities, stacked
@@ -58,7 +58,7 @@ class RouterHead(AnyHead[Bags]):
         self.vote = vote
         self.sub_bag = sub_bag
         self.C = C
-        self.normalize = normalize
+        self.normalize: Literal["l2", "standard"] | None = normalize
 
     def fit(self, X: Bags | ArrayLike, y: ArrayLike, sources: ArrayLike | None = None) -> Self:
         """Learn from N bags, labels y (N,) of at least two classes, and names of sources (N,), empty where unknown; None: one source.
@@ -67,11 +67,11 @@ class RouterHead(AnyHead[Bags]):
             ValueError: X is neither bags nor a finite array, lengths differ, or a parameter is out of range.
             UsageError: a bag is empty, or y holds one class only.
         """
-        if self.routing not in _ROUTING or self.vote not in _VOTES or (self.sub_bag is not None and self.sub_bag < 1):
-            raise ValueError(
-                f"routing is {self.routing!r}, vote {self.vote!r} and sub_bag {self.sub_bag!r}; choose of {_ROUTING}, of {_VOTES}, "
-                "and None or a number from 1 on"
-            )
+        for name, value, known in (("routing", self.routing, _ROUTING), ("vote", self.vote, _VOTES)):
+            if value not in known:
+                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, known))}")
+        if self.sub_bag is not None:
+            check_sub_bag(self.sub_bag)
         bags, labels = checked_bags(self, X, y)
         codes = self._coded(labels)
         given = np.full(len(bags), "all") if sources is None else np.asarray(sources, dtype=np.str_)

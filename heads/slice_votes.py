@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from .bag_head import BagHead
-from .bags import Bags, log_means, sub_bags
+from .bags import Bags, check_sub_bag, log_means, sub_bags
 from .linear import LinearHead
 from .linear_parts import again, log_probabilities
 from .vectors import Floats, Ints, softmax
@@ -35,6 +35,8 @@ class SliceHead(BagHead):
 
     LEARNED: ClassVar[tuple[str, ...]] = LinearHead.LEARNED
 
+    coef_: Floats
+
     def __init__(
         self,
         pool: Literal["mean", "max"] = "mean",
@@ -45,7 +47,7 @@ class SliceHead(BagHead):
     ) -> None:
         self.pool = pool
         self.C = C
-        self.normalize = normalize
+        self.normalize: Literal["l2", "standard"] | None = normalize
         self.sub_bag = sub_bag
         self.random_state = random_state
 
@@ -53,6 +55,7 @@ class SliceHead(BagHead):
         if self.pool not in _POOLS:
             raise ValueError(f"pool is {self.pool!r}; choose one of {', '.join(map(repr, _POOLS))}")
         if self.sub_bag is not None:
+            check_sub_bag(self.sub_bag)
             bags = sub_bags(bags, self.sub_bag, np.random.default_rng(self.random_state))
         fitted = self._blank().fit(bags.X, codes[bags.owner])
         for name in self.LEARNED:
