@@ -14,19 +14,23 @@ from .base import Head
 from .cls import CosineClsHead, LinearClsHead
 from .cosine import CosineHead
 from .knn import KNNHead
+from .lda import LDAHead
 from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .prototype import PrototypeHead
+from .ridge import RidgeHead
 from .zeroshot import ZeroShotHead
 
 ESTIMATORS: dict[str, type[Head]] = {
     "cosine": CosineHead,
     "cosine_cls": CosineClsHead,
     "knn": KNNHead,
+    "lda": LDAHead,
     "linear": LinearHead,
     "linear_cls": LinearClsHead,
     "linear_path": LinearPathHead,
     "prototype": PrototypeHead,
+    "ridge": RidgeHead,
     "zeroshot": ZeroShotHead,
 }
 """What the files call a head. These names never change, whatever becomes of the classes."""

@@ -18,7 +18,7 @@ from .support import Support
 from .threads import one_thread, processors
 from .vectors import Floats, Ints, softmax, unit
 
-_ROOM, _ROOM_GPU = 1 << 21, 1 << 26
+_ROOM, _ROOM_GPU = 1 << 22, 1 << 26
 """Numbers in the largest array of a batch of fits."""
 
 

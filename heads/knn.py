@@ -152,5 +152,15 @@ def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: st
     return scores
 
 
+def l2_neighbours() -> KNNHead:
+    """A head that measures by Euclidean distance."""
+    return KNNHead(metric="l2")
+
+
+def knn_l2_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
+    """(fits, queries) decision values of `l2_neighbours()`."""
+    return knn_scores(X, supports, queries, device, l2_neighbours())
+
+
 def _blocks(rows: int) -> list[slice]:
     return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]

@@ -33,8 +33,8 @@ def test_together_is_as_one_by_one(name: str, seed: int) -> None:
     X, supports, queries = study(seed)
     kind = HEADS[name]
     single = np.stack([kind.make().fit(X[s.rows], s.y).decision_function(X[queries]) for s in supports])
-    assert kind.scores(X, supports, queries) == pytest.approx(single, abs=1e-9)
-    assert dataclasses.replace(kind, together=None).scores(X, supports, queries) == pytest.approx(single, abs=1e-9)
+    assert kind.scores(X, supports, queries) == pytest.approx(single, abs=1e-9, rel=1e-9)
+    assert dataclasses.replace(kind, together=None).scores(X, supports, queries) == pytest.approx(single, abs=1e-9, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -42,10 +42,10 @@ def test_a_fit_depends_on_its_own_support_alone(name: str) -> None:
     X, supports, queries = study(3)
     whole = HEADS[name].scores(X, supports, queries)
     turned = HEADS[name].scores(X, supports[::-1], queries[::-1])
-    assert turned[::-1, ::-1] == pytest.approx(whole, abs=1e-9)
+    assert turned[::-1, ::-1] == pytest.approx(whole, abs=1e-9, rel=1e-9)
     assert np.array_equal(HEADS[name].scores(X, supports, queries), whole)  # to the bit, from call to call
     alone = HEADS[name].scores(X, supports[4:5], queries[:9])
-    assert alone[0] == pytest.approx(whole[4, :9], abs=1e-9)
+    assert alone[0] == pytest.approx(whole[4, :9], abs=1e-9, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -53,6 +53,21 @@ def test_rows_that_nobody_names_may_hold_anything(name: str) -> None:
     X, supports, queries = study(0)
     X = np.vstack([X, np.full((1, X.shape[1]), np.nan, dtype=np.float32)])
     assert np.isfinite(HEADS[name].scores(X, supports, queries)).all()
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_values_are_the_same_to_the_bit_in_any_order_and_in_parts(name: str) -> None:
+    X, supports, queries = study(4)
+    patients = [Support(s.rows, s.y, s.tuning, s.rows // 2, seed=number) for number, s in enumerate(supports)]
+    tuned = [dataclasses.replace(s, tuning=Support(np.arange(80, 100), np.arange(80, 100) % 2)) for s in patients[::2]]
+    supports = [*patients, *tuned]
+    whole = HEADS[name].scores(X, supports, queries)
+    order = np.random.default_rng(5).permutation(len(supports))
+    assert np.array_equal(HEADS[name].scores(X, [supports[i] for i in order], queries), whole[order])
+    half = len(supports) // 2
+    parts = [HEADS[name].scores(X, part, queries) for part in (supports[:half], supports[half:])]
+    assert np.array_equal(np.concatenate(parts), whole)
+    assert np.array_equal(HEADS[name].scores(X, supports[3:4], queries)[0], whole[3])
 
 
 def test_empty_studies() -> None:
@@ -82,7 +97,8 @@ def test_bad_input() -> None:
 
 
 def test_names() -> None:
-    assert list(HEADS) == ["linear", "lowshot_lipro", "cosine", "knn", "prototype"]
+    names = ["linear", "lowshot_lipro", "linear_cls", "cosine_cls", "cosine", "knn", "knn_l2", "prototype", "ridge", "lda"]
+    assert list(HEADS) == names
     with pytest.raises(UnknownNameError, match=r"head 'prototypes' is unknown; did you mean 'prototype'\?"):
         head_named("prototypes")
 
