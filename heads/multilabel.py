@@ -16,7 +16,7 @@ UNKNOWN = -1
 
 def is_multilabel(y: ArrayLike) -> bool:
     """Whether labels have a column for each of several findings. One column is what scikit-learn makes of it: labels in a wrong shape."""
-    shape = np.shape(cast("Any", y))
+    shape = np.asarray(cast("Any", y)).shape
     return len(shape) == 2 and shape[1] > 1
 
 
