@@ -65,7 +65,7 @@ def test_sklearns_own_checks(head: Head) -> None:
     expected = {VOTES: "all neighbours may be of one class"} if isinstance(head, KNNHead) else {}
     if isinstance(head, LinearHead) and head.normalize is None:
         expected = {
-            "check_classifier_multioutput": "its features are long, and chances next to 1 are equal that decision values tell apart"
+            "check_classifier_multioutput": "of long features: chances next to 1 are equal that decision values tell apart"
         }
     # raises at the first that fails; skipped are those that need pandas or array-api
     results = check_estimator(head, on_skip=None, expected_failed_checks=expected, on_fail="raise")
