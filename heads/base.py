@@ -49,7 +49,7 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
     def _probabilities(self, scores: Floats) -> Floats:
         """(N, C) that sum to 1, from `_class_scores`."""
 
-    def _learn_columns(self, heads: Sequence[Self], X: Floats, labels: Floats) -> None:
+    def _learn_columns(self, heads: Sequence[Head], X: Floats, labels: Floats) -> None:
         """Fit each head on its column of `labels` (N, F), as `known_labels` gives them; for those that can do it at once."""
         for column, head in enumerate(heads):
             rows, y = known_rows(labels, column, type(self).__name__)
@@ -57,7 +57,7 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
 
     def for_column(self, column: int, columns: int) -> Self:  # noqa: ARG002
         """A head with the same parameters, not fitted, for one of several findings; for those whose parameters are of a finding each."""
-        return clone(self)
+        return cast("Self", clone(self))
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from X (N, D) and labels y (N,) of at least two classes, or (N, F) of F findings.

@@ -37,7 +37,7 @@ class SGDHead(Head):
 
     def __init__(self, seed: int = 0, class_weight: ClassWeight = None) -> None:
         self.seed = seed
-        self.class_weight = class_weight
+        self.class_weight: ClassWeight = class_weight
 
     @abstractmethod
     def prepared(self, X: Floats) -> Floats:

@@ -38,7 +38,7 @@ class LDAHead(Head):
     LEARNED: ClassVar[tuple[str, ...]] = ("coef_", "intercept_")
 
     def __init__(self, shrinkage: float | Literal["auto"] = "auto") -> None:
-        self.shrinkage = shrinkage
+        self.shrinkage: float | Literal["auto"] = shrinkage
 
     def _learn(self, X: Floats, codes: Ints) -> None:
         if self.shrinkage != "auto" and not 0 < float(self.shrinkage) <= 1:
@@ -81,7 +81,7 @@ def lda_fit(X: Floats, codes: Ints, classes: int, shrinkage: float | Literal["au
         coefficients = means / ridge - inner.T @ scaled
     else:
         coefficients = np.linalg.solve(np.diag(ridge) + rows.T @ rows, means.T).T
-    return coefficients, np.log(shares) - (means * coefficients).sum(axis=1) / 2
+    return np.asarray(coefficients, dtype=np.float64), np.log(shares) - (means * coefficients).sum(axis=1) / 2
 
 
 def _ledoit_wolf(X: Floats) -> tuple[float, float]:

@@ -35,7 +35,7 @@ class RidgeHead(Head):
 
     def __init__(self, alpha: float = 0.1, class_weight: ClassWeight = None) -> None:
         self.alpha = alpha
-        self.class_weight = class_weight
+        self.class_weight: ClassWeight = class_weight
 
     def _learn(self, X: Floats, codes: Ints) -> None:
         if not (np.isfinite(self.alpha) and self.alpha > 0):
@@ -82,7 +82,7 @@ def ridge_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: 
             step = max(1, _ROOM // (size * X.shape[1]))
             for start in range(0, len(fits), step):
                 part = fits[start : start + step]
-                targets = np.stack([2.0 * supports[fit].y - 1 for fit in part])[:, :, None]
+                targets = np.stack([2 * supports[fit].y - 1 for fit in part])[:, :, None].astype(np.float64)
                 own = U[np.stack([supports[fit].rows for fit in part])]
                 found = ridge_fits(own, targets, np.ones(own.shape[:2]), alpha)
                 coefficients[part], intercepts[part] = found[0][:, 0], found[1][:, 0]

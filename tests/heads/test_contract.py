@@ -64,9 +64,7 @@ def test_sklearns_own_checks(head: Head) -> None:
     # shares of votes may be 0 and 1, and that check wants chances between them
     expected = {VOTES: "all neighbours may be of one class"} if isinstance(head, KNNHead) else {}
     if isinstance(head, LinearHead) and head.normalize is None:
-        expected = {
-            "check_classifier_multioutput": "of long features: chances next to 1 are equal that decision values tell apart"
-        }
+        expected = {"check_classifier_multioutput": "of long features: chances next to 1 are equal that decision values tell apart"}
     # raises at the first that fails; skipped are those that need pandas or array-api
     results = check_estimator(head, on_skip=None, expected_failed_checks=expected, on_fail="raise")
     skipped = {r["check_name"] for r in results if r["status"] != "passed"}
