@@ -14,11 +14,13 @@ from .fusion import FusionHead
 from .kinds import HEADS, HeadKind, Support, head_named
 from .knn import KNNHead
 from .late_fusion import LateFusionHead
+from .lda import LDAHead
 from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .lp_plus_plus import LPPlusPlusHead
 from .many import MANY, ManyKind, Sourced, many_named
 from .prototype import PrototypeHead
+from .ridge import RidgeHead
 from .router import RouterHead
 from .slice_transformer import SliceTransformerHead
 from .slice_votes import SliceHead
@@ -44,6 +46,7 @@ __all__ = [
     "HeadKind",
     "KNNHead",
     "Keyed",
+    "LDAHead",
     "LPPlusPlusHead",
     "LateFusionHead",
     "LinearClsHead",
@@ -51,6 +54,7 @@ __all__ = [
     "LinearPathHead",
     "ManyKind",
     "PrototypeHead",
+    "RidgeHead",
     "RouterHead",
     "SliceHead",
     "SliceTransformerHead",

@@ -58,7 +58,7 @@ class AnyHead(ClassifierMixin, BaseEstimator, ABC, Generic[Checked]):
 
     def for_column(self, column: int, columns: int) -> Self:  # noqa: ARG002
         """A head with the same parameters, not fitted, for one of several findings; for those whose parameters are of a finding each."""
-        return clone(self)
+        return cast("Self", clone(self))
 
     def decision_function(self, X: Any) -> Floats:
         """(N,) of two classes: positive for `classes_[1]`; (N, C) of more; (N, F) of F findings: positive for present.
@@ -108,7 +108,7 @@ class Head(AnyHead[Floats], ABC):
     def _learn(self, X: Floats, codes: Ints) -> None:
         """Learn from finite X (N, D) and the place of each row's class in `classes_` (N,)."""
 
-    def _learn_columns(self, heads: Sequence[Self], X: Floats, labels: Floats) -> None:
+    def _learn_columns(self, heads: Sequence[Head], X: Floats, labels: Floats) -> None:
         """Fit each head on its column of `labels` (N, F), as `known_labels` gives them; for those that can do it at once."""
         for column, head in enumerate(heads):
             rows, y = known_rows(labels, column, type(self).__name__)

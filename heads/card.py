@@ -20,10 +20,12 @@ from .flatten import FlattenHead
 from .fusion import FusionHead
 from .knn import KNNHead
 from .late_fusion import LateFusionHead
+from .lda import LDAHead
 from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .lp_plus_plus import LPPlusPlusHead
 from .prototype import PrototypeHead
+from .ridge import RidgeHead
 from .router import RouterHead
 from .slice_transformer import SliceTransformerHead
 from .slice_votes import SliceHead
@@ -41,6 +43,7 @@ ESTIMATORS: dict[str, type[AnyHead[Any]]] = {
     "fusion": FusionHead,
     "knn": KNNHead,
     "late_fusion": LateFusionHead,
+    "lda": LDAHead,
     "linear": LinearHead,
     "linear_cls": LinearClsHead,
     "linear_path": LinearPathHead,
@@ -51,6 +54,7 @@ ESTIMATORS: dict[str, type[AnyHead[Any]]] = {
     "router": RouterHead,
     "slice_transformer": SliceTransformerHead,
     "slices": SliceHead,
+    "ridge": RidgeHead,
     "zeroshot": ZeroShotHead,
 }
 """What the files call a head. These names never change, whatever becomes of the classes."""

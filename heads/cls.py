@@ -18,7 +18,7 @@ from .support import Support
 from .threads import one_thread, processors
 from .vectors import Floats, Ints, softmax, unit
 
-_ROOM, _ROOM_GPU = 1 << 21, 1 << 26
+_ROOM, _ROOM_GPU = 1 << 22, 1 << 26
 """Numbers in the largest array of a batch of fits."""
 
 
@@ -37,7 +37,7 @@ class SGDHead(Head):
 
     def __init__(self, random_state: int = 0, class_weight: ClassWeight = None) -> None:
         self.random_state = random_state
-        self.class_weight = class_weight
+        self.class_weight: ClassWeight = class_weight
 
     @abstractmethod
     def prepared(self, X: Floats) -> Floats:

@@ -16,10 +16,12 @@ from .clap import CLAPHead, clap_scores
 from .clip_adapter import CLIPAdapterHead, clip_adapter_scores
 from .cls import CosineClsHead, LinearClsHead, cosine_cls_scores, linear_cls_scores
 from .cosine import CosineHead, cosine_scores
-from .knn import KNNHead, knn_scores
+from .knn import KNNHead, knn_l2_scores, knn_scores, l2_neighbours
+from .lda import LDAHead, lda_scores
 from .linear_path import LinearPathHead, linear_scores, lowshot_scores
 from .lp_plus_plus import LPPlusPlusHead, lp_plus_plus_scores
 from .prototype import PrototypeHead, prototype_scores
+from .ridge import RidgeHead, ridge_scores
 from .support import Support
 from .tip_adapter import TipAdapterHead, tip_adapter_scores
 from .tip_adapter_f import TipAdapterFHead, tip_adapter_f_scores
@@ -133,7 +135,10 @@ HEADS = {
         HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores),
         HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores, _of_cosines),
         HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores, _of_shares),
+        HeadKind("knn_l2", "votes of the 5 nearest by Euclidean distance, weighted by distance", l2_neighbours, knn_l2_scores, _of_shares),
         HeadKind("prototype", "nearest class mean after centring and L2 normalisation (SimpleShot)", PrototypeHead, prototype_scores),
+        HeadKind("ridge", "least squares on -1 and 1, L2 penalty", RidgeHead, ridge_scores),
+        HeadKind("lda", "linear discriminant analysis, Ledoit and Wolf's shrinkage", LDAHead, lda_scores),
         HeadKind("tip_adapter", "zero-shot and votes of the support (Tip-Adapter)", TipAdapterHead, tip_adapter_scores, needs_texts=True),
         HeadKind("tip_adapter_f", "Tip-Adapter with trained keys", TipAdapterFHead, tip_adapter_f_scores, needs_texts=True),
         HeadKind("clip_adapter", "zero-shot after a trained bottleneck", CLIPAdapterHead, clip_adapter_scores, needs_texts=True),

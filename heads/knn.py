@@ -17,6 +17,8 @@ from .vectors import Floats, Ints, unit
 _STEPS = 1 << 40
 """Distances are whole multiples of a step of 2^-40, or 1e-12, so that equal vectors are equally far however the processor adds up."""
 _MOST = 1 << 58
+_NOTHING = 1e-200
+"""Squared length up to which a query is at the origin, and steps are not of its length but of 1."""
 _BLOCK = 512
 """Queries at once; always as many, so that products add in the same order."""
 _WEIGHTS = ("uniform", "distance", "temperature")
@@ -86,7 +88,7 @@ class KNNHead(Head):
         else:
             own = (Q**2).sum(axis=1)
             distances = (S**2).sum(axis=1)[:, None] + own - 2 * products
-            step = np.maximum(own, np.finfo(np.float64).tiny * _STEPS) / _STEPS
+            step = np.where(own > _NOTHING, own, 1.0) / _STEPS
         distances /= step
         np.rint(distances, out=distances)
         return np.clip(distances, 0, _MOST, out=distances).astype(np.int64), step[:, None]
@@ -150,6 +152,16 @@ def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: st
         for done in [workers.submit(score, block) for block in _blocks(len(queries))]:
             done.result()
     return scores
+
+
+def l2_neighbours() -> KNNHead:
+    """A head that measures by Euclidean distance."""
+    return KNNHead(metric="l2")
+
+
+def knn_l2_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
+    """(fits, queries) decision values of `l2_neighbours()`."""
+    return knn_scores(X, supports, queries, device, l2_neighbours())
 
 
 def _blocks(rows: int) -> list[slice]:

@@ -47,7 +47,7 @@ class LinearHead(Head):
         self.C = C
         self.normalize = normalize
         self.max_iter = max_iter
-        self.class_weight = class_weight
+        self.class_weight: ClassWeight = class_weight
 
     def _learn(self, X: Floats, codes: Ints) -> None:
         if self.normalize not in _NORMALIZE:

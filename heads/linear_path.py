@@ -54,7 +54,7 @@ class LinearPathHead(Head):
         self.path = path
         self.fixed = fixed
         self.folds = folds
-        self.class_weight = class_weight
+        self.class_weight: ClassWeight = class_weight
 
     def fit_tuned(
         self, X: ArrayLike, y: ArrayLike, *, tuning: tuple[ArrayLike, ArrayLike] | None = None, patients: ArrayLike | None = None
@@ -74,7 +74,7 @@ class LinearPathHead(Head):
         owners = None if patients is None else np.unique(np.asarray(cast("Any", patients)), return_inverse=True)[1]
         if owners is not None:
             check_consistent_length(np.empty(len(np.asarray(cast("Any", X)))), owners)
-        beside = None if tuning is None else cast("Floats", check_array(cast("Any", tuning[0]), dtype=np.float64))
+        beside = None if tuning is None else cast("Floats", check_array(cast("Any", tuning[0]), dtype=cast("Any", np.float64)))
         if is_multilabel(y):
             marks = None if tuning is None or beside is None else known_labels(tuning[1], len(beside))
             return self._fit_columns(X, y, lambda heads, V, labels: self._together(heads, V, labels, owners, beside, marks))
@@ -96,14 +96,14 @@ class LinearPathHead(Head):
     def _learn(self, X: Floats, codes: Ints) -> None:
         self._choose(X, codes, None, None)
 
-    def _learn_columns(self, heads: Sequence[Self], X: Floats, labels: Floats) -> None:
-        self._together(heads, X, labels, None, None, None)
+    def _learn_columns(self, heads: Sequence[Head], X: Floats, labels: Floats) -> None:
+        self._together(cast("Sequence[Self]", heads), X, labels, None, None, None)
 
     def _class_scores(self, X: Floats) -> Floats:
         U = unit(X)
         if len(self.coef_) > 1:
             return U @ self.coef_.T + self.intercept_
-        logits = decision_values(self.coef_, self.intercept_, U).T
+        logits = decision_values(self.coef_, np.asarray(self.intercept_), U).T
         return np.hstack([np.zeros_like(logits), logits])
 
     def _probabilities(self, scores: Floats) -> Floats:

@@ -16,6 +16,9 @@ from .products import decision_values
 from .support import Support
 from .vectors import Floats, Ints, class_means, softmax, unit
 
+_FITS = 256
+"""Scored at once: what is held besides the answer stays small."""
+
 
 @final
 class PrototypeHead(Head):
@@ -37,18 +40,27 @@ class PrototypeHead(Head):
 
 
 def prototype_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
-    """(fits, queries) decision values of `PrototypeHead`, all fits by two products.
+    """(fits, queries) decision values of `PrototypeHead`, by two products for many fits.
 
     A query's length after centring comes from |q - m|² = |q|² - 2 q·m + |m|².
     """
-    X = X - X.mean(axis=0)  # moves nothing but the origin, and keeps the difference above from cancelling
+    X = X - X[queries].mean(axis=0)  # moves nothing but the origin, and keeps the difference above from cancelling
     Q = X[queries]
-    means = np.stack([X[s.rows].mean(axis=0) for s in supports])
-    prototypes = np.stack([class_means(unit(X[s.rows] - m), s.y, 2) for s, m in zip(supports, means, strict=True)])
-    direction = prototypes[:, 1] - prototypes[:, 0]
-    zeros = np.zeros(len(supports))
-    length = (means**2).sum(axis=1)[:, None] + (Q**2).sum(axis=1) - 2 * decision_values(means, zeros, Q)
-    length = np.sqrt(np.maximum(length, 0.0))
-    along = decision_values(direction, -(direction * means).sum(axis=1), Q)
-    squared = (prototypes**2).sum(axis=2)
-    return 2 * along / np.where(length > 0, length, 1.0) - (squared[:, 1] - squared[:, 0])[:, None]
+    own, zeros = (Q**2).sum(axis=1), np.zeros(_FITS)
+    scores = np.empty((len(supports), len(Q)))
+    for start in range(0, len(supports), _FITS):
+        part = supports[start : start + _FITS]
+        means = np.stack([X[s.rows].mean(axis=0) for s in part])
+        prototypes = np.stack([class_means(unit(X[s.rows] - m), s.y, 2) for s, m in zip(part, means, strict=True)])
+        direction = prototypes[:, 1] - prototypes[:, 0]
+        length = decision_values(means, zeros[: len(part)], Q)
+        length *= -2
+        length += own
+        length += (means**2).sum(axis=1)[:, None]
+        np.sqrt(np.maximum(length, 0.0, out=length), out=length)
+        length[length == 0] = 1.0
+        along = decision_values(direction, -(direction * means).sum(axis=1), Q)
+        along *= 2
+        squared = (prototypes**2).sum(axis=2)
+        np.subtract(np.divide(along, length, out=along), (squared[:, 1] - squared[:, 0])[:, None], out=scores[start : start + len(part)])
+    return scores

@@ -53,9 +53,12 @@ def sgd_fits(rows: Tensor, labels: Tensor, weight: Tensor, orders: Tensor, first
     fits, n = labels.shape
     whole = torch.arange(fits + -fits % _LANES, device=rows.device).clamp_max(fits - 1)
     state = _State.begin(rows[whole], labels[whole], weight[whole], first[whole], None if biases is None else biases[whole])
+    size = state.gram.shape[1]
+    rows_of = torch.arange(len(whole), device=rows.device)[:, None] * size
     for epoch in range(orders.shape[1]):
         order = orders[whole, epoch]
-        taken = state.gram.gather(1, order[:, :, None].expand(-1, -1, state.gram.shape[2]))
+        # whole rows of the products are copied, in the order of the epoch
+        taken = state.gram.reshape(-1, size).index_select(0, (rows_of + order).ravel()).reshape(len(whole), n, size)
         for start in range(0, n, BATCH):
             state.step(order[:, start : start + BATCH], taken[:, start : start + BATCH])
     return state.result(rows, first)
@@ -96,21 +99,21 @@ class _State:
         wrong = torch.softmax(logits, 1)
         wrong.scatter_add_(1, self.labels.gather(1, batch)[:, None], torch.full_like(wrong[:, :1], -1.0))
         wrong *= (self.weight.gather(1, batch) / batch.shape[1])[:, None]
-        decay: float | Tensor = WEIGHT_DECAY
+        kept, new = (MOMENTUM, 1 - DAMPENING) if self.steps else (0.0, 1.0)
+        self.held_momentum *= kept
         if self.cosine:
             of_single = COSINE_SCALE * (wrong * cosines).sum(2)
-            wrong = wrong * (COSINE_SCALE * self.single / norm)[..., None]
+            wrong *= (COSINE_SCALE * self.single / norm)[..., None]
             # what a row pulls along the weights themselves changes their length, which the loss does not see
-            decay = (WEIGHT_DECAY - (wrong * cosines).sum(2) / norm)[None, ..., None]
+            along = new * (WEIGHT_DECAY - (wrong * cosines).sum(2) / norm)
+            self.held_momentum.addcmul_(self.held, along[None, ..., None])
         else:
             of_single = wrong.sum(2)
-        of_held = self.held * decay
-        of_held[0].scatter_add_(2, at, wrong)
-        of_held[1] += torch.bmm(wrong, taken)
-        of_single = of_single + WEIGHT_DECAY * self.single
-        kept, new = (MOMENTUM, 1 - DAMPENING) if self.steps else (0.0, 1.0)
-        self.held_momentum.mul_(kept).add_(of_held, alpha=new)
-        self.single_momentum.mul_(kept).add_(of_single, alpha=new)
+            self.held_momentum.add_(self.held, alpha=new * WEIGHT_DECAY)
+        wrong *= new
+        self.held_momentum[0].scatter_add_(2, at, wrong)
+        self.held_momentum[1].baddbmm_(wrong, taken)
+        self.single_momentum.mul_(kept).add_(of_single + WEIGHT_DECAY * self.single, alpha=new)
         self.held.sub_(self.held_momentum, alpha=LEARNING_RATE)
         self.single.sub_(self.single_momentum, alpha=LEARNING_RATE)
         self.steps += 1

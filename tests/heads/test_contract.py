@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,19 +14,27 @@ from scanbank.heads import (
     HEADS,
     CLAPHead,
     CLIPAdapterHead,
+    CosineClsHead,
     CosineHead,
     Head,
     KNNHead,
+    LDAHead,
+    LinearClsHead,
     LinearHead,
+    LinearPathHead,
     LPPlusPlusHead,
     PrototypeHead,
+    RidgeHead,
     TipAdapterFHead,
     TipAdapterHead,
     ZeroShotHead,
 )
+from scanbank.heads.fitted import FittedHead
 from scanbank.heads.vectors import Floats, Ints, class_means, softmax
+from scanbank.store import EncoderSpec, FeatureKey, ViewSpec, parse_window
 from scanbank.store.errors import UsageError
 
+KEY = FeatureKey("slice", EncoderSpec("toy@1", "1", 8, weights="ab" * 32), ViewSpec((parse_window("brain"),)), "last")
 LEARNING = [
     CosineHead(),
     KNNHead(),
@@ -33,7 +43,16 @@ LEARNING = [
     LinearHead(),
     LinearHead(normalize="standard"),
     LinearHead(normalize=None),
+    LinearHead(class_weight="balanced"),
+    LinearPathHead(path=(1.0, 100.0)),
+    KNNHead(metric="l2", weights="uniform"),
+    KNNHead(weights="temperature"),
+    RidgeHead(),
+    LDAHead(),
+    LDAHead(shrinkage=0.5),
 ]
+TRAINED = [LinearClsHead(), CosineClsHead()]
+VOTES = "check_classifiers_multilabel_output_format_predict_proba"
 
 
 def textual(classes: int) -> list[Head]:
@@ -49,7 +68,7 @@ def textual(classes: int) -> list[Head]:
 
 
 ALL = [*LEARNING, ZeroShotHead(np.eye(3, 8), scale=20.0), *textual(3)]
-BLIND_TO_LENGTH = [CosineHead(), KNNHead(), LinearHead(), ZeroShotHead(np.eye(3, 8)), *textual(3)]
+BLIND_TO_LENGTH = [CosineHead(), KNNHead(), LinearHead(), RidgeHead(), LDAHead(), CosineClsHead(), ZeroShotHead(np.eye(3, 8)), *textual(3)]
 
 
 class AnyWidth(Head):
@@ -81,7 +100,7 @@ def cohort(seed: int = 0, classes: int = 3, items: int = 60) -> tuple[NDArray[np
     return X.astype(np.float16).astype(np.float64), y
 
 
-@pytest.mark.parametrize("head", LEARNING, ids=repr)
+@pytest.mark.parametrize("head", [*LEARNING, *(pytest.param(head, marks=pytest.mark.slow) for head in TRAINED)], ids=repr)
 def test_sklearns_own_checks(head: Head) -> None:
     passes_sklearns_checks(head)
 
@@ -92,9 +111,14 @@ def test_sklearns_own_checks_of_heads_that_need_texts(kind: str) -> None:
 
 
 def passes_sklearns_checks(head: Head) -> None:
-    results = check_estimator(head, on_skip=None)  # raises at the first that fails; skipped are those that need pandas or array-api
+    # shares of votes may be 0 and 1, and that check wants chances between them
+    expected = {VOTES: "all neighbours may be of one class"} if isinstance(head, KNNHead) else {}
+    if isinstance(head, LinearHead) and head.normalize is None:
+        expected = {"check_classifier_multioutput": "of long features: chances next to 1 are equal that decision values tell apart"}
+    # raises at the first that fails; skipped are those that need pandas or array-api
+    results = check_estimator(head, on_skip=None, expected_failed_checks=expected, on_fail="raise")
     skipped = {r["check_name"] for r in results if r["status"] != "passed"}
-    assert skipped <= {"check_array_api_input", "check_classifier_data_not_an_array"}
+    assert skipped <= {"check_array_api_input", "check_classifier_data_not_an_array", *expected}
     assert len(results) > 40
 
 
@@ -192,3 +216,39 @@ def test_kinds_learn_what_they_say(name: str) -> None:
     assert HEADS[name].name == name
     assert HEADS[name].summary
     assert HEADS[name].make() is not HEADS[name].make()
+
+
+@pytest.mark.parametrize("head", [*LEARNING, *TRAINED, ZeroShotHead(np.random.default_rng(3).normal(size=(3, 2, 8)))], ids=repr)
+def test_each_finding_is_learned_as_if_alone_from_the_rows_where_it_is_known(head: Head, tmp_path: Path) -> None:
+    X, _ = cohort(items=30)
+    random = np.random.default_rng(1)
+    labels = (random.random((30, 3)) < 0.5).astype(float)
+    labels[random.random((30, 3)) < 0.2] = np.nan
+    head = head.__class__(**head.get_params()).fit(X, labels)
+    scores, chances = head.decision_function(X), head.predict_proba(X)
+    assert head.classes_.tolist() == [0, 1, 2]
+    for column in range(3):
+        known = ~np.isnan(labels[:, column])
+        alone = head.for_column(column, 3).fit(X[known], labels[known, column].astype(int))
+        assert np.array_equal(scores[:, column], alone.decision_function(X))
+        assert np.array_equal(chances[:, column], alone.predict_proba(X)[:, 1])
+        assert np.array_equal(head.predict(X)[:, column], alone.predict(X))
+    marked = np.where(np.isnan(labels), -1, labels).astype(int)
+    assert np.array_equal(head.__class__(**head.get_params()).fit(X, marked).decision_function(X), scores)
+    FittedHead(head, KEY).save(tmp_path / "head")
+    after = FittedHead.load(tmp_path / "head").estimator
+    assert np.array_equal(after.decision_function(X), scores)
+    assert np.array_equal(after.predict_proba(X), chances)
+
+
+def test_bad_labels_of_several_findings() -> None:
+    X, _ = cohort(items=6)
+    good = np.array([[0, 1], [1, 0], [0, 1], [1, 0], [0, 1], [1, 0]])
+    with pytest.raises(UsageError, match="column 1 of the labels has 0 absent, 3 present and 3 unknown"):
+        CosineHead().fit(X, np.where(good == 0, [0, -1], good))
+    with pytest.raises(ValueError, match="label 2 of row 0, column 1; 0, 1 and NaN"):
+        CosineHead().fit(X, good + np.array([0, 1]))
+    with pytest.raises(ValueError, match="labels are of 5 rows and features of 6"):
+        CosineHead().fit(X, good[:5])
+    with pytest.raises(ValueError, match="0, 1 and NaN"):
+        CosineHead().fit(X, np.array([["yes", "no"]] * 6))

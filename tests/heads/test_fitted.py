@@ -15,14 +15,19 @@ from sklearn.exceptions import NotFittedError
 from scanbank.heads import (
     CLAPHead,
     CLIPAdapterHead,
+    CosineClsHead,
     CosineHead,
     FittedHead,
     Head,
     Keyed,
     KNNHead,
+    LDAHead,
+    LinearClsHead,
     LinearHead,
+    LinearPathHead,
     LPPlusPlusHead,
     PrototypeHead,
+    RidgeHead,
     TipAdapterFHead,
     TipAdapterHead,
     ZeroShotHead,
@@ -43,6 +48,13 @@ HEADS: list[Head] = [
     LinearHead(C=2.5),
     LinearHead(normalize="standard"),
     LinearHead(normalize=None),
+    LinearHead(class_weight="balanced"),
+    LinearPathHead(path=(1.0, 10.0)),
+    LinearClsHead(random_state=2),
+    CosineClsHead(random_state=3),
+    KNNHead(metric="l2", weights="temperature", temperature=0.5),
+    RidgeHead(alpha=2.0),
+    LDAHead(shrinkage=0.25),
     ZeroShotHead(PROMPTS, scale=7.0),
     ZeroShotHead(PROMPTS.tolist()),
     TipAdapterHead(PROMPTS, alpha=2.0),
@@ -135,6 +147,26 @@ def test_needs_a_fitted_head_of_ours_and_a_plain_card(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the card of a head holds what JSON cannot"):
         dataclasses.replace(fitted(), card={"auroc": float("nan")}).save(tmp_path / "head")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_chosen_and_weights_by_class_come_back(tmp_path: Path) -> None:
+    X, y = data()
+    head = LinearPathHead(path=(1.0, 10.0), class_weight={0: 1.0, 1: 2.5}).fit(X, y)
+    FittedHead(head, KEY).save(tmp_path / "head")
+    after = FittedHead.load(tmp_path / "head").estimator
+    assert isinstance(after, LinearPathHead)
+    assert (after.C_, after.chosen_by_, after.class_weight) == (head.C_, "cross-validation", {0: 1.0, 1: 2.5})
+
+
+def test_a_card_from_before_a_parameter_is_read_with_its_default(tmp_path: Path) -> None:
+    X, _ = data()
+    before = fitted(KNNHead())
+    before.save(tmp_path / "head")
+    path = tmp_path / "head" / "card.json"
+    card = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**card, "params": {"n_neighbors": 5}}), "utf-8")
+    after = FittedHead.load(tmp_path / "head")
+    assert np.array_equal(after.estimator.decision_function(X), before.estimator.decision_function(X))
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
