@@ -38,7 +38,7 @@ class AnyHead(ClassifierMixin, BaseEstimator, ABC, Generic[Checked]):
 
     classes_: NDArray[Any]
     n_features_in_: int
-    columns_: tuple[Self, ...]
+    columns_: tuple[Self, ...] = ()
 
     @abstractmethod
     def fit(self, X: Any, y: Any) -> Self:

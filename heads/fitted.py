@@ -79,10 +79,14 @@ class FittedHead:
             )
         X = features.X if isinstance(features, Keyed) else features.vectors()
         wanted = int(self.estimator.n_features_in_)
-        if X.ndim != 2 or X.shape[1] != wanted:
-            raise UsageError(f"the head was fitted on vectors (N, {wanted}) and cannot score {X.shape}; give features of that width")
-        if bad := int((~np.isfinite(X).all(axis=1)).sum()):
-            raise UsageError(f"{bad} of {len(X)} vectors of {_label(features.key, pool)} hold NaN or infinity; embed those items again")
+        vectors = X.X if isinstance(X, Bags) else X
+        if vectors.ndim != 2 or vectors.shape[1] != wanted:
+            found = f"cannot score {vectors.shape}; give features of that width"
+            raise UsageError(f"the head was fitted on vectors (N, {wanted}) and {found}")
+        if bad := int((~np.isfinite(vectors).all(axis=1)).sum()):
+            raise UsageError(
+                f"{bad} of {len(vectors)} vectors of {_label(features.key, pool)} hold NaN or infinity; embed those items again"
+            )
         return self.estimator.decision_function(X)
 
     def save(self, folder: Path) -> None:

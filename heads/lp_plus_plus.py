@@ -70,8 +70,10 @@ def lp_plus_plus_scores(X: Floats, supports: Sequence[Support], queries: Ints, d
     U = unit(X)
     directions, intercepts = np.empty((len(supports), X.shape[1])), np.empty(len(supports))
     for part in equal_fits(supports, X.shape[1] * 4, X.shape[1] * 2):
-        w, b = _probes(Stack.of(U, [supports[fit] for fit in part], device), LPPlusPlusHead().epochs)
-        directions[part], intercepts[part] = w[:, 1] - w[:, 0], b[:, 1] - b[:, 0]
+        beside = [supports[fit] for fit in (part if len(part) > 1 else [*part, *part])]  # a product of one fit alone adds up otherwise
+        w, b = _probes(Stack.of(U, beside, device), LPPlusPlusHead().epochs)
+        kept = slice(len(part))
+        directions[part], intercepts[part] = (w[:, 1] - w[:, 0])[kept], (b[:, 1] - b[:, 0])[kept]
     return decision_values(directions, intercepts, U[queries])
 
 

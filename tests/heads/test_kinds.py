@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -75,7 +76,8 @@ def test_rows_that_nobody_names_may_hold_anything(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_values_are_the_same_to_the_bit_in_any_order_and_in_parts(name: str) -> None:
+def test_values_are_the_same_in_any_order_and_in_parts(name: str) -> None:
+    """Of heads that are trained with class texts, to rounding: what a product of small matrices adds first depends on where they lie."""
     X, supports, queries = study(4)
     supports = some(HEADS[name], supports)
     patients = [dataclasses.replace(s, patients=s.rows // 2, seed=number) for number, s in enumerate(supports)]
@@ -83,11 +85,12 @@ def test_values_are_the_same_to_the_bit_in_any_order_and_in_parts(name: str) -> 
     supports = [*patients, *tuned]
     whole = HEADS[name].scores(X, supports, queries)
     order = np.random.default_rng(5).permutation(len(supports))
-    assert np.array_equal(HEADS[name].scores(X, [supports[i] for i in order], queries), whole[order])
+    same = partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-12) if HEADS[name].needs_texts else np.testing.assert_array_equal
+    same(HEADS[name].scores(X, [supports[i] for i in order], queries), whole[order])
     half = len(supports) // 2
     parts = [HEADS[name].scores(X, part, queries) for part in (supports[:half], supports[half:])]
-    assert np.array_equal(np.concatenate(parts), whole)
-    assert np.array_equal(HEADS[name].scores(X, supports[3:4], queries)[0], whole[3])
+    same(np.concatenate(parts), whole)
+    same(HEADS[name].scores(X, supports[3:4], queries)[0], whole[3])
 
 
 def test_empty_studies() -> None:
