@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .battery import Battery
-from .pooling import UnitFeatures
+from .inputs import Input
 
 THRESHOLD = "threshold"
 """As metrics are kept, that at which a score counts as a call; chosen on the validation side."""
@@ -56,7 +56,7 @@ class Block:
 
     run: str
     finding: str
-    features: UnitFeatures
+    features: Input
     head: str
     shots: tuple[int | None, ...]
     """(F,) of each class; 0 for zero-shot, None for the whole training side."""
@@ -136,13 +136,12 @@ class Block:
         return {"run": self.run, "finding": self.finding, "features": self.features.name, "head": self.head} | each
 
     def _told(self) -> dict[str, Any]:
-        key = self.features.key
         return {
             "run": self.run,
             "finding": self.finding,
             "features": self.features.name,
-            "encoder": key.encoder.name,
-            "window": key.view.window_label,
+            "encoder": self.features.encoder,
+            "window": self.features.window,
             "head": self.head,
             "shots": list(self.shots),
             "repeat": np.array(self.repeats, dtype=np.int64),

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..heads import HeadKind, Support
+from ..heads import Support
 from ..store.digests import spec_digest
 from ..store.progress import Progress
 from .averaging import average_cell, averaged
 from .blocks import Block
 from .class_texts import ClassTexts
 from .draws import Draw
+from .inputs import AnyKind, Input
 from .ledger import Ledger, Run
 from .measuring import Fits, Measuring, measured
-from .pooling import UnitFeatures
 from .quoting import listed
 from .study import Study
 
@@ -59,7 +59,8 @@ def fit_missing(
     bank: Bank,
     runs: Sequence[Run],
     average: Run | None,
-    kinds: Sequence[HeadKind],
+    inputs: Mapping[str, Sequence[Input]],
+    kinds: Sequence[AnyKind],
     how: How,
     texts: ClassTexts,
     ledger: Ledger,
@@ -72,15 +73,14 @@ def fit_missing(
     """
     studies = [run.study for run in runs if run.study is not None]
     held = _held(bank, [*runs, *([average] if average else [])])
-    everywhere = {features.name: features for study in studies for features in study.features}
     val, test = ([study.split.side(side) for study in studies] for side in ("val", "test"))
     queries = np.unique(np.concatenate([study.rows[of] for sides in (val, test) for study, of in zip(studies, sides, strict=True)]))
     places = [[np.searchsorted(queries, study.rows[of[n]]) for of in (val, test)] for n, study in enumerate(studies)]
     tunings = [_tuning(study, of) for study, of in zip(studies, val, strict=True)]
     made: Counter[str] = Counter()
-    for features in everywhere.values():
-        for kind in kinds:
-            if kind.needs_texts and texts.of(studies[0].units.finding, features.key.encoder.digest) is None:
+    for kind in kinds:
+        for features in inputs[kind.name]:
+            if kind.needs_texts and texts.of(studies[0].units.finding, features.text) is None:
                 continue
             every = _cells(runs, features, kind, how.measuring, texts)
             whole = _averages(every, len(runs)) if average else {}
@@ -90,7 +90,7 @@ def fit_missing(
             progress.advance(len(every) - len(wanted), note=note)
             for chunk in _chunks(wanted, max(1, _SCORES // len(queries))):
                 supports = [_support(runs[c.run], studies[c.run], c.draw, tunings[c.run], texts, features) for c in chunk]
-                scores = kind.scores(features.X, supports, queries, how.device)
+                scores = kind.scores(features.value, supports, queries, how.device)
                 blocks: dict[int, Block] = {}
                 for number in sorted({cell.run for cell in chunk}):
                     mine = np.array([place for place, cell in enumerate(chunk) if cell.run == number])
@@ -125,7 +125,7 @@ def _averages(cells: Sequence[_Wanted], runs: int) -> Mapping[tuple[bool, int, i
 
 
 def _averaged(
-    run: Run | None, chunk: Sequence[_Wanted], blocks: Mapping[int, Block], due: Mapping[tuple[bool, int, int], str], kind: HeadKind
+    run: Run | None, chunk: Sequence[_Wanted], blocks: Mapping[int, Block], due: Mapping[tuple[bool, int, int], str], kind: AnyKind
 ) -> list[Block]:
     keys = [key for key in dict.fromkeys(cell.draw_key for cell in chunk) if key in due]
     if run is None or not keys:
@@ -140,19 +140,15 @@ def _held(bank: Bank, runs: Sequence[Run]) -> set[str]:
     return set(bank.sql(f"SELECT DISTINCT cell FROM metrics WHERE run IN {names} AND cell IS NOT NULL").column("cell").to_pylist())
 
 
-def _has(run: Run, features: UnitFeatures) -> bool:
-    return any(one is features for one in run.study.features)
-
-
-def _cells(runs: Sequence[Run], features: UnitFeatures, kind: HeadKind, measuring: Measuring, texts: ClassTexts) -> list[_Wanted]:
+def _cells(runs: Sequence[Run], features: Input, kind: AnyKind, measuring: Measuring, texts: ClassTexts) -> list[_Wanted]:
     """Those of a head on a feature set, by shots and repeat, so that the findings of one draw lie together."""
-    of = [features.key.digest, features.pool, features.name, kind.spec, list(measuring.metrics), measuring.intervals]
+    of = [features.digest, features.name, kind.spec, list(measuring.metrics), measuring.intervals]
     said = {pair.finding: [pair.present, pair.absent] for pair in texts.pairs} if kind.needs_texts else {}
     cells = []
     for number, run in enumerate(runs):
         subgroups = sorted(measuring.subgroups.get(run.name, ()))
         shared = spec_digest([run.name, of, subgroups, said.get(str(run.settings["finding"]))])
-        if run.study is not None and any(one is features for one in run.study.features):
+        if run.study is not None and features.present[run.study.rows].all():
             cells += [_Wanted(number, draw, spec_digest([shared, draw.name, _alone(run, draw)])) for draw in run.draws]
     return sorted(cells, key=lambda cell: (cell.draw_key, cell.run))
 
@@ -179,15 +175,16 @@ def _tuning(study: Study, val: NDArray[np.int64]) -> Support | None:
     return Support(study.rows[val], y) if 0 < y.sum() < len(y) else None
 
 
-def _support(run: Run, study: Study, draw: Draw, tuning: Support | None, texts: ClassTexts, features: UnitFeatures) -> Support:
+def _support(run: Run, study: Study, draw: Draw, tuning: Support | None, texts: ClassTexts, features: Input) -> Support:
     rows = draw.support.rows
     _, patients = np.unique(study.units.patients[rows], return_inverse=True)
     seed = int.from_bytes(hashlib.sha256(draw.name.encode()).digest()[:4], "little")
-    said = texts.of(str(run.settings["finding"]), features.key.encoder.digest)
-    return replace(draw.support, rows=study.rows[rows], tuning=tuning, patients=np.asarray(patients, dtype=np.int64), seed=seed, texts=said)
+    said = texts.of(str(run.settings["finding"]), features.text)
+    told = {"rows": study.rows[rows], "patients": np.asarray(patients, dtype=np.int64)}
+    return replace(draw.support, **told, tuning=tuning, seed=seed, texts=said, logit_scale=features.scale)
 
 
-def _fits(run: Run, study: Study, features: UnitFeatures, kind: HeadKind, cells: Sequence[_Wanted]) -> Fits:
+def _fits(run: Run, study: Study, features: Input, kind: AnyKind, cells: Sequence[_Wanted]) -> Fits:
     return Fits(
         run.name,
         study,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..heads import HEADS
+from ..heads import HEADS, MANY
 from ..heads.vectors import sigmoid
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
@@ -163,6 +163,6 @@ def _at(scores: ItemScores, places: Sequence[int]) -> ItemScores:
 
 
 def _scored(method: Method, side: ItemScores) -> Scored:
-    kind = HEADS.get(method.head)
+    kind = {**HEADS, **MANY}.get(method.head)
     chance: NDArray[np.float64] = (kind.probabilities if kind else sigmoid)(side.scores)
     return Scored(side.scores, side.thresholds, chance)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..store.errors import UnknownNameError
 from .battery import DEFAULT, battery, bootstrap_intervals, delong_intervals, metrics_named, thresholds
 from .blocks import Block, Interval, Part
+from .inputs import Input
 from .metrics import youden_threshold
-from .pooling import UnitFeatures
 from .study import Study
 
 BOOTSTRAP = 1000
@@ -46,7 +46,7 @@ class Fits:
 
     run: str
     study: Study
-    features: UnitFeatures
+    features: Input
     head: str
     shots: tuple[int | None, ...]
     repeats: tuple[int, ...]

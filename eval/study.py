@@ -59,6 +59,8 @@ class Gathered:
 
     ordinals: NDArray[np.int64]
     """(U,), increasing."""
+    units: Units
+    """All of them; their labels are of no meaning."""
     features: tuple[UnitFeatures, ...]
     """Of U rows each."""
 
@@ -74,7 +76,7 @@ def gather(bank: Bank, findings: Sequence[Units], chosen: Sequence[ChosenSet]) -
             for name in ("ordinals", "volumes", "patients", "slices", "y")
         },
     )
-    return Gathered(ordinals, tuple(unit_features(bank, one.features, whole, one.pool, one.name) for one in chosen))
+    return Gathered(ordinals, whole, tuple(unit_features(bank, one.features, whole, one.pool, one.name) for one in chosen))
 
 
 def joined(units: Units, split: Split, gathered: Gathered) -> Study:

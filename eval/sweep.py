@@ -6,7 +6,7 @@ solved together, of all findings, and measured and committed in chunks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
+from ..heads import any_named
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
@@ -23,9 +24,10 @@ from .averaging import average_run
 from .cells import fit_missing
 from .class_texts import ClassTexts, class_texts
 from .draws import Draw, draw_supports
-from .feature_choice import ChosenSet, FeatureChoice, choose_features
+from .feature_choice import FeatureChoice, choose_features
 from .findings import findings_units
 from .guards import Guarded, check_leaks
+from .inputs import Input, inputs_of
 from .ledger import Ledger, Run
 from .measuring import Measuring
 from .pooling import UnitFeatures
@@ -33,11 +35,10 @@ from .results import Asked, Result, summarized
 from .sources import unit_sources
 from .splits import check_sides, split_units
 from .stored_draws import as_stored
-from .study import Study, gather, joined, study_settings, together
+from .study import Gathered, Study, gather, joined, study_settings, together
 from .units import Unit, Units
 
 if TYPE_CHECKING:
-    from ..heads import HeadKind
     from ..store.bank import Bank
 
 REPEATS = 10
@@ -123,10 +124,8 @@ def sweep_all(
         UnknownNameError: a head, finding, split, source, metric or feature set is none; the message suggests the nearest.
         UsageError: labels, sides, draws or vectors do not suffice for what is asked.
     """
-    from ..heads import head_named
-
     protocol, choice, progress = protocol or Protocol(), choice or FeatureChoice(), progress or Silent()
-    kinds = [head_named(name) for name in dict.fromkeys(heads)]
+    kinds = [any_named(name) for name in dict.fromkeys(heads)]
     shots = tuple(dict.fromkeys(shots))
     if not kinds or not shots or not findings:
         raise UsageError("a sweep needs a finding, a head and a number of shots, such as --finding a --heads linear,knn --shots 1,5,all")
@@ -137,7 +136,8 @@ def sweep_all(
         progress.start("opening encoders", len({one.features.key.encoder.digest for one in chosen}))
         texts, said = class_texts(bank, [units.finding for units in every], chosen, opened_by, progress)
         remarks += said
-    studies, said = _studies(bank, every, chosen, shots, repeats, protocol)
+    gathered = gather(bank, every, chosen)
+    studies, said = _studies(bank, every, gathered, shots, repeats, protocol)
     remarks += said
     units, sides, features, rows = _whole(studies)
     guarded = check_leaks(bank, units, sides, features, allow=protocol.allow_leak, rows=rows)
@@ -146,7 +146,8 @@ def sweep_all(
     measuring = replace(protocol.measuring, subgroups=_subgroups(bank, runs, protocol.by))
     protocol = replace(protocol, measuring=measuring)
     average = average_run(command, runs) if len(runs) > 1 else None
-    cells = [len(run.draws) * len(study.features) * len(kinds) for run, (study, _, _) in zip(runs, studies, strict=True)]
+    inputs = inputs_of(bank, kinds, gathered, chosen)
+    cells = [len(run.draws) * sum(map(len, inputs.values())) for run in runs]
     kept, fits = protocol.predictions, sum(cells)
     rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
     if kept is None:
@@ -157,9 +158,9 @@ def sweep_all(
             )
     progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", fits)
     with Ledger(bank, [*runs, *([average] if average else [])], predictions=kept, also=partial(texts.keep, bank)) as ledger:
-        made = fit_missing(bank, runs, average, kinds, protocol, texts, ledger, progress)
+        made = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
     return tuple(
-        _result(bank, run, study, kinds, shots, repeats, protocol, made.get(run.name, 0), remarks)
+        _result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks)
         for run, (study, _, _) in zip(runs, studies, strict=True)
     )
 
@@ -169,11 +170,10 @@ _Drawn = tuple[Study, list[Draw], list[str]]
 
 
 def _studies(
-    bank: Bank, every: Sequence[Units], chosen: Sequence[ChosenSet], shots: tuple[int | None, ...], repeats: int, protocol: Protocol
+    bank: Bank, every: Sequence[Units], gathered: Gathered, shots: tuple[int | None, ...], repeats: int, protocol: Protocol
 ) -> tuple[list[_Drawn], list[str]]:
     """What can be studied, and remarks on findings that cannot."""
     sides = [split_units(bank, units, protocol.split, protocol.seed, allow_leak=protocol.allow_leak) for units in every]
-    gathered = gather(bank, every, chosen)
     found, failed = list[_Drawn](), list[UsageError]()
     for units, split in zip(every, sides, strict=True):
         try:
@@ -252,7 +252,7 @@ def _result(
     bank: Bank,
     run: Run,
     study: Study,
-    kinds: Sequence[HeadKind],
+    inputs: Mapping[str, Sequence[Input]],
     shots: tuple[int | None, ...],
     repeats: int,
     protocol: Protocol,
@@ -260,8 +260,8 @@ def _result(
     remarks: Sequence[str],
 ) -> Result:
     asked = Asked(
-        tuple(features.name for features in study.features),
-        tuple(kind.name for kind in kinds),
+        tuple(dict.fromkeys(one.name for of in inputs.values() for one in of)),
+        tuple(inputs),
         shots,
         repeats,
         protocol.measuring.metrics,

@@ -16,6 +16,7 @@ from ..store.progress import Progress, Silent
 from .class_texts import SCALE, text_encoders
 from .feature_choice import FeatureChoice, choose_features
 from .guards import check_leaks
+from .inputs import Input
 from .ledger import Ledger, Run
 from .measuring import Fits, Measuring, measured
 from .prompts import keep_prompts, prompt_pair, prompt_vectors
@@ -102,7 +103,7 @@ def zeroshot(
             absent, present = vectors[features.key.encoder.digest]
             head = zero_shot(present, absent, features.key.encoder.logit_scale or SCALE)
             cell = spec_digest([run.name, features.key.digest, features.pool, features.name, list(measuring.metrics), measuring.intervals])
-            fits = Fits(run.name, study, features, HEAD, (0,), (0,), (cell,), (True,))
+            fits = Fits(run.name, study, Input.of_vectors(features), HEAD, (0,), (0,), (cell,), (True,))
             tuned, scores = (
                 head.decision_function(study.vectors(features, of))[None] if len(of) else np.empty((1, 0)) for of in (val, test)
             )

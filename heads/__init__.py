@@ -18,7 +18,7 @@ from .lda import LDAHead
 from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .lp_plus_plus import LPPlusPlusHead
-from .many import MANY, ManyKind, Sourced, many_named
+from .many import MANY, ManyKind, Sourced, any_named, many_named
 from .prototype import PrototypeHead
 from .ridge import RidgeHead
 from .router import RouterHead
@@ -63,6 +63,7 @@ __all__ = [
     "TipAdapterFHead",
     "TipAdapterHead",
     "ZeroShotHead",
+    "any_named",
     "head_named",
     "many_named",
     "zero_shot",

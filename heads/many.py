@@ -18,12 +18,13 @@ from .bags import Bags
 from .blocks import Blocks
 from .flatten import FlattenHead
 from .fusion import FusionHead
+from .kinds import HEADS, HeadKind
 from .late_fusion import LateFusionHead
 from .router import RouterHead
 from .slice_transformer import SliceTransformerHead
 from .slice_votes import SliceHead
 from .support import Support
-from .vectors import Floats, Ints
+from .vectors import Floats, Ints, sigmoid
 
 _SLICES = 32_768
 """Slices that a linear head on slices learns from in a study: 134 MB of 512 values. Of more, each scan gives a random run of neighbours."""
@@ -92,14 +93,26 @@ class ManyKind(Generic[G]):
     """From what it is given to what gives decision values of class 1, (M,); their sigmoid is the probability."""
     needs_tuning: bool = False
     """Whether it learns from validation rows too, `Support.tuning`."""
+    version: int = 1
+    """As in `HeadKind`."""
+    probabilities: Callable[[Floats], Floats] = sigmoid
+    """From decision values, those of class 1."""
+    needs_texts: bool = False
+    """As in `HeadKind`: none does."""
 
-    def scores(self, features: G, supports: Sequence[Support], queries: NDArray[np.int64]) -> Floats:
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Everything of the head that its scores depend on."""
+        return {"head": self.name, "version": self.version}
+
+    def scores(self, features: G, supports: Sequence[Support], queries: NDArray[np.int64], device: str = "cpu") -> Floats:  # noqa: ARG002
         """Decision values of class 1, (fits, queries), one fit after the other.
 
         Args:
             features: of all items; only those named below are looked at.
             supports: what each fit learns from; rows are items.
             queries: (M,) items to score.
+            device: as `HeadKind.scores` takes it; these compute on the CPU.
 
         Raises:
             UsageError: the features are of another sort, an item is out of range or not finite, a support lacks a class, or validation rows
@@ -209,3 +222,12 @@ def many_named(name: str) -> ManyKind[Any]:
     if name not in MANY:
         raise UnknownNameError("head", name, MANY)
     return MANY[name]
+
+
+def any_named(name: str) -> HeadKind | ManyKind[Any]:
+    """The kind of this name, whatever it learns from. Raises as `many_named`."""
+    if name in MANY:
+        return MANY[name]
+    if name not in HEADS:
+        raise UnknownNameError("head", name, {**HEADS, **MANY})
+    return HEADS[name]

@@ -150,8 +150,9 @@ def probe(
 def heads(json: Json = False) -> None:
     """The heads that `sweep` and `probe` know."""
     from ..heads import HEADS as KINDS
+    from ..heads import MANY
 
-    rows = [(kind.name, kind.summary) for kind in KINDS.values()]
+    rows = [(kind.name, kind.summary) for kind in (*KINDS.values(), *MANY.values())]
     if json:
         print_json([{"head": name, "summary": summary} for name, summary in rows])
     else:

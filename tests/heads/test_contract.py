@@ -114,7 +114,8 @@ def passes_sklearns_checks(head: Head) -> None:
     # shares of votes may be 0 and 1, and that check wants chances between them
     expected = {VOTES: "all neighbours may be of one class"} if isinstance(head, KNNHead) else {}
     if isinstance(head, AnyWidth):
-        expected = {VOTES: "of long features, chances next to 0 and 1 are 0 and 1"}
+        of_long = "of long features, chances next to 0 and 1 are 0 and 1, and equal"
+        expected = {VOTES: of_long, "check_classifier_multioutput": of_long}
     if isinstance(head, LinearHead) and head.normalize is None:
         expected = {"check_classifier_multioutput": "of long features: chances next to 1 are equal that decision values tell apart"}
     # raises at the first that fails; skipped are those that need pandas or array-api
