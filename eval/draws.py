@@ -68,25 +68,17 @@ def draw_supports(
     """
     if repeats < 1 or any(k is not None and k < 1 for k in shots):
         raise UsageError(f"shots {', '.join('all' if k is None else str(k) for k in shots)}, {repeats} repeats: expected 1 or more of each")
-    pools = [train[units.y[train] == c] for c in (0, 1)]
-    patients = [len(set(units.patients[pool].tolist())) for pool in pools]
-    largest = max((k for k in shots if k is not None), default=1)
-    owned = [f"{len(pool)} {units.unit}s of {patients[c]} patients with {units.finding!r} {CLASSES[c]}" for c, pool in enumerate(pools)]
-    if not all(map(len, pools)):
-        raise UsageError(f"the training side of split {split!r} has one class only: {' and '.join(owned)}; choose another split or finding")
-    most = min(patients) if units.unit == "volume" else min(map(len, pools))
-    if short := [owned[c] for c, pool in enumerate(pools) if (patients[c] if units.unit == "volume" else len(pool)) < largest]:
-        of = ", each of another patient," if units.unit == "volume" else ""
-        raise UsageError(
-            f"{largest} shots{of} are more than the training side of split {split!r} has: {' and '.join(short)}; ask for at most {most}"
-        )
+    if (refused := refused_shots(units, train, split, shots)) is not None:
+        raise refused
+    pools, patients = _pools(units, train)
+    largest = _largest(shots)
     remarks = [
         f"{largest} shots from {patients[c]} training patients with {units.finding!r} {CLASSES[c]}: some give more than one {units.unit}"
         for c in (0, 1)
         if patients[c] < largest
     ]
     pool = spec_digest([split, units.finding, units.unit, units.source, seed, [[units.items[r], int(units.y[r])] for r in train.tolist()]])
-    classes = [_Pool.of(units, pool) for pool in pools]
+    classes = [_Pool.of(units, rows) for rows in pools]
     orders = [
         [pool.order(_key(f"{seed}\x1f{repeat}\x1f{units.finding}\x1f{c}"), largest) for c, pool in enumerate(classes)]
         for repeat in range(repeats)
@@ -98,6 +90,33 @@ def draw_supports(
             name = f"{pool[:12]}-{'all' if k is None else k}-{repeat}"
             draws.append(Draw(name, k, repeat, Support(rows, units.y[rows])))
     return draws, remarks
+
+
+def refused_shots(units: Units, train: NDArray[np.int64], split: str, shots: tuple[int | None, ...]) -> UsageError | None:
+    """Why so many cannot be drawn, as `draw_supports` raises it; None where they can."""
+    pools, patients = _pools(units, train)
+    largest = _largest(shots)
+    owned = [f"{len(pool)} {units.unit}s of {patients[c]} patients with {units.finding!r} {CLASSES[c]}" for c, pool in enumerate(pools)]
+    if not all(map(len, pools)):
+        both = " and ".join(owned)
+        return UsageError(f"the training side of split {split!r} has one class only: {both}; choose another split or finding")
+    most = min(patients) if units.unit == "volume" else min(map(len, pools))
+    if short := [owned[c] for c, pool in enumerate(pools) if (patients[c] if units.unit == "volume" else len(pool)) < largest]:
+        of = ", each of another patient," if units.unit == "volume" else ""
+        return UsageError(
+            f"{largest} shots{of} are more than the training side of split {split!r} has: {' and '.join(short)}; ask for at most {most}"
+        )
+    return None
+
+
+def _pools(units: Units, train: NDArray[np.int64]) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """Training rows of each class, and how many patients they are of."""
+    pools = [train[units.y[train] == c] for c in (0, 1)]
+    return pools, [len(set(units.patients[pool].tolist())) for pool in pools]
+
+
+def _largest(shots: tuple[int | None, ...]) -> int:
+    return max((k for k in shots if k is not None), default=1)
 
 
 @final

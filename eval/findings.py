@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..store.errors import UnknownNameError, UsageError
-from .units import Unit, Units, evaluation_units
+from ..store.errors import UsageError
+from .units import Unit, Units, units_of_each
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -46,14 +46,8 @@ def findings_units(
         UnknownNameError: a finding or source is none.
         UsageError: none of the findings can be evaluated, or some are of volumes and others of slices.
     """
-    found, failed = list[Units](), list[UsageError]()
-    for finding in findings:
-        try:
-            found.append(evaluation_units(bank, finding, unit, source))
-        except UnknownNameError:
-            raise
-        except UsageError as error:
-            failed.append(error)
+    every = units_of_each(bank, findings, unit, source)
+    found, failed = [one for one in every if isinstance(one, Units)], [one for one in every if isinstance(one, UsageError)]
     if not found:
         raise failed[0]
     if len({units.unit for units in found}) > 1:

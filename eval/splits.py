@@ -49,7 +49,17 @@ class Split:
 
 
 def split_units(bank: Bank, units: Units, name: str | None = None, seed: int = 0, *, allow_leak: bool = False) -> Split:
-    """The sides of units by the split `name`; by default the user's where a table gave one for any of them, else `patients-SEED`.
+    """`split_each` of one finding."""
+    (split,) = split_each(bank, [units], name, seed, allow_leak=allow_leak)
+    return split
+
+
+def split_each(
+    bank: Bank, findings: Sequence[Units], name: str | None = None, seed: int = 0, *, allow_leak: bool = False
+) -> tuple[Split, ...]:
+    """The sides of each finding's units by the split `name`.
+
+    By default it is the user's for findings where a table gave one to any unit, else `patients-SEED`.
 
     Raises:
         UnknownNameError: there is no split of that name.
@@ -59,15 +69,20 @@ def split_units(bank: Bank, units: Units, name: str | None = None, seed: int = 0
     if name is not None and (named := re.fullmatch(SEEDED.format(r"(\d+)"), name)):
         seed = int(named[1])
     seeded = SEEDED.format(seed)
-    if name is None:
-        name = USER_SPLIT if USER_SPLIT in stored and _sides(bank, units, USER_SPLIT).any() else seeded
-    if name == seeded or name in stored:
-        rows = _missing(bank, seed) if name == seeded else ()
-        split = Split(name, _sides(bank, units, name, {row["item"]: row["side"] for row in rows}), rows)
+    if name not in (None, seeded, *stored):
+        raise UnknownNameError("split", str(name), {*stored, seeded}, "A seed makes another: --seed 1 gives patients-1")
+    user = _stored_sides(bank, USER_SPLIT) if name is None and USER_SPLIT in stored else {}
+    chosen = [name or (USER_SPLIT if user and _sides(units, user).any() else seeded) for units in findings]
+    sides = {one: user if one == USER_SPLIT and user else _stored_sides(bank, one) for one in dict.fromkeys(chosen)}
+    rows = _missing(bank, seed) if seeded in sides else ()
+    new = {row["item"]: row["side"] for row in rows}
+    made = list[Split]()
+    for units, one in zip(findings, chosen, strict=True):
+        split = Split(one, _sides(units, sides[one], new), rows) if one == seeded else Split(one, _sides(units, sides[one]))
         if not allow_leak and (leak := shared_patients(units, split.sides)):
             raise refusal([leak])
-        return split
-    raise UnknownNameError("split", name, {*stored, seeded}, "A seed makes another: --seed 1 gives patients-1")
+        made.append(split)
+    return tuple(made)
 
 
 def check_sides(units: Units, split: Split, sides: Sequence[str] = tuple(SHARES)) -> None:
@@ -152,10 +167,14 @@ def _present_first(labels: Mapping[str, list[str]]) -> dict[str, list[str]]:
     }
 
 
-def _sides(bank: Bank, units: Units, name: str, new: Mapping[str, str] | None = None) -> NDArray[np.str_]:
-    """A slice's own side goes before its volume's."""
+def _stored_sides(bank: Bank, name: str) -> dict[str, str]:
+    """By item, of a split."""
     answer = bank.sql(f"SELECT item, side FROM splits WHERE split = {quoted(name)}")
-    sides = dict(zip(answer.column("item").to_pylist(), answer.column("side").to_pylist(), strict=True))
+    return dict(zip(answer.column("item").to_pylist(), answer.column("side").to_pylist(), strict=True))
+
+
+def _sides(units: Units, sides: Mapping[str, str], new: Mapping[str, str] | None = None) -> NDArray[np.str_]:
+    """A slice's own side goes before its volume's, and what is new by patient before both."""
     new = new or {}
     found = [
         new.get(patient) or sides.get(item) or sides.get(volume) or ""

@@ -23,7 +23,7 @@ from ..store.progress import Progress, Silent
 from .averaging import average_run
 from .cells import fit_missing
 from .class_texts import ClassTexts, class_texts
-from .draws import Draw, draw_supports
+from .draws import Draw, draw_supports, refused_shots
 from .feature_choice import FeatureChoice, choose_features
 from .findings import findings_units
 from .guards import Guarded, check_leaks
@@ -33,7 +33,7 @@ from .measuring import Measuring
 from .pooling import UnitFeatures
 from .results import Asked, Result, summarized
 from .sources import unit_sources
-from .splits import check_sides, split_units
+from .splits import check_sides, split_each
 from .stored_draws import as_stored
 from .study import Gathered, Study, gather, joined, study_settings, together
 from .units import Unit, Units
@@ -173,7 +173,7 @@ def _studies(
     bank: Bank, every: Sequence[Units], gathered: Gathered, shots: tuple[int | None, ...], repeats: int, protocol: Protocol
 ) -> tuple[list[_Drawn], list[str]]:
     """What can be studied, and remarks on findings that cannot."""
-    sides = [split_units(bank, units, protocol.split, protocol.seed, allow_leak=protocol.allow_leak) for units in every]
+    sides = split_each(bank, every, protocol.split, protocol.seed, allow_leak=protocol.allow_leak)
     found, failed = list[_Drawn](), list[UsageError]()
     for units, split in zip(every, sides, strict=True):
         try:
@@ -231,21 +231,15 @@ def _subgroups(bank: Bank, runs: Sequence[Run], attributes: Sequence[str]) -> di
 
 def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, seed: int, *, alone: bool) -> tuple[list[Draw], list[str]]:
     """All draws of a finding; among several, those it has examples for, and remarks on the others."""
-    draw = partial(draw_supports, study.units, study.split.side("train"), study.split.name, repeats=repeats, seed=seed)
+    train = study.split.side("train")
+    draw = partial(draw_supports, study.units, train, study.split.name, repeats=repeats, seed=seed)
     if alone:
         return draw(shots=shots)
-    draws, remarks, failed = list[Draw](), list[str](), list[UsageError]()
-    for k in shots:
-        try:
-            made, said = draw(shots=(k,))
-        except UsageError as error:
-            failed.append(error)
-        else:
-            draws += made
-            remarks += said
-    if not draws:
-        raise failed[0]
-    return draws, [*(f"{error}: these are left out" for error in failed), *remarks]
+    failed = {k: error for k in shots if (error := refused_shots(study.units, train, study.split.name, (k,))) is not None}
+    if len(failed) == len(shots):
+        raise failed[shots[0]]
+    draws, remarks = draw(shots=tuple(k for k in shots if k not in failed))
+    return draws, [*(f"{error}: these are left out" for error in failed.values()), *remarks]
 
 
 def _result(

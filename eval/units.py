@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError, UsageError
-from .quoting import quoted
+from .quoting import listed, quoted
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -66,65 +67,109 @@ def evaluation_units(bank: Bank, finding: str, unit: Unit | None = None, source:
         UnknownNameError: there is no such finding or source; the message suggests the nearest.
         UsageError: nothing in question is labelled, or all of it with one class.
     """
+    (found,) = units_of_each(bank, [finding], unit, source)
+    if isinstance(found, UsageError):
+        raise found
+    return found
+
+
+def units_of_each(
+    bank: Bank, findings: Sequence[str], unit: Unit | None = None, source: str | None = None
+) -> tuple[Units | UsageError, ...]:
+    """As `evaluation_units`, of several findings in two queries; of those that cannot be evaluated, why.
+
+    Raises:
+        UnknownNameError: a finding or source is none.
+    """
     if unit not in (None, *UNITS):
         raise UnknownNameError("unit", str(unit), UNITS)
-    name, category = _resolved(bank, finding)
-    counts = bank.sql(
-        f"SELECT source, level = 'slice' AS by_slice, count(*) AS n FROM labels WHERE finding = {quoted(name)} GROUP BY ALL ORDER BY ALL"
-    ).to_pylist()
-    by_slice = {row["by_slice"] for row in counts}
+    names = {part for finding in findings for part in (finding, finding.partition("=")[0])}
+    query = """SELECT finding, category, source, level = 'slice' AS by_slice, count(*) AS n FROM labels WHERE finding IN {}
+        GROUP BY ALL ORDER BY ALL"""
+    counts = bank.sql(query.format(listed(sorted(names)))).to_pylist()
+    asked: list[_Asked | UsageError] = []
+    for finding in findings:
+        try:
+            asked.append(_asked(bank, finding, unit, source, counts))
+        except UnknownNameError:
+            raise
+        except UsageError as error:
+            asked.append(error)
+    wanted = [one for one in asked if isinstance(one, _Asked)]
+    rows = {key: _rows(bank, *key, [one.name for one in wanted if one.key == key]) for key in dict.fromkeys(one.key for one in wanted)}
+    return tuple(one if isinstance(one, UsageError) else _units(one, rows[one.key]) for one in asked)
+
+
+@final
+@dataclass(frozen=True)
+class _Asked:
+    """A finding, and how it is evaluated."""
+
+    finding: str
+    name: str
+    category: str | None
+    unit: Unit
+    source: str
+
+    @property
+    def key(self) -> tuple[Unit, str]:
+        return self.unit, self.source
+
+
+def _asked(bank: Bank, finding: str, unit: Unit | None, source: str | None, counts: Sequence[Mapping[str, Any]]) -> _Asked:
+    name, category = _resolved(bank, finding, counts)
+    held = [row for row in counts if row["finding"] == name]
+    by_slice = {row["by_slice"] for row in held}
     chosen: Unit = unit or ("slice" if by_slice == {True} else "volume")
     if (chosen == "slice") not in by_slice:
         other = "slice" if chosen == "volume" else "volume"
         raise UsageError(f"finding {finding!r} has no labels for each {chosen}, only for each {other}; ask for --unit {other}")
-    said = _source(finding, [row["source"] for row in counts if row["by_slice"] == (chosen == "slice")], source)
-    rows = bank.sql(_query(chosen, name, said)).to_pylist()
-    values = [None if r["value"] is None else int(r["category"] == category) if category is not None else int(r["value"]) for r in rows]
-    known = [place for place, value in enumerate(values) if value is not None]
-    if not known:
-        what = f"all {len(rows)} labels of its primary series are uncertain" if rows else "none of its labels is for a primary series"
-        raise UsageError(f"finding {finding!r} cannot be evaluated by {chosen}: {what}")
-    y = np.array([values[place] for place in known], dtype=np.int64)
-    if len(set(y.tolist())) < 2:
+    sources = sorted({row["source"] for row in held if row["by_slice"] == (chosen == "slice")})
+    return _Asked(finding, name, category, chosen, _source(finding, sources, source))
+
+
+def _units(asked: _Asked, rows: Mapping[str, NDArray[Any]]) -> Units | UsageError:
+    mine = np.flatnonzero(rows["finding"] == asked.name)
+    values = rows["value"][mine]
+    known = np.flatnonzero(~np.isnan(values))
+    finding, at = asked.finding, mine[known]
+    if not len(known):
+        what = f"all {len(mine)} labels of its primary series are uncertain" if len(mine) else "none of its labels is for a primary series"
+        return UsageError(f"finding {finding!r} cannot be evaluated by {asked.unit}: {what}")
+    y = (rows["category"][at] == asked.category if asked.category is not None else values[known]).astype(np.int64)
+    if len(np.unique(y)) < 2:
         what = "present" if y[0] else "absent"
-        raise UsageError(f"finding {finding!r} has one class only: all {len(y)} labelled {chosen}s are {what}; nothing can be told apart")
-
-    def column(key: str) -> list[Any]:
-        return [rows[place][key] for place in known]
-
-    return Units(
-        finding,
-        chosen,
-        said,
-        tuple(column("item")),
-        np.array(column("ordinal"), dtype=np.int64),
-        np.array(column("volume"), dtype=np.str_),
-        np.array(column("patient"), dtype=np.str_),
-        np.stack([np.array(column("first"), dtype=np.int64), np.array(column("slices"), dtype=np.int64)], axis=1),
-        y,
-        len(rows) - len(known),
-    )
+        return UsageError(
+            f"finding {finding!r} has one class only: all {len(y)} labelled {asked.unit}s are {what}; nothing can be told apart"
+        )
+    told = finding, asked.unit, asked.source, tuple(rows["item"][at].tolist()), rows["ordinal"][at]
+    names = rows["volume"][at].astype(np.str_), rows["patient"][at].astype(np.str_)
+    return Units(*told, *names, np.stack([rows["first"][at], rows["slices"][at]], axis=1), y, len(mine) - len(known))
 
 
-def _resolved(bank: Bank, finding: str) -> tuple[str, str | None]:
+def _rows(bank: Bank, unit: Unit, source: str, findings: Sequence[str]) -> Mapping[str, NDArray[Any]]:
+    """Columns of these findings' labels, in the order of ordinals."""
+    answer = bank.sql(_query(unit, findings, source))
+    types: dict[str, Any] = dict.fromkeys(("ordinal", "first", "slices"), np.int64) | {"value": np.float64}
+    return {name: np.array(answer.column(name).to_pylist(), dtype=types.get(name, object)) for name in answer.column_names}
+
+
+def _resolved(bank: Bank, finding: str, counts: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     """(name, class) of a finding; the class is None where the finding is no categorical one."""
-    rows = bank.sql("SELECT DISTINCT finding, category FROM labels ORDER BY ALL").to_pylist()
-    classes: dict[str, list[str]] = {row["finding"]: [] for row in rows}
-    for row in rows:
-        if row["category"] is not None:
-            classes[row["finding"]].append(row["category"])
+    classes = {row["finding"]: sorted({r["category"] for r in counts if r["finding"] == row["finding"]} - {None}) for row in counts}
     if finding in classes:
         if classes[finding]:
-            listed = ", ".join(f"{finding}={one}" for one in classes[finding])
-            raise UsageError(f"finding {finding!r} has classes; ask for one of them against the others: {listed}")
+            every = ", ".join(f"{finding}={one}" for one in classes[finding])
+            raise UsageError(f"finding {finding!r} has classes; ask for one of them against the others: {every}")
         return finding, None
     name, _, category = finding.partition("=")
     if category and classes.get(name):
         if category not in classes[name]:
             raise UnknownNameError(f"class of {name}", category, classes[name])
         return name, category
-    hint = "" if classes else "The bank has no labels yet: `scanbank ingest BANK --labels FILE` brings them"
-    raise UnknownNameError("finding", finding, classes, hint)
+    known = bank.sql("SELECT DISTINCT finding FROM labels ORDER BY ALL").column("finding").to_pylist()
+    hint = "" if known else "The bank has no labels yet: `scanbank ingest BANK --labels FILE` brings them"
+    raise UnknownNameError("finding", finding, known, hint)
 
 
 def _source(finding: str, known: list[str], asked: str | None) -> str:
@@ -137,11 +182,11 @@ def _source(finding: str, known: list[str], asked: str | None) -> str:
     return FIRST_SOURCE if FIRST_SOURCE in known else known[0]
 
 
-def _query(unit: Unit, finding: str, source: str) -> str:
-    labelled = f"l.finding = {quoted(finding)} AND l.source = {quoted(source)} AND v.is_primary"
+def _query(unit: Unit, findings: Sequence[str], source: str) -> str:
+    labelled = f"l.finding IN {listed(sorted(set(findings)))} AND l.source = {quoted(source)} AND v.is_primary"
     if unit == "volume":
-        return f"""SELECT v.volume AS item, v.ordinal, v.volume, v.patient, v.slice_ordinal AS first, v.slices, l.value, l.category
-            FROM labels l JOIN volumes v ON v.volume = l.item WHERE l.level <> 'slice' AND {labelled} ORDER BY v.ordinal"""
-    return f"""SELECT s.slice AS item, s.ordinal, v.volume, v.patient, s.ordinal AS first, 1 AS slices, l.value, l.category
+        return f"""SELECT v.volume AS item, v.ordinal, v.volume, v.patient, v.slice_ordinal AS first, v.slices, l.finding, l.value,
+            l.category FROM labels l JOIN volumes v ON v.volume = l.item WHERE l.level <> 'slice' AND {labelled} ORDER BY v.ordinal"""
+    return f"""SELECT s.slice AS item, s.ordinal, v.volume, v.patient, s.ordinal AS first, 1 AS slices, l.finding, l.value, l.category
         FROM labels l JOIN slices s ON s.slice = l.item JOIN volumes v ON v.volume = s.volume
         WHERE l.level = 'slice' AND {labelled} ORDER BY s.ordinal"""

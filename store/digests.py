@@ -44,6 +44,8 @@ def content_digest(parts: Iterable[bytes | memoryview]) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in (str, int):  # most of what long lists hold
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
     if isinstance(value, Mapping):
