@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -90,10 +90,16 @@ class Block:
         battery = self.parts[0].battery
         values = {name: of[rows] for name, of in battery.values.items()}
         reasons = {name: tuple(of[fit] for fit in fits) for name, of in battery.reasons.items()}
-        told = (tuple(of[fit] for fit in fits) for of in (self.shots, self.repeats, self.cells))
         part = Part("", Battery(values, reasons), {})
-        of_items = (self.items, self.y, self.scores[rows], self.thresholds[rows], self.threshold_reason, (part,))
-        return type(self)(self.run, self.finding, self.features, self.head, *told, *of_items)
+        return replace(
+            self,
+            shots=tuple(self.shots[fit] for fit in fits),
+            repeats=tuple(self.repeats[fit] for fit in fits),
+            cells=tuple(self.cells[fit] for fit in fits),
+            scores=self.scores[rows],
+            thresholds=self.thresholds[rows],
+            parts=(part,),
+        )
 
     def metric_columns(self) -> Iterator[Mapping[str, Any]]:
         """Columns of F rows each: for every part and metric, then for the threshold."""

@@ -109,9 +109,9 @@ def compare_methods(
         held = item_scores(bank, left.run, one), item_scores(bank, right.run, other)
         for shots, scores in _shared(*held).items():
             patients = patients_of_items(bank, left.unit, scores[0].items)
-            sides = [_scored(method, side) for method, side in zip((one, other), scores, strict=True)]
+            mine, theirs = _scored(one, scores[0]), _scored(other, scores[1])
             told = (one, other, finding, shots, (left.run, right.run), len(patients), len(np.unique(patients)))
-            found += [Compared(*told, one_) for one_ in compare(metrics, scores[0].y, *sides, patients, draws, seed)]
+            found += [Compared(*told, one_) for one_ in compare(metrics, scores[0].y, mine, theirs, patients, draws, seed)]
         progress.advance(note=finding)
     corrected = holm([np.nan if each.difference.p is None else each.difference.p for each in found]).tolist()
     answer = [replace(each, p_holm=None if np.isnan(p) else p) for each, p in zip(found, corrected, strict=True)]

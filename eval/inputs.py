@@ -72,9 +72,9 @@ def _made(bank: Bank, kind: ManyKind[Any], gathered: Gathered, chosen: Sequence[
         if len(gathered.features) < 2:
             raise UsageError(f"head {kind.name!r} learns from several feature sets at once; one is chosen: name others with --features")
         whole = fused(gathered.features)
-        of = [key.encoder.name for key in whole.keys], [key.view.window_label for key in whole.keys]
-        names = ("+".join(dict.fromkeys(one)) for one in of)
-        return [Input(whole.name, whole.digest, *names, whole.blocks, whole.present)]
+        encoders = "+".join(dict.fromkeys(key.encoder.name for key in whole.keys))
+        windows = "+".join(dict.fromkeys(key.view.window_label for key in whole.keys))
+        return [Input(whole.name, whole.digest, encoders, windows, whole.blocks, whole.present)]
     if kind.takes is Bags:
         return _bags(bank, kind, gathered, chosen)
     sources = unit_sources(bank, gathered.units)

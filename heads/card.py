@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..store.errors import ScanbankError, UsageError
 from ..store.specs import EncoderSpec, FeatureKey, ViewSpec
 from .attention_mil import AttentionMILHead
-from .base import AnyHead, Head
+from .base import AnyHead
 from .clap import CLAPHead
 from .clip_adapter import CLIPAdapterHead
 from .cls import CosineClsHead, LinearClsHead
@@ -147,7 +147,7 @@ def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> AnyHead[An
     return head
 
 
-def _parts(head: Head) -> list[tuple[str, Head]]:
+def _parts(head: AnyHead[Any]) -> list[tuple[str, AnyHead[Any]]]:
     """The heads that have learned something, the head itself or those of its columns, and what the names of their arrays begin with."""
     return list(zip(_places(len(head.columns_)), head.columns_ or (head,), strict=True))
 
@@ -156,7 +156,7 @@ def _places(columns: int) -> list[str]:
     return [f"column.{number}." for number in range(columns)] or [""]
 
 
-def _pairs(value: Mapping[Any, Any], name: str, head: Head) -> list[list[Any]]:
+def _pairs(value: Mapping[Any, Any], name: str, head: AnyHead[Any]) -> list[list[Any]]:
     """A mapping as JSON has it whose keys need not be texts."""
     pairs = [[part.item() if isinstance(part, np.generic) else part for part in pair] for pair in value.items()]
     if not all(isinstance(part, _SCALARS) for pair in pairs for part in pair):

@@ -47,7 +47,7 @@ def test_differences_are_those_of_the_stored_scores(measured: Bank) -> None:
         assert one.difference.lo <= means[0] - means[1] <= one.difference.hi
         assert one.difference.draws == 4
         assert one.difference.method == ("DeLong" if one.difference.metric == "auroc" else "bootstrap")
-    assert [one.p_holm for one in found] == pytest.approx(holm([one.difference.p for one in found]))
+    assert [one.p_holm for one in found] == pytest.approx(holm(np.array([one.difference.p for one in found], dtype=np.float64)))
     held = measured.sql("SELECT first, second, finding, shots, metric, difference, p_holm FROM comparisons").to_pylist()
     assert len(held) == 8
     assert {(h["first"], h["second"]) for h in held} == {(FIRST, SECOND)}

@@ -185,8 +185,8 @@ def test_units_that_a_set_lacks_are_left_out_of_all_and_told_of(bank: Bank) -> N
     result = sweep(bank, "bleed", ["cosine"], [1, 5], repeats=2)
     assert len(result.study.units) == n - 3
     assert [r for r in result.remarks if "no vector" in r] == [
-        "1 of 40 volumes have no vector in flat/brain/slice/mean: they are left out of all sets",
-        "2 of 40 volumes have no vector in toy/brain/volume: they are left out of all sets",
+        "1 of 40 volumes have no vector in flat/brain/slice/mean (1 of 24 train): left out of all sets",
+        "2 of 40 volumes have no vector in toy/brain/volume (1 of 24 train, 1 of 8 val): left out of all sets",
     ]
 
 
