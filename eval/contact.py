@@ -74,7 +74,7 @@ def hit_picture(bank: Bank, hit: Hit, work: Work, content: str | None, window: W
     tile = Image.new("RGB", (side, side), "black")
     draw = ImageDraw.Draw(tile)
     try:
-        volume = _decoded(bank, work, content)
+        volume = decoded_scan(bank, work, content)
     except ScanbankError as error:
         tile.paste(_MISSING, (0, 0, side, side))
         _paragraph(draw, f"no picture: {error}", side)
@@ -96,7 +96,8 @@ def works_of(bank: Bank, result: SearchResult) -> dict[int, tuple[Work, str | No
     return {row["ordinal"]: (Work(row["volume"], row["ordinal"], row["slices"], row["slice_ordinal"]), row["content"]) for row in rows}
 
 
-def _decoded(bank: Bank, work: Work, content: str | None) -> Volume:
+def decoded_scan(bank: Bank, work: Work, content: str | None) -> Volume:
+    """The scan of a volume, for a picture. Raises ScanbankError whatever goes wrong: its bytes must cost this picture only."""
     try:
         return decode(bank, work, content)
     except ScanbankError:

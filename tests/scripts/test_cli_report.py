@@ -7,6 +7,7 @@ import re
 import threading
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from eval_banks import toy_bank
@@ -34,11 +35,11 @@ def test_main_job(bank: Bank, tmp_path: Path) -> None:
     assert str(out) in done.stdout
     page = out.read_text("utf-8")
     assert page.startswith("<!doctype html>")
-    assert "<h2>bleed</h2>" in page
+    assert '<h2 id="r1">bleed</h2>' in page
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".page")] == []
     earlier = bank.log()[-1].snapshot
     assert run("report", bank.path, "-o", out, "--no-pictures", "--at", earlier).exit_code == 0  # the older page is replaced
-    assert "<h2>bleed</h2>" not in out.read_text("utf-8")
+    assert ">bleed</h2>" not in out.read_text("utf-8")
 
 
 def test_mistakes_are_one_line(bank: Bank, tmp_path: Path) -> None:
@@ -52,6 +53,20 @@ def test_mistakes_are_one_line(bank: Bank, tmp_path: Path) -> None:
     fails(2, "holds no volumes", bank.path, "-o", tmp_path / "page.html", "--query", "nodule")
     assert not (tmp_path / "page.html").exists()
     fails(2, "is not a bank", tmp_path / "nothing", "-o", tmp_path / "page.html")
+
+
+def test_tables_alone(bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    toy_bank(bank)
+    assert run("sweep", bank.path, "--finding", "bleed", "--heads", "knn", "--shots", "1,all", "--repeats", 2).exit_code == 0
+    done = run("report", bank.path, "--markdown", "t.md", "--latex", "t.tex")
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".md", ".tex", ".html")) == ["t.md", "t.tex"]
+    assert "## bleed" in Path("t.md").read_text("utf-8")
+    assert "\\toprule" in Path("t.tex").read_text("utf-8")
+    assert run("report", bank.path, "--no-pictures").exit_code == 0
+    assert Path("report.html").is_file()
+    fails(2, r"--latex t.txt: expected a name that ends in .tex", bank.path, "--latex", "t.txt")
 
 
 def test_a_link_is_followed_and_a_pipe_written_to(bank: Bank, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from PIL import Image
 from eval_banks import add_labels, toy_bank
 from scanbank.eval.report import report
 from scanbank.eval.report.charts import Curve, shots_chart
-from scanbank.eval.report.page import without_paths
+from scanbank.eval.report.hits import without_paths
+from scanbank.eval.report.styles import Style
 from scanbank.eval.sweep import sweep
 from scanbank.store import Bank
 from scanbank.store.errors import EncoderError, UsageError
@@ -69,6 +70,7 @@ def test_the_table_has_a_line_a_method_and_the_best_in_bold(bank: Bank) -> None:
     assert len(means) == 8
     for one in means.values():
         assert f"{one.mean:.3f} ± {one.sd:.3f}" in told
+    assert "1 shot (n = 3)" in told
     table = page[page.index("<summary>AUROC") : page.index("</details>")]
     bold = re.findall(r'class="n best">([\d.]+)', table)
     assert {float(text) for text in bold} == {round(max(s.mean or 0 for s in means.values() if s.shots == k), 3) for k in (1, 5)}
@@ -99,9 +101,10 @@ def test_names_are_text_and_no_markup(bank: Bank) -> None:
 
 
 def test_dollars_in_a_name_are_no_formula() -> None:
-    svg = shots_chart([Curve("a $x^2$ & <b>", "#1f6f8b", (1.0, 5.0), (0.5, 0.6), (0.1, 0.0))], "AUROC")
+    curve = Curve("a $x^2$ & <b>", Style("#1f6f8b"), (1.0, 5.0), (0.5, 0.6), (0.4, 0.6), (0.6, 0.6))
+    svg = shots_chart({"AUROC": [curve]})
     assert "a $x^2$ &amp; &lt;b&gt;" in svg
-    assert svg == shots_chart([Curve("a $x^2$ & <b>", "#1f6f8b", (1.0, 5.0), (0.5, 0.6), (0.1, 0.0))], "AUROC")
+    assert svg == shots_chart({"AUROC": [curve]})
 
 
 def test_what_cannot_be_searched_is_told_and_what_was_asked_for_is_an_error(bank: Bank) -> None:

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score, roc_curve
 
-from eval_banks import toy_bank
-from scanbank.eval.report.studies import ALL, curves, found_studies, rocs, shots_label
-from scanbank.eval.sweep import sweep
+from scanbank.eval.report.rows import ALL
+from scanbank.eval.report.studies import best, found_studies, shots_label
 from scanbank.store import Bank
 
-TOLD = {"finding": "bleed", "unit": "volume", "split": "user", "source": "table", "items": "abc", "counts": {}}
+TOLD = {"finding": "bleed", "unit": "volume", "split": "user", "source": "table", "items": "abc", "counts": {}, "seed": 0}
 
 
-def put(bank: Bank, run: str, minute: int, rows: list[tuple[str, int | None, int, float | None]], **told: Any) -> None:
-    """A run with AUROC values of (head, shots, repeat, value)."""
+def put(
+    bank: Bank, run: str, minute: int, rows: list[tuple[str, int | None, int, float | None]], part: str | None = None, **told: Any
+) -> None:
+    """A run with AUROC values of (head, shots, repeat, value), of a part of the test side or of all of it."""
     at = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
     with bank.commit("run") as commit:
         commit.append("runs", [{"run": run, "command": "sweep", "settings": json.dumps(TOLD | told), "started": at, "finished": at}])
@@ -25,7 +25,15 @@ def put(bank: Bank, run: str, minute: int, rows: list[tuple[str, int | None, int
         commit.append(
             "metrics",
             [
-                of | {"head": head, "shots": shots, "repeat": repeat, "value": value, "reason": None if value is not None else "one class"}
+                of
+                | {
+                    "subgroup": part,
+                    "head": head,
+                    "shots": shots,
+                    "repeat": repeat,
+                    "value": value,
+                    "reason": None if value is not None else "one class",
+                }
                 for head, shots, repeat, value in rows
             ],
         )
@@ -55,54 +63,13 @@ def test_a_later_run_of_the_same_question_counts_and_another_question_stands_by_
     assert [c.mean for c in one.cells.values()] == [0.4]
 
 
-def test_curves_are_the_best_and_zero_shot_comes_first(bank: Bank) -> None:
-    put(bank, "a", 0, [("knn", 1, 0, 0.5), ("knn", 5, 0, 0.6), ("zeroshot", 0, 0, 0.9), ("linear", 1, 0, 0.2)])
-    (study,) = found_studies(bank)
-    assert [m.head for m in study.methods] == ["zeroshot", "knn", "linear"]
-    kept = curves(study, "auroc", 2)
-    assert {c.shots for c in kept} == {(0.0,), (1.0, 5.0)}
-    assert [shots_label(k) for k in (*study.shots, ALL)] == ["zero-shot", "1 shot", "5 shots", "all"]
-
-
-def test_rocs_are_those_of_the_predictions(bank: Bank) -> None:
-    toy_bank(bank)
-    sweep(bank, "bleed", ["knn", "cosine"], [1, None], repeats=3)
-    (study,) = found_studies(bank)
-    drawn = rocs(bank, study, 10)
-    assert len(drawn) == 4
-    for roc in drawn:
-        head, features = roc.label.split(",")[0], roc.label.split(", ")[1]
-        rows = bank.sql(f"SELECT y, score FROM predictions WHERE shots IS NULL AND head = '{head}' AND features = '{features}'")
-        y, score = (rows.column(name).to_numpy() for name in ("y", "score"))
-        false, true, _ = roc_curve(y, score, drop_intermediate=False)
-        np.testing.assert_allclose(roc.false_positive, false)
-        np.testing.assert_allclose(roc.true_positive, true)
-        assert roc.label.endswith(f"all: {roc_auc_score(y, score):.2f}")
-        assert f"{np.trapezoid(roc.true_positive, roc.false_positive):.2f}" == roc.label[-4:]
-
-
-def test_over_repeats_the_true_positive_rates_are_averaged(bank: Bank) -> None:
-    toy_bank(bank)
-    sweep(bank, "bleed", ["knn"], [2], repeats=4)
-    (study,) = found_studies(bank)
-    for roc in rocs(bank, study, 1):
-        features = roc.label.split(", ")[1]
-        means = []
-        for repeat in range(4):
-            rows = bank.sql(f"SELECT y, score FROM predictions WHERE repeat = {repeat} AND features = '{features}'")
-            false, true, _ = roc_curve(rows.column("y").to_numpy(), rows.column("score").to_numpy())
-            means.append(np.interp(0.5, false, true))
-        assert np.interp(0.5, roc.false_positive, roc.true_positive) == pytest.approx(np.mean(means), abs=1e-9)
-        assert (roc.false_positive[0], roc.true_positive[0], roc.true_positive[-1]) == (0, 0, 1)
-
-
 def test_other_draws_are_another_table_and_zero_shot_stands_in_each(bank: Bank) -> None:
-    put(bank, "a", 0, [("knn", 1, 0, 0.5)], seed=0, repeats=10)
-    put(bank, "b", 1, [("knn", 1, 0, 0.9)], seed=9, repeats=2)
-    put(bank, "c", 2, [("linear", 1, 0, 0.6)], seed=0, repeats=10)
+    put(bank, "a", 0, [("knn", 1, 0, 0.5), ("knn", 1, 2, 0.5)], seed=0)
+    put(bank, "b", 1, [("knn", 1, 0, 0.9)], seed=9)
+    put(bank, "c", 2, [("linear", 1, 0, 0.6)], seed=0)
     put(bank, "d", 3, [("zeroshot", 0, 0, 0.7)], prompt="bleed is present.", negative="bleed is not present.", seed=0)
     first, second = found_studies(bank)
-    assert (first.drawn, second.drawn) == ((0, 10), (9, 2))
+    assert (first.drawn, second.drawn) == ((0, 3), (9, 1))
     assert [(m.head, m.prompts) for m in first.methods] == [("zeroshot", ""), ("knn", ""), ("linear", "")]
     assert [m.head for m in second.methods] == ["zeroshot", "knn"]
     assert (first.best(1, "auroc"), second.best(1, "auroc")) == (0.6, 0.9)
@@ -115,16 +82,26 @@ def test_other_prompts_are_another_method(bank: Bank) -> None:
     assert [m.prompts for m in study.methods] == ["", "“Blood!” against “No blood.”"]
 
 
-def test_a_method_has_one_colour_in_all_charts_and_zero_shot_is_never_cut(bank: Bank) -> None:
-    toy_bank(bank)
-    sweep(bank, "bleed", ["linear", "cosine", "knn"], [1, 5], repeats=2)
-    told = json.loads(bank.sql("SELECT settings FROM runs").to_pylist()[0]["settings"])
-    names = ("finding", "unit", "split", "source", "items", "counts")
-    put(bank, "z", 59, [("zeroshot", 0, 0, 0.01)], prompt="Bleed is present.", negative="x", **{name: told[name] for name in names})
+def test_runs_that_draw_nothing_stand_beside_those_that_draw(bank: Bank) -> None:
+    put(bank, "sweep-1", 0, [("knn", 1, 0, 0.5)])
+    put(bank, "probe-1", 1, [("linear", None, 0, 0.8)])
     (study,) = found_studies(bank)
-    colours = {curve.label: curve.colour for curve in curves(study, "auroc", 8)}
-    assert len(set(colours.values())) == len(colours) == 7
-    for roc in rocs(bank, study, 3):
-        (label,) = [label for label in colours if roc.label.startswith(label + ",")]
-        assert roc.colour == colours[label]
-    assert any(not any(curve.shots) for curve in curves(study, "auroc", 2))
+    assert [(m.head, k) for m, k, _ in sorted(study.cells, key=lambda key: key[1])] == [("knn", 1), ("linear", ALL)]
+    assert study.runs == ("probe-1", "sweep-1")
+    assert [m.head for m in study.ranked()] == ["linear", "knn"]
+    assert [shots_label(k) for k in (0, *study.shots)] == ["zero-shot", "1 shot", "all"]
+
+
+def test_parts_of_the_test_side_are_kept_apart(bank: Bank) -> None:
+    put(bank, "a", 0, [("knn", 1, 0, 0.5), ("linear", 1, 0, 0.6)])
+    put(bank, "b", 1, [("knn", 1, 0, 0.9)], part="source=x")
+    (study,) = found_studies(bank)
+    assert {cell.mean for cell in study.cells.values()} == {0.5, 0.6}
+    assert [(part, [cell.mean for cell in cells.values()]) for part, cells in study.parts.items()] == [("source=x", [0.9])]
+    assert [m.head for m in study.ranked_by_part(5)] == ["knn"]
+
+
+def test_what_is_best_depends_on_the_metric() -> None:
+    assert best([0.1, 0.4], "auroc") == 0.4
+    assert best([0.1234, 0.4], "brier") == 0.123
+    assert best([], "ap") is None

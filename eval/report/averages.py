@@ -1,0 +1,43 @@
+"""Averages over findings, as sweeps keep them, with zero-shot beside them where each of the findings has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..averaging import MACRO
+from .rows import Cell, Cells, MeasuredRun
+from .studies import FoundStudy
+
+
+def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -> list[FoundStudy]:
+    """The macro average of each set of findings that were swept or probed together; the larger sets first."""
+    groups: dict[tuple[str, ...], list[MeasuredRun]] = {}
+    for run in runs:
+        if "runs" in run.settings:
+            # a sweep and a probe of the same study differ by the command alone
+            groups.setdefault(tuple(sorted(name.rpartition("-")[2] for name in run.settings["runs"])), []).append(run)
+    found = []
+    for digests, of in groups.items():
+        members = [next((s for s in studies if any(run.rpartition("-")[2] == one for run in s.runs)), None) for one in digests]
+        cells = _zeroshot([study for study in members if study is not None]) if None not in members else {}
+        for run in of:
+            cells |= run.cells.get((MACRO, ""), {})
+        first = next((study for study in members if study is not None), None)
+        drawn = next((study.drawn for study in members if study is not None and study.drawn), None)
+        where = (first.unit, first.split, first.source) if first else ("", "", "")
+        over = tuple(str(name) for name in of[-1].settings["findings"])
+        found.append(FoundStudy(MACRO, *where, drawn, {}, cells, runs=tuple(run.run for run in of), over=over))
+    return sorted(found, key=lambda one: (-len(one.over), one.over, one.drawn or ()))
+
+
+def _zeroshot(studies: Sequence[FoundStudy]) -> Cells:
+    """The mean over findings of what all of them have."""
+    shared = set.intersection(*({key for key in study.cells if key[0].head == "zeroshot"} for study in studies)) if studies else set()
+    found: Cells = {}
+    for key in sorted(shared, key=repr):
+        means = [study.cells[key].mean for study in studies]
+        known = [mean for mean in means if mean is not None]
+        found[key] = Cell("", (float(np.mean(known)),) if known else (), None, None, "" if known else "no finding has a value")
+    return found

@@ -1,0 +1,70 @@
+"""What a report says of each study, in words and tables: the same in HTML, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from .averages import found_averages
+from .differences import difference_table, differences
+from .rows import measured_runs
+from .studies import FoundStudy, found_studies
+from .tables import Table, part_table, study_tables
+
+if TYPE_CHECKING:
+    from ...store.bank import Bank
+
+PARTS = 6
+"""More methods than these are not shown by part of the test side."""
+
+
+@final
+@dataclass(frozen=True)
+class Chapter:
+    """A study."""
+
+    title: str
+    caption: str
+    tables: tuple[Table, ...]
+    study: FoundStudy
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why cells have no value, each once."""
+        return sorted({reason for table in self.tables for reason in table.reasons})
+
+
+def chapters(bank: Bank) -> list[Chapter]:
+    """Averages over findings first, then each finding."""
+    runs = measured_runs(bank)
+    studies = found_studies(bank, runs)
+    return [*(_average(one) for one in found_averages(runs, studies)), *(_chapter(bank, study) for study in studies)]
+
+
+def _average(study: FoundStudy) -> Chapter:
+    caption = f"Macro average of {', '.join(study.over)}: the mean of their metrics, draw by draw.{_draws(study)}"
+    return Chapter(f"Mean over {len(study.over)} findings", caption, tuple(study_tables(study)), study)
+
+
+def _chapter(bank: Bank, study: FoundStudy) -> Chapter:
+    sides = ", ".join(
+        f"{side} {count['present']} {study.unit}s with it and {count['absent']} without, of {count['patients']} patients"
+        for side in ("train", "val", "test")
+        if (count := study.counts[side])["patients"]
+    )
+    leaks = f" Test data may be on the training side, and that was allowed: {', '.join(study.leaks)}." if study.leaks else ""
+    caption = f"By {study.unit}, labels of {study.source or 'any source'}, split {study.split}: {sides}.{_draws(study)}{leaks}"
+    tables: Sequence[Table] = study_tables(study)
+    if best := study.ranked_by_part(PARTS):
+        tables = [*tables, part_table(study, "auroc", best)]
+    if rows := differences(bank, study):
+        tables = [*tables, difference_table(rows)]
+    return Chapter(study.finding, caption, tuple(tables), study)
+
+
+def _draws(study: FoundStudy) -> str:
+    if study.drawn is None:
+        return ""
+    seed, repeats = study.drawn
+    return f" {repeats} draw{'s' * (repeats != 1)} of each number of shots, seed {seed}, the same for every method."

@@ -1,0 +1,99 @@
+"""Scores of items, and the curves that follow from them; over repeats, their mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from ...heads import HEADS
+from ...heads.vectors import sigmoid
+from ..quoting import quoted
+from ..reliability import BINS, bin_of
+from .rows import ALL, Method
+from .studies import FoundStudy
+
+if TYPE_CHECKING:
+    from ...store.bank import Bank
+
+Floats = NDArray[np.float64]
+RATES = np.linspace(0, 1, 201)
+"""Where curves of several repeats are averaged."""
+
+
+@final
+@dataclass(frozen=True)
+class Scores:
+    """A method's at its largest number of shots."""
+
+    method: Method
+    shots: float
+    items: tuple[str, ...]
+    y: NDArray[np.int64]
+    """(M,)."""
+    scores: Floats
+    """(R, M), of R repeats."""
+    chance: Floats
+    """(R, M) probabilities of class 1, as the head gives them."""
+
+
+def last_scores(bank: Bank, study: FoundStudy) -> list[Scores]:
+    """Of each method whose scores were kept and that has an AUROC, the best first."""
+    found = [_scores(bank, study, method) for method in study.ranked()]
+    return [one for one in found if one is not None]
+
+
+def _scores(bank: Bank, study: FoundStudy, method: Method) -> Scores | None:
+    at = study.last(method, "auroc")
+    if at is None:
+        return None
+    shots, cell = at
+    of = {"run": cell.run, "head": method.head, "features": method.features}
+    which = " AND ".join(f"{name} = {quoted(value)}" for name, value in of.items())
+    wanted = "shots IS NULL" if shots == ALL else f"shots = {int(shots)}"
+    answer = bank.sql(f"SELECT repeat, item, y, score FROM predictions WHERE {which} AND {wanted} ORDER BY repeat, item")
+    if not answer.num_rows:
+        return None
+    repeats = len(np.unique(answer.column("repeat").to_numpy()))
+    items = answer.column("item").slice(0, answer.num_rows // repeats).to_pylist()
+    score = answer.column("score").to_numpy().reshape(repeats, -1)
+    kind = HEADS.get(method.head)
+    chance: Floats = (kind.probabilities if kind else sigmoid)(score)
+    return Scores(method, shots, tuple(items), answer.column("y").to_numpy()[: len(items)].astype(np.int64), score, chance)
+
+
+def roc(of: Scores) -> tuple[Floats, Floats]:
+    """False and true positive rates; over repeats the mean of the true positive rates at equal false positive rates (vertical averaging;
+    Fawcett, "An introduction to ROC analysis", 2006).
+    """
+    rates = [roc_curve(of.y, row, drop_intermediate=False)[:2] for row in of.scores]
+    if len(rates) == 1:
+        return rates[0]
+    return np.append(0, RATES), np.append(0, np.mean([np.interp(RATES, false, true) for false, true in rates], axis=0))
+
+
+def precision_recall(of: Scores) -> tuple[Floats, Floats]:
+    """Recall and precision; over repeats the mean precision at equal recalls, each the precision of the highest threshold that reaches the
+    recall, as average precision takes it: nothing is interpolated (Davis and Goadrich, ICML 2006).
+    """
+    curves = []
+    for row in of.scores:
+        precision, recall, _ = precision_recall_curve(of.y, row)
+        curves.append((recall[::-1][1:], precision[::-1][1:]))  # increasing; without the point (0, 1), which no threshold has
+    if len(curves) == 1:
+        return curves[0]
+    at = RATES[1:]
+    return at, np.mean([precision[np.searchsorted(recall, at - 1e-12)] for recall, precision in curves], axis=0)
+
+
+def reliability(of: Scores) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Mean probability, share of positive items and number of items of each bin that has some, in the bins of ECE; repeats together."""
+    chance, y = of.chance.ravel(), np.tile(of.y, len(of.chance))
+    place = bin_of(chance)
+    items = np.bincount(place, minlength=BINS)
+    some = items > 0
+    said, happened = (np.bincount(place, weights=values, minlength=BINS)[some] / items[some] for values in (chance, y))
+    return said, happened, items[some].astype(np.int64)
