@@ -82,10 +82,11 @@ def sweep(
     source: str | None = None,
     split: str | None = None,
     choice: FeatureChoice | None = None,
+    allow_leak: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """`sweep_all` of one finding."""
-    protocol = Protocol(seed, unit, source, split)
+    protocol = Protocol(seed, unit, source, split, allow_leak=allow_leak)
     (result,) = sweep_all(bank, [finding], heads, shots, repeats, protocol=protocol, choice=choice, progress=progress)
     return result
 

@@ -64,7 +64,7 @@ def test_everything_but_voxels_and_ids_is_answered(moved: Path, tmp_path: Path) 
     assert (tmp_path / "hits.png").stat().st_size > 1000
     run("report", moved, "-o", tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert "<h2>nodule</h2>" in page
+    assert ">nodule</h2>" in page
     assert str(moved) not in page
     assert "sweep: nodule" in run("log", moved).stdout
     first = Bank.open(moved).log()[-2].snapshot  # of ingest: volumes, and nothing computed yet

@@ -182,7 +182,7 @@ def test_two_embeds_and_two_sweeps_at_once_are_both_complete(where: str, tmp_pat
     run_at_once([(sweep_bank, (where, "knn")), (sweep_bank, (where, "prototype"))])
     bank.refresh()
     assert bank.sql("SELECT DISTINCT head FROM metrics ORDER BY 1").column(0).to_pylist() == ["knn", "prototype"]
-    counts = bank.sql("SELECT count(*) AS n FROM predictions GROUP BY run").column("n").to_pylist()
+    counts = bank.sql("SELECT count(*) AS n FROM predictions GROUP BY head").column("n").to_pylist()
     assert len(counts) == 2
     assert counts[0] == counts[1] > 0
 
