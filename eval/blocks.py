@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -94,6 +94,10 @@ class Block:
         part = Part("", Battery(values, reasons), {})
         of_items = (self.items, self.y, self.scores[rows], self.thresholds[rows], self.threshold_reason, (part,))
         return type(self)(self.run, self.finding, self.features, self.head, *told, *of_items)
+
+    def without_predictions(self) -> Self:
+        """The same without what takes room and is in no metric."""
+        return replace(self, items=(), y=np.empty(0), scores=np.empty((len(self), 0)))
 
     def metric_columns(self) -> Iterator[Mapping[str, Any]]:
         """Columns of F rows each: for every part and metric, then for the threshold."""
