@@ -70,9 +70,11 @@ def micro(names: Iterable[str], parts: Sequence[Part]) -> Battery:
     if probability is not None:
         probability[np.isnan(probability).any(axis=1)] = np.nan
     why = "a finding has none"
+    told = {"threshold": np.where(lacks, np.nan, 0.5), "threshold_reason": why, "probability": probability, "probability_reason": why}
     found = [
-        battery([kind.name], y, called if kind.needs == "threshold" else score, threshold=np.where(lacks, np.nan, 0.5),
-                threshold_reason=why, probability=probability, probability_reason=why)
-        for kind in kinds
-    ]  # fmt: skip
-    return Battery({k: v for one in found for k, v in one.values.items()}, {k: v for one in found for k, v in one.reasons.items()})
+        battery([kind.name for kind in kinds if (kind.needs == "threshold") == by_call], y, called if by_call else score, **told)
+        for by_call in (False, True)
+    ]
+    values = {name: of for one in found for name, of in one.values.items()}
+    reasons = {name: of for one in found for name, of in one.reasons.items()}
+    return Battery({kind.name: values[kind.name] for kind in kinds}, {kind.name: reasons[kind.name] for kind in kinds})

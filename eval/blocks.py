@@ -101,6 +101,10 @@ class Block:
             parts=(part,),
         )
 
+    def without_predictions(self) -> Self:
+        """The same without what takes room and is in no metric."""
+        return replace(self, items=(), y=np.empty(0), scores=np.empty((len(self), 0)))
+
     def metric_columns(self) -> Iterator[Mapping[str, Any]]:
         """Columns of F rows each: for every part and metric, then for the threshold."""
         for part in self.parts:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..heads import Support
+from ..heads.threads import processors
 from ..store.digests import spec_digest
 from ..store.progress import Progress
 from .averaging import average_cell, averaged
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 _SCORES = 1 << 24
 """Decision values of a chunk: 128 MB, and as much again where they are measured."""
+
+_DRAWS = 8
+"""That are averaged over findings at once."""
 
 
 class How(Protocol):
@@ -91,20 +97,37 @@ def fit_missing(
             for chunk in _chunks(wanted, max(1, _SCORES // len(queries))):
                 supports = [_support(runs[c.run], studies[c.run], c.draw, tunings[c.run], texts, features) for c in chunk]
                 scores = kind.scores(features.value, supports, queries, how.device)
-                blocks: dict[int, Block] = {}
-                for number in sorted({cell.run for cell in chunk}):
-                    mine = np.array([place for place, cell in enumerate(chunk) if cell.run == number])
-                    fits = _fits(runs[number], studies[number], features, kind, [chunk[place] for place in mine])
-                    tuned, tested = (scores[np.ix_(mine, side)] for side in places[number])
-                    blocks[number] = measured(fits, tuned, tested, kind.probabilities, how.measuring)
-                    ledger.add(blocks[number])
-                    made[runs[number].name] += len(mine)
                 due = {key: digest for key, digest in whole.items() if digest not in held}
-                for block in _averaged(average, chunk, blocks, due, kind):
-                    ledger.add(block)
+                measure = partial(_measure, runs, features, kind, chunk, scores, places, how.measuring)
+                numbers = sorted({cell.run for cell in chunk})
+                with ThreadPoolExecutor(processors()) as threads:  # a fit's values do not depend on where they are measured
+                    blocks = dict(zip(numbers, threads.map(measure, numbers), strict=True))
+                    for number, block in blocks.items():
+                        ledger.add(block)
+                        made[runs[number].name] += len(block)
+                    for block in _averaged(average, chunk, blocks, due, kind, threads):
+                        ledger.add(block)
                 ledger.commit_if_due()
                 progress.advance(len(chunk), note=note)
     return made
+
+
+def _measure(
+    runs: Sequence[Run],
+    features: Input,
+    kind: AnyKind,
+    chunk: Sequence[_Wanted],
+    scores: NDArray[np.float64],
+    places: Sequence[Sequence[NDArray[np.int64]]],
+    how: Measuring,
+    number: int,
+) -> Block:
+    """The fits of one run in a chunk; `scores` (fits, queries) are of the whole chunk, `places` of val and test among the queries."""
+    run = runs[number]
+    mine = np.array([place for place, cell in enumerate(chunk) if cell.run == number])
+    tuned, tested = (scores[np.ix_(mine, side)] for side in places[number])
+    assert run.study is not None  # only averages have none
+    return measured(_fits(run, run.study, features, kind, [chunk[place] for place in mine]), tuned, tested, kind.probabilities, how)
 
 
 def _missing(group: Sequence[_Wanted], average: str | None, held: set[str]) -> Sequence[_Wanted]:
@@ -125,14 +148,24 @@ def _averages(cells: Sequence[_Wanted], runs: int) -> Mapping[tuple[bool, int, i
 
 
 def _averaged(
-    run: Run | None, chunk: Sequence[_Wanted], blocks: Mapping[int, Block], due: Mapping[tuple[bool, int, int], str], kind: AnyKind
+    run: Run | None,
+    chunk: Sequence[_Wanted],
+    blocks: Mapping[int, Block],
+    due: Mapping[tuple[bool, int, int], str],
+    kind: AnyKind,
+    threads: ThreadPoolExecutor,
 ) -> list[Block]:
     keys = [key for key in dict.fromkeys(cell.draw_key for cell in chunk) if key in due]
     if run is None or not keys:
         return []
-    of = {number: [cell.draw_key for cell in chunk if cell.run == number] for number in blocks}
-    parts = [block.of([of[number].index(key) for key in keys]) for number, block in blocks.items()]
-    return averaged(run, parts, [due[key] for key in keys], kind.probabilities)
+    of = {number: {key: fit for fit, key in enumerate(cell.draw_key for cell in chunk if cell.run == number)} for number in blocks}
+
+    def average(some: Sequence[tuple[bool, int, int]]) -> list[Block]:
+        parts = [block.of([of[number][key] for key in some]) for number, block in blocks.items()]
+        return averaged(run, parts, [due[key] for key in some], kind.probabilities)
+
+    parts = [keys[start : start + _DRAWS] for start in range(0, len(keys), _DRAWS)]
+    return [block for some in threads.map(average, parts) for block in some]
 
 
 def _held(bank: Bank, runs: Sequence[Run]) -> set[str]:

@@ -73,7 +73,7 @@ class Ledger:
             self.flush()
 
     def add(self, block: Block) -> None:
-        self._blocks.append(block)
+        self._blocks.append(block if self._predictions else block.without_predictions())
 
     def commit_if_due(self) -> None:
         """Commit where much is held, or the last commit is long ago. Called where a kill may come: what belongs together was added."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-SCORES = 1 << 21
-"""That are measured at once; some 100 bytes each are held meanwhile."""
+SCORES = 1 << 17
+"""That are measured at once, as many as a processor's cache holds about; some 100 bytes each are held meanwhile."""
 
 
 def portions(fits: int, items: int) -> Iterator[slice]:

@@ -28,4 +28,5 @@ def softmax(scores: Floats) -> Floats:
 
 def sigmoid(scores: Floats) -> Floats:
     """1 / (1 + exp(-scores)), without overflow."""
-    return np.exp(-np.logaddexp(0.0, -scores))
+    small = np.exp(-np.abs(scores))
+    return np.where(scores >= 0, 1.0, small) / (1.0 + small)

@@ -60,6 +60,21 @@ class Sizes:
     serve_seconds: float = 8.0
     """Of each round."""
     soak_seconds: float = 60.0
+    table_scans: int = 1000
+    """Of the few-shot table, of two backbones of `dim` values."""
+    table_repeats: int = 10
+    """Draws for each number of shots."""
+    loop_repeats: int = 2
+    """Of these that the loop makes; its time is counted up."""
+    sweep_scans: int = 25_000
+    sweep_findings: int = 18
+    sweep_repeats: int = 50
+    full: tuple[int, int, int] = (100_000, 768, 16)
+    """Rows, values and findings."""
+    bootstrap: tuple[int, int, int] = (20_000, 16, 1000)
+    """Predictions, findings and draws of patients."""
+    loop_draws: int = 20
+    """Of these that the loop makes."""
     repeats: int = 5
     seed: int = 0
 

@@ -23,6 +23,7 @@ from scanbank.store.ingest import ingest
 from .bench_cuda import cuda
 from .bench_embed import PARTS, embed_
 from .bench_figures import PEAK, Figure, Sizes, rate, rounds, seconds, timed
+from .bench_heads import HEADS_PARTS, heads
 from .bench_input import Series, elements_of
 from .bench_serve import serve
 from .bench_store import store
@@ -144,6 +145,8 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     **PARTS,
     "cuda": cuda,
     "serve": serve,
+    "heads": heads,
+    **HEADS_PARTS,
 }
 
 

@@ -38,6 +38,15 @@ TINY = Sizes(
     serve_device="cpu",
     serve_seconds=0.2,
     soak_seconds=1.0,
+    table_scans=300,
+    table_repeats=2,
+    loop_repeats=1,
+    sweep_scans=800,
+    sweep_findings=2,
+    sweep_repeats=2,
+    full=(400, 8, 2),
+    bootstrap=(200, 2, 20),
+    loop_draws=2,
     repeats=1,
 )
 
