@@ -83,9 +83,9 @@ def forest_chart(effects: Sequence[Effect], metric: str) -> str:
                 linestyle="",
                 markerfacecolor=_INK if one.clear else "white",
             )
-        axes.set_yticks(range(len(effects)), [one.label for one in effects])
+        axes.set_yticks(range(len(effects)), [one.label for one in effects], fontsize=8)
         told = axes.twinx()
-        told.set_yticks(range(len(effects)), [one.told for one in effects])
+        told.set_yticks(range(len(effects)), [one.told for one in effects], fontsize=8)
         for each in (axes, told):
             each.set_ylim(len(effects) - 0.4, -0.6)
             each.tick_params(axis="y", length=0)
@@ -93,4 +93,5 @@ def forest_chart(effects: Sequence[Effect], metric: str) -> str:
             each.spines[["left", "right", "top"]].set_visible(False)
         axes.set_xlabel(f"difference in {metric} (95% interval)")
 
-    return svg(draw, 0.7 + 0.24 * len(effects), most=1)
+    lines = 2 if any("\n" in one.label for one in effects) else 1
+    return svg(draw, 0.7 + 0.1 * (1 + 1.4 * lines) * len(effects), most=1)

@@ -15,6 +15,9 @@ from .tables import Row, Shown, Table
 if TYPE_CHECKING:
     from ...store.bank import Bank
 
+_LINE = 48
+"""Letters of a line's name in a chart."""
+
 
 def differences(bank: Bank, study: FoundStudy) -> list[dict[str, Any]]:
     """Rows of the table that compare runs of a study, by metric, pair and shots."""
@@ -35,7 +38,7 @@ def effects(rows: Sequence[dict[str, Any]], metric: str) -> list[Effect]:
             told = f"{row['difference']:+.3f}" + ("" if row["lo"] is None else f" ({row['lo']:+.3f}, {row['hi']:+.3f})")
             told += "" if row["p_holm"] is None else f"   {_p(row['p_holm'])}"
             clear = row["p_holm"] is not None and row["p_holm"] < 0.05
-            found.append(Effect(f"{row['first']} − {row['second']}, {_shots(row)}", row["difference"], lo, hi, told, clear))
+            found.append(Effect(f"{pair(row['first'], row['second'])}, {_shots(row)}", row["difference"], lo, hi, told, clear))
     return found
 
 
@@ -53,6 +56,20 @@ def difference_table(rows: Sequence[dict[str, Any]]) -> Table:
     columns = ("first", "second", "difference (95%)", "p", "p (Holm)", "by")
     note = "First minus second on the same items and draws; p two-sided, Holm's correction over all that were compared together."
     return Table("Differences", ("metric", "first", "second", "shots"), columns, tuple(lines), note, open=False)
+
+
+def pair(first: str, second: str) -> str:
+    """Two methods, HEAD:FEATURES each, as the line of a chart names them: what they share once, and of long names each on its own line."""
+    (head, _, features), (other, _, others) = first.partition(":"), second.partition(":")
+    if features == others:
+        return _fitting(f"{head} − {other},", features)
+    if head == other:
+        return _fitting(f"{head}: {features}", f"− {others}")
+    return _fitting(first, f"− {second}")
+
+
+def _fitting(one: str, other: str) -> str:
+    return f"{one} {other}" if len(one) + len(other) <= _LINE else f"{one}\n{other}"
 
 
 def _shots(row: dict[str, Any]) -> str:

@@ -108,9 +108,10 @@ def _joined(name: tuple[str, ...], seed: int | None, runs: Sequence[MeasuredRun]
     drawn = None if seed is None else (seed, max(run.draws for run in runs))
     leaks = [f"{leak['count']} {leak['kind']}" for run in runs for leak in run.settings.get("allowed_leaks", ())]
     counts = runs[-1].settings["counts"]
-    return FoundStudy(
-        *name[:4], drawn, counts, cells, dict(sorted(parts.items())), tuple(run.run for run in runs), tuple(dict.fromkeys(leaks))
-    )
+    finding, unit, split, source = name[:4]
+    names = tuple(run.run for run in runs)
+    of_parts = dict(sorted(parts.items()))
+    return FoundStudy(finding, unit, split, source, drawn, counts, cells, of_parts, names, tuple(dict.fromkeys(leaks)))
 
 
 def label(method: Method) -> str:

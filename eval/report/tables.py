@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -139,10 +140,13 @@ def _rows(
 ) -> tuple[Row, ...]:
     """Lines from columns of cells, each of a metric."""
     tops = [best([c.mean for c in cells if c and c.mean is not None], name) for cells, name in zip(columns, metrics, strict=True)]
+    named = Counter((_names(method)[1], method.window) for method in {one.features: one for one in methods}.values())
     rows, before = [], None
     for place, method in enumerate(methods):
         cells = tuple(_shown(cells[place], top, counted=counted) for cells, top in zip(columns, tops, strict=True))
         head, encoder = _names(method)
+        if named[encoder, method.window] > 1:  # sets of one encoder and window that differ in their grids: their whole names tell
+            encoder = method.features
         group = encoder if by_encoder else head.partition(":")[0]
         names = (encoder, method.window, head) if by_encoder else (head, encoder, method.window)
         rows.append(Row((*names, *more[place : place + 1]), cells, group != before))

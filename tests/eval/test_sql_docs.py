@@ -11,6 +11,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from eval_banks import VOLUME, add_labels, add_volumes, toy_bank
+from scanbank.eval.compare import compare_methods
+from scanbank.eval.reliability import reliability
 from scanbank.eval.sweep import sweep
 from scanbank.store import Bank
 
@@ -18,8 +20,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
 QUESTIONS = dict(re.findall(r"^([^\n]+\?)[^\n?]*\n\n```sql\n(.+?)```", PAGE, re.MULTILINE | re.DOTALL))
 
 
-def test_there_are_ten() -> None:
-    assert len(QUESTIONS) == PAGE.count("```sql") == 10
+def test_each_has_a_question() -> None:
+    assert len(QUESTIONS) == PAGE.count("```sql") == 13
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bank, dict[str, lis
         commit.append("failures", [{"stage": "decode", "source": "x", "volume": "v60", "reason": "damaged", "files": 1}])
     bank.refresh()
     sweep(bank, "bleed", ["linear", "cosine"], [1, None], repeats=3)
+    compare_methods(bank, f"linear:{VOLUME.name}", f"cosine:{VOLUME.name}")
     return bank, {question: bank.sql(sql.replace("FEATURES", VOLUME.name)).to_pylist() for question, sql in QUESTIONS.items()}
 
 
@@ -93,6 +96,24 @@ def test_wrong_for_all_and_near_misses(asked: Any) -> None:
     near = [abs(r["above"]) for r in answer(asked, "Which of them")]
     assert len(near) == 10
     assert near == sorted(near)
+
+
+def test_what_a_report_shows(asked: Any) -> None:
+    bank, _ = asked
+    rows = answer(asked, "What is the full-data")
+    assert len(rows) == 2 * 2 * 3
+    assert all(r["lo"] <= r["value"] <= r["hi"] and r["interval"] == "bootstrap" for r in rows)
+    differences = answer(asked, "Which differences")
+    assert {(r["shots"], r["metric"]) for r in differences} == {(1, "auroc"), (1, "ap"), (None, "auroc"), (None, "ap")}
+    tested = [r["p_holm"] for r in differences if r["p_holm"] is not None]
+    assert len(tested) > 0
+    assert [r["p_holm"] for r in differences] == sorted(tested) + [None] * (len(differences) - len(tested))
+    bins = [r for r in answer(asked, "How often") if r["features"] == VOLUME.name]
+    told = bank.sql(f"SELECT y, score FROM predictions WHERE head = 'linear' AND shots IS NULL AND features = '{VOLUME.name}'")
+    y, score = (told.column(name).to_numpy() for name in ("y", "score"))
+    ece = reliability(y, 1 / (1 + np.exp(-score[None]))).ece()[0]
+    assert sum(r["items"] for r in bins) == len(y)
+    assert sum(r["items"] * abs(r["said"] - r["happened"]) for r in bins) / len(y) == pytest.approx(ece, abs=1e-3)
 
 
 def test_labels(asked: Any) -> None:

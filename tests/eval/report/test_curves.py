@@ -86,6 +86,8 @@ def test_bands_are_deviations_and_intervals(bank: Bank) -> None:
     (curve,) = shot_curves(study, "auroc", methods, styles(study.methods))
     assert curve.shots == (1, 5, np.inf)
     few, full = study.cells[methods[0], 1.0, "auroc"], study.cells[methods[0], np.inf, "auroc"]
+    assert few.mean is not None
+    assert few.sd is not None
     assert (curve.lo[0], curve.hi[0]) == pytest.approx((few.mean - few.sd, few.mean + few.sd))
     assert (curve.lo[-1], curve.hi[-1]) == (full.lo, full.hi)
 
