@@ -11,6 +11,7 @@ import csv
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,9 @@ import numpy as np
 
 from scanbank.embed import open_encoder
 from scanbank.embed.pipeline import embed
-from scanbank.eval.sweep import sweep
+from scanbank.eval.measuring import Measuring
+from scanbank.eval.results import Result
+from scanbank.eval.sweep import Protocol, sweep_all
 from scanbank.eval.units import Units, evaluation_units
 from scanbank.eval.zeroshot import zeroshot
 from scanbank.store import Bank, parse_window
@@ -39,6 +42,10 @@ of them means little.
 SPLITS = range(10)
 HEADS = ("linear", "cosine", "knn", "prototype")
 SHOTS: tuple[int | None, ...] = (1, 5, None)
+LEAKS = {
+    "content": "sets of equal images on both sides",
+    "near_duplicate": "images of val and test that are near duplicates of another patient's on an earlier side",
+}
 
 
 @dataclass(frozen=True)
@@ -104,25 +111,50 @@ def bank_of(task: Task, data: Path, home: Path) -> Bank:
     return bank
 
 
-def few_shot(bank: Bank, task: Task) -> dict[tuple[str, str], list[str]]:
-    """AUROC of each head on each feature set, for each number of shots: mean and deviation over splits of the mean over draws."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for shots in SHOTS:
-        values: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for seed in SPLITS:
-            try:
-                result = sweep(bank, task.finding, HEADS, [shots], 5, seed=seed, split=f"patients-{seed}")
-            except UsageError:  # a side without a class, or fewer examples than asked: this split cannot say anything
-                continue
+def few_shot(bank: Bank, task: Task, heads: Sequence[str] = HEADS) -> tuple[dict[tuple[str, str], list[str]], str]:
+    """AUROC of each head on each feature set, for each number of shots: mean and deviation over splits of the mean over draws.
+
+    And what the guards found on both sides of these splits, which is allowed here, as these collections are what they are.
+    """
+    values: dict[tuple[str, str, int | None], list[float]] = defaultdict(list)
+    names: dict[tuple[str, str], None] = {}
+    leaks: dict[str, list[int]] = defaultdict(list)
+    studied = 0
+    for seed in SPLITS:
+        results = _studied(bank, task, heads, seed)
+        studied += bool(results)
+        for result in results:
             for row in result.summary():
-                if row.metric == "auroc" and row.mean is not None:
-                    values[row.head, row.features].append(row.mean)
-        for name in sorted({*found, *values}):
-            cell = (
-                f"{np.mean(values[name]):.2f} ± {np.std(values[name], ddof=1):.2f} ({len(values[name])})" if len(values[name]) > 1 else "–"
-            )
-            found.setdefault(name, ["–"] * SHOTS.index(shots)).append(cell)
-    return found
+                if row.mean is not None:
+                    names[row.head, row.features] = None
+                    values[row.head, row.features, row.shots].append(row.mean)
+        for leak in results[0].settings.get("allowed_leaks", ()) if results else ():
+            leaks[leak["kind"]].append(leak["count"])
+    cells = {
+        name: [
+            f"{np.mean(of):.2f} ± {np.std(of, ddof=1):.2f} ({len(of)})" if len(of := values[(*name, shots)]) > 1 else "–" for shots in SHOTS
+        ]
+        for name in sorted(names)
+    }
+    told = [f"{LEAKS.get(kind, kind)} in {len(of)} of {studied} splits, {min(of)} to {max(of)} a split" for kind, of in leaks.items()]
+    return cells, f"Leaks that were allowed (`--allow-leak`) and flatter these figures: {'; '.join(told)}." if told else ""
+
+
+def _studied(bank: Bank, task: Task, heads: Sequence[str], seed: int) -> list[Result]:
+    """Of one split; numbers of shots that it has too few examples for are left out, or everything, where a side lacks a class."""
+    protocol = Protocol(seed, split=f"patients-{seed}", measuring=Measuring(("auroc",), "none"), predictions=False, allow_leak=True)
+
+    def swept(shots: Sequence[int | None]) -> list[Result]:
+        return list(sweep_all(bank, [task.finding], heads, shots, 5, protocol=protocol))
+
+    try:
+        return swept(SHOTS)
+    except UsageError:
+        found: list[Result] = []
+        for shots in SHOTS:
+            with suppress(UsageError):
+                found += swept([shots])
+        return found
 
 
 def zero_shot(bank: Bank, task: Task) -> str:
@@ -140,14 +172,15 @@ def section(task: Task, data: Path, home: Path) -> str:
     return "\n".join([*few_shot_table(bank, task, units), "", zero_shot(bank, task), ""])
 
 
-def few_shot_table(bank: Bank, task: Task, units: Units) -> list[str]:
+def few_shot_table(bank: Bank, task: Task, units: Units, heads: Sequence[str] = HEADS) -> list[str]:
     """A heading, who is evaluated, and the few-shot figures, as lines of Markdown."""
     present, patients = int(units.y.sum()), len(set(units.patients.tolist()))
     lines = [f"### {task.title}", "", f"{task.finding}: {present} present, {len(units) - present} absent, {patients} patients.", ""]
     lines += [f"| head | features | {' | '.join('all' if k is None else f'{k} shot' + 's' * (k > 1) for k in SHOTS)} |"]
     lines += ["|---|---|" + "---|" * len(SHOTS)]
-    lines += [f"| {head} | `{features}` | {' | '.join(cells)} |" for (head, features), cells in few_shot(bank, task).items()]
-    return lines
+    rows, leaks = few_shot(bank, task, heads)
+    lines += [f"| {head} | `{features}` | {' | '.join(cells)} |" for (head, features), cells in rows.items()]
+    return [*lines, *(["", leaks] if leaks else [])]
 
 
 def write_study(

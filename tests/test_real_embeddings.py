@@ -12,10 +12,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 from typer.testing import CliRunner
 
-from scanbank.eval.sweep import sweep
+from scanbank.eval.sweep import Protocol, sweep, sweep_all
+from scanbank.heads.linear_path import PATH
 from scanbank.scripts.cli import app
 from scanbank.scripts.real_study import slice_table
 from scanbank.store import Bank
+from scanbank.store.errors import UsageError
 
 NAME = "mobilenet_v1/unknown/slice"
 
@@ -64,7 +66,13 @@ def test_every_image_gets_its_own_vector(bank: Bank, shared_data: Path, name: st
 @pytest.mark.parametrize(("name", "finding"), [("head_ct", "hemorrhage"), ("brain_mri", "tumor")])
 def test_a_sweep_is_scikit_learns(bank: Bank, shared_data: Path, name: str, finding: str, scans: bool) -> None:
     paths, X = taken(bank, shared_data, name, "each", scans=scans)
-    result = sweep(bank, finding, ["linear"], [None], 1)
+    with pytest.raises(UsageError, match=r"near duplicates of another patient's.*--allow-leak"):
+        sweep(bank, finding, ["linear"], [None], 1)
+    (result,) = sweep_all(bank, [finding], ["linear"], [None], 1, protocol=Protocol(allow_leak=True))
+    leaks = {leak["kind"]: leak["count"] for leak in result.settings["allowed_leaks"]}
+    assert leaks["near_duplicate"] > 0
+    assert ("content" in leaks) <= scans  # without scans only vectors tell
+    assert any(remark.startswith("allowed: ") and "near duplicates" in remark for remark in result.remarks)
     (measured,) = (row.mean for row in result.summary() if row.metric == "auroc")
     bank.refresh()
     sides = {row["item"]: row["side"] for row in bank.sql("SELECT item, side FROM splits").to_pylist()}
@@ -76,8 +84,11 @@ def test_a_sweep_is_scikit_learns(bank: Bank, shared_data: Path, name: str, find
         side.append(sides[volume])
     y, where = np.array([label[path] for path in paths]), np.array(side)
     Z = normalize(X.astype(np.float64))
-    exact = LogisticRegression(C=100.0, solver="newton-cg", tol=1e-10, max_iter=1000).fit(Z[where == "train"], y[where == "train"])
-    expected = roc_auc_score(y[where == "test"], exact.decision_function(Z[where == "test"]))
+    called = {side: (Z[where == side], y[where == side]) for side in ("train", "val", "test")}
+    heads = [LogisticRegression(C=C, solver="newton-cg", tol=1e-10, max_iter=1000).fit(*called["train"]) for C in PATH]
+    ranked = [roc_auc_score(called["val"][1], head.decision_function(called["val"][0])) for head in heads]
+    exact = heads[int(np.argmax(np.round(ranked, 12)))]
+    expected = roc_auc_score(called["test"][1], exact.decision_function(called["test"][0]))
     assert measured == pytest.approx(expected, abs=1e-9)
     assert expected > 0.7
 
