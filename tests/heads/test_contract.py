@@ -44,14 +44,13 @@ LEARNING = [
     LinearHead(normalize="standard"),
     LinearHead(normalize=None),
     LinearHead(class_weight="balanced"),
-    LinearPathHead(path=(1.0, 100.0)),
     KNNHead(metric="l2", weights="uniform"),
     KNNHead(weights="temperature"),
     RidgeHead(),
     LDAHead(),
     LDAHead(shrinkage=0.5),
 ]
-TRAINED = [LinearClsHead(), CosineClsHead()]
+TRAINED = [LinearClsHead(), CosineClsHead(), LinearPathHead(path=(1.0, 100.0))]
 VOTES = "check_classifiers_multilabel_output_format_predict_proba"
 
 
@@ -105,7 +104,10 @@ def test_sklearns_own_checks(head: Head) -> None:
     passes_sklearns_checks(head)
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in HEADS.items() if kind.needs_texts])
+TEXTUAL = [name for name, kind in HEADS.items() if kind.needs_texts]
+
+
+@pytest.mark.parametrize("kind", [pytest.param(name, marks=pytest.mark.slow) if name != "tip_adapter" else name for name in TEXTUAL])
 def test_sklearns_own_checks_of_heads_that_need_texts(kind: str) -> None:
     passes_sklearns_checks(AnyWidth(kind))
 
