@@ -91,6 +91,7 @@ def forest_chart(effects: Sequence[Effect], metric: str) -> str:
             each.tick_params(axis="y", length=0)
             each.grid(visible=False, axis="y")
             each.spines[["left", "right", "top"]].set_visible(False)
+        axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel(f"difference in {metric} (95% interval)")
 
     lines = 2 if any("\n" in one.label for one in effects) else 1

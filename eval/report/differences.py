@@ -37,6 +37,7 @@ def effects(rows: Sequence[dict[str, Any]], metric: str) -> list[Effect]:
             lo, hi = (nothing if row[end] is None else row[end] for end in ("lo", "hi"))
             told = f"{row['difference']:+.3f}" + ("" if row["lo"] is None else f" ({row['lo']:+.3f}, {row['hi']:+.3f})")
             told += "" if row["p_holm"] is None else f"   {_p(row['p_holm'])}"
+            told = told.replace("-", "−")  # as the axis writes it
             clear = row["p_holm"] is not None and row["p_holm"] < 0.05
             found.append(Effect(f"{pair(row['first'], row['second'])}, {_shots(row)}", row["difference"], lo, hi, told, clear))
     return found
