@@ -90,10 +90,10 @@ class Block:
         battery = self.parts[0].battery
         values = {name: of[rows] for name, of in battery.values.items()}
         reasons = {name: tuple(of[fit] for fit in fits) for name, of in battery.reasons.items()}
-        told = (tuple(of[fit] for fit in fits) for of in (self.shots, self.repeats, self.cells))
-        part = Part("", Battery(values, reasons), {})
-        of_items = (self.items, self.y, self.scores[rows], self.thresholds[rows], self.threshold_reason, (part,))
-        return type(self)(self.run, self.finding, self.features, self.head, *told, *of_items)
+        shots, repeats, cells = (tuple(of[fit] for fit in fits) for of in (self.shots, self.repeats, self.cells))
+        parts = (Part("", Battery(values, reasons), {}),)
+        told = {"shots": shots, "repeats": repeats, "cells": cells}
+        return replace(self, **told, scores=self.scores[rows], thresholds=self.thresholds[rows], parts=parts)
 
     def without_predictions(self) -> Self:
         """The same without what takes room and is in no metric."""

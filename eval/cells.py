@@ -173,10 +173,6 @@ def _held(bank: Bank, runs: Sequence[Run]) -> set[str]:
     return set(bank.sql(f"SELECT DISTINCT cell FROM metrics WHERE run IN {names} AND cell IS NOT NULL").column("cell").to_pylist())
 
 
-def _has(run: Run, features: UnitFeatures) -> bool:
-    return any(one is features for one in run.study.features)
-
-
 def _cells(runs: Sequence[Run], features: UnitFeatures, kind: HeadKind, measuring: Measuring, texts: ClassTexts) -> list[_Wanted]:
     """Those of a head on a feature set, by shots and repeat, so that the findings of one draw lie together."""
     of = [features.key.digest, features.pool, features.name, kind.spec, list(measuring.metrics), measuring.intervals]
