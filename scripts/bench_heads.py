@@ -171,14 +171,14 @@ def bootstrap(folder: Path, sizes: Sizes) -> list[Figure]:
 
         return timed(intervals)
 
-    starts, whole = np.flatnonzero(np.diff(patients, prepend=-1)), np.diff(np.flatnonzero(np.diff(patients, prepend=-1)), append=items)
+    of_patient = np.split(np.arange(items), np.flatnonzero(np.diff(patients)) + 1)
 
     def peer() -> float:
         def replicates() -> None:
             for row, values in zip(y, score, strict=True):
                 for _ in range(sizes.loop_draws):
-                    drawn = random.integers(0, len(starts), len(starts))
-                    of = np.concatenate([np.arange(starts[p], starts[p] + whole[p]) for p in drawn])
+                    drawn = random.integers(0, len(of_patient), len(of_patient))
+                    of = np.concatenate([of_patient[p] for p in drawn.tolist()])
                     roc_auc_score(row[of], values[of])
                     average_precision_score(row[of], values[of])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ Ints = NDArray[np.int64]
 Fit = Callable[[Floats, Ints, tuple[Floats, Ints], Floats], Floats]
 """(support, its labels, (validation rows, their labels), test rows) to decision values of validation rows and then test rows."""
 
+NOTHING: Any = 0.0
+"""Of an F1 with no true positive."""
+
 
 def measured(y: Ints, score: Floats, val: Ints, tuned: Floats) -> dict[str, float]:
     """What a study measures of a fit, the threshold (Youden) from validation rows."""
@@ -30,12 +34,12 @@ def measured(y: Ints, score: Floats, val: Ints, tuned: Floats) -> dict[str, floa
     return {
         "auroc": metrics.roc_auc_score(y, score),
         "ap": metrics.average_precision_score(y, score),
-        "f1": metrics.f1_score(y, called, zero_division=0.0),
+        "f1": metrics.f1_score(y, called, zero_division=NOTHING),
         "sensitivity": metrics.recall_score(y, called),
         "specificity": metrics.recall_score(y, called, pos_label=0),
         "balanced_accuracy": metrics.balanced_accuracy_score(y, called),
         "accuracy": metrics.accuracy_score(y, called),
-        "macro_f1": metrics.f1_score(y, called, average="macro", zero_division=0.0),
+        "macro_f1": metrics.f1_score(y, called, average="macro", zero_division=NOTHING),
         "brier": metrics.brier_score_loss(y, chance),
     }
 

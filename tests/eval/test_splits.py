@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval_banks import add_labels, add_volumes
-from scanbank.eval.splits import SHARES, check_sides, split_units, stratified
+from scanbank.eval.splits import SHARES, check_sides, split_each, split_units, stratified
 from scanbank.eval.units import evaluation_units
 from scanbank.store import Bank
 from scanbank.store.errors import UnknownNameError, UsageError
@@ -133,3 +133,17 @@ def test_an_empty_side_is_named_with_the_way_out(bank: Bank) -> None:
     with pytest.raises(UsageError, match=r"leaves val empty for 'a' \(2 train, 1 test, 0 val, of 3 volumes of 3 patients\); give.*`split`"):
         check_sides(units, split)
     check_sides(units, split, ("train", "test"))
+
+
+def test_each_finding_has_the_split_it_would_have_alone(bank: Bank) -> None:
+    add_volumes(bank, [f"p{i}" for i in range(12)])
+    add_labels(bank, "a", {f"v{i}": str(i % 2) for i in range(8)})
+    add_labels(bank, "b", {f"v{i}": str(i % 2) for i in range(4, 12)})
+    with bank.commit("sides") as commit:  # of `a` alone
+        commit.append("splits", [{"split": "user", "item": f"v{i}", "level": "volume", "side": "test"} for i in range(3)])
+    bank.refresh()
+    units = [evaluation_units(bank, finding) for finding in ("a", "b")]
+    found, alone = split_each(bank, units), [split_units(bank, one) for one in units]
+    assert [split.name for split in found] == ["user", "patients-0"]
+    for one, other in zip(found, alone, strict=True):
+        assert (one.name, one.sides.tolist(), one.rows) == (other.name, other.sides.tolist(), other.rows)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from eval_banks import add_labels, add_volumes
-from scanbank.eval.units import evaluation_units
+from scanbank.eval.units import Units, evaluation_units, units_of_each
 from scanbank.store import Bank
 from scanbank.store.errors import UnknownNameError, UsageError
 
@@ -76,3 +76,22 @@ def test_a_name_with_a_quote_is_only_a_name(bank: Bank) -> None:
     add_volumes(bank, ["p0", "p1"])
     add_labels(bank, "crow's feet", {"v0": "1", "v1": "0"}, source="o'table")
     assert evaluation_units(bank, "crow's feet", source="o'table").y.tolist() == [1, 0]
+
+
+def test_several_findings_together_are_each_by_itself(bank: Bank) -> None:
+    add_volumes(bank, ["p0", "p1", "p2"])
+    add_labels(bank, "bleed", {"v2": "1", "v0": "0", "v1": "?"})
+    add_labels(bank, "part", {"v0": "=head", "v1": "=chest", "v2": "=hand"}, source="rules")
+    add_labels(bank, "shift", {"v0": "1"})
+    bleed, chest, shift, hand = units_of_each(bank, ["bleed", "part=chest", "shift", "part=hand"])
+    for name, found in (("bleed", bleed), ("part=chest", chest), ("part=hand", hand)):
+        assert isinstance(found, Units)
+        alone = evaluation_units(bank, name)
+        assert (found.items, found.y.tolist(), found.source, found.unknown) == (
+            alone.items,
+            alone.y.tolist(),
+            alone.source,
+            alone.unknown,
+        )
+    assert isinstance(shift, UsageError)
+    assert "one class only" in str(shift)
