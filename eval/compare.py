@@ -105,9 +105,8 @@ def compare_methods(
         raise UsageError(f"{one.name} and {other.name} were never tested on the same items; run one sweep with both")
     progress.start("comparing", len(pairs))
     found = []
-    for finding, (left, right) in sorted(pairs.items()):
-        held = item_scores(bank, left.run, one), item_scores(bank, right.run, other)
-        for shots, scores in _shared(*held).items():
+    for finding, alike in sorted(pairs.items()):
+        for (left, right), shots, scores in _each(bank, one, other, alike):
             patients = patients_of_items(bank, left.unit, scores[0].items)
             mine, theirs = _scored(one, scores[0]), _scored(other, scores[1])
             told = (one, other, finding, shots, (left.run, right.run), len(patients), len(np.unique(patients)))
@@ -123,17 +122,30 @@ def compare_methods(
     return answer
 
 
-def _pairs(first: Sequence[MeasuredRun], second: Sequence[MeasuredRun]) -> dict[str, tuple[MeasuredRun, MeasuredRun]]:
-    """By finding, the latest runs of the two on the same items and draws; one run of both before two runs."""
-    found: dict[str, tuple[MeasuredRun, MeasuredRun]] = {}
+_Runs = tuple[MeasuredRun, MeasuredRun]
+_Both = tuple[ItemScores, ItemScores]
+
+
+def _pairs(first: Sequence[MeasuredRun], second: Sequence[MeasuredRun]) -> dict[str, list[_Runs]]:
+    """By finding, the runs of the two on the same items and draws, the latest first; one run of both before two runs."""
+    found: dict[str, list[_Runs]] = {}
     for same in (True, False):
         for one in first:
             for other in second:
                 alike = (one.finding, one.items) == (other.finding, other.items)
                 drawn_alike = None in (one.seed, other.seed) or one.seed == other.seed
                 if alike and drawn_alike and (one.run == other.run) == same:
-                    found.setdefault(one.finding, (one, other))
+                    found.setdefault(one.finding, []).append((one, other))
     return found
+
+
+def _each(bank: Bank, first: Method, second: Method, pairs: Sequence[_Runs]) -> list[tuple[_Runs, int | None, _Both]]:
+    """Each number of shots once, from the first pair of runs that has it: few-shot and full-data runs are runs of their own."""
+    found: dict[int | None, tuple[_Runs, int | None, _Both]] = {}
+    for left, right in pairs:
+        for shots, scores in _shared(item_scores(bank, left.run, first), item_scores(bank, right.run, second)).items():
+            found.setdefault(shots, ((left, right), shots, scores))
+    return sorted(found.values(), key=lambda one: (one[1] is None, one[1] or 0))
 
 
 def _shared(first: dict[int | None, ItemScores], second: dict[int | None, ItemScores]) -> dict[int | None, tuple[ItemScores, ItemScores]]:

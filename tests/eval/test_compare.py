@@ -55,6 +55,13 @@ def test_differences_are_those_of_the_stored_scores(measured: Bank) -> None:
     assert all(of[one.finding, one.shots, one.difference.metric] == one.difference.value for one in found)
 
 
+def test_full_data_stands_beside_few_shots(measured: Bank) -> None:
+    sweep_all(measured, ["bleed"], ["linear", "cosine"], [None], 1, command="probe")
+    found = compare_methods(measured, FIRST, SECOND, findings=["bleed"], metrics=["auroc"])
+    assert [one.shots for one in found] == [1, 5, None]
+    assert [one.runs[0].split("-")[0] for one in found] == ["sweep", "sweep", "probe"]
+
+
 def test_turned_round_the_sign_turns(measured: Bank) -> None:
     there = compare_methods(measured, FIRST, SECOND, findings=["bleed"])
     back = compare_methods(measured, SECOND, FIRST, findings=["bleed"])
