@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
@@ -21,7 +18,7 @@ from safetensors import SafetensorError
 
 from ..embed.encoder import Encoder
 from ..store.errors import EncoderError, ScanbankError, UsageError
-from ..store.files import fsync_folder
+from ..store.files import write_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,21 +86,7 @@ class Context:
             "digest": self.digest,
             "sha256": hashlib.sha256(tensors).hexdigest(),
         }
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-        aside.mkdir()
-        try:
-            for name, content in ((ARRAYS, tensors), (CARD, json.dumps(card, indent=2).encode())):
-                with (aside / name).open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            fsync_folder(aside)
-            aside.rename(folder)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
-        fsync_folder(folder.parent)
+        write_folder(folder, {ARRAYS: tensors, CARD: json.dumps(card, indent=2).encode()})
 
     @classmethod
     def load(cls, folder: Path) -> Self:

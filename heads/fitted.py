@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..store.errors import UsageError
 from ..store.features import FeatureSet
-from ..store.files import fsync_folder
+from ..store.files import write_folder
 from ..store.specs import FeatureKey
 from .bags import Bags
 from .base import AnyHead
@@ -104,21 +101,7 @@ class FittedHead:
             text = json.dumps({**about, "sha256": hashlib.sha256(tensors).hexdigest()}, indent=2, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise UsageError(f"the card of a head holds what JSON cannot: {error}") from error
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-        aside.mkdir()
-        try:
-            for name, content in ((ARRAYS, tensors), (CARD, text.encode())):
-                with (aside / name).open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            fsync_folder(aside)
-            aside.rename(folder)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
-        fsync_folder(folder.parent)
+        write_folder(folder, {ARRAYS: tensors, CARD: text.encode()})
 
     @classmethod
     def load(cls, folder: Path) -> Self:

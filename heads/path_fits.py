@@ -231,14 +231,14 @@ def _best_on_tuning(U: Floats, plans: Sequence[_Plan], coefficients: Floats) -> 
         assert plan.support.tuning is not None
         same[plan.support.tuning.rows.tobytes()].append(place)
     for places in same.values():
-        tuning = [plans[place].support.tuning for place in places]
-        asked = U[tuning[0].rows]  # pyright: ignore[reportOptionalMemberAccess]
+        tuning = [one for place in places if (one := plans[place].support.tuning) is not None]
+        asked = U[tuning[0].rows]
         step = max(1, _SCORES // (steps * len(asked)))
         for start in range(0, len(places), step):
             part = places[start : start + step]
             # the intercept moves all scores alike and would cost digits
             scores = decision_values(coefficients[part].reshape(-1, width), np.zeros(len(part) * steps), asked)
-            labels = np.repeat(np.stack([one.y for one in tuning[start : start + step] if one is not None]), steps, axis=0)
+            labels = np.repeat(np.stack([one.y for one in tuning[start : start + step]]), steps, axis=0)
             values[part] = aurocs(labels, scores).reshape(-1, steps)
     return _first_best(values)
 

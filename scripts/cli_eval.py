@@ -14,7 +14,6 @@ from .text_encoders import TrustCode
 if TYPE_CHECKING:
     from ..eval.feature_choice import FeatureChoice
     from ..eval.sweep import Protocol
-    from ..store import Bank
 
 Findings = Annotated[
     list[str],
@@ -98,18 +97,9 @@ def sweep(
     json: Json = False,
 ) -> None:
     """Few-shot: compare heads and feature sets on findings, over shots and repeats, on test patients. Only what is missing is fitted."""
-    from ..eval.sweep import sweep_all
-    from ..store import Bank
-
     numbers = _shots(shots)
     protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by)
-    choice = _choice(features, encoder, window, pool)
-    with progress(not json) as listener:
-        opened = Bank.open(bank)
-        results = sweep_all(
-            opened, _findings(opened, finding), listed([heads]), numbers, repeats, protocol=protocol, choice=choice, progress=listener
-        )
-    tell(results, json=json)
+    _study("sweep", bank, finding, heads, numbers, repeats, protocol, _choice(features, encoder, window, pool), json=json)
 
 
 def probe(
@@ -133,18 +123,8 @@ def probe(
     json: Json = False,
 ) -> None:
     """Full data: heads that learn from the whole training side, tuned on the validation side, with intervals on test patients."""
-    from ..eval.sweep import sweep_all
-    from ..store import Bank
-
     protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by)
-    choice = _choice(features, encoder, window, pool)
-    with progress(not json) as listener:
-        opened = Bank.open(bank)
-        results = sweep_all(
-            opened, _findings(opened, finding), listed([heads]), [None], 1, protocol=protocol, choice=choice, command="probe",
-            progress=listener,
-        )  # fmt: skip
-    tell(results, json=json)
+    _study("probe", bank, finding, heads, (None,), 1, protocol, _choice(features, encoder, window, pool), json=json)
 
 
 def heads(json: Json = False) -> None:
@@ -197,6 +177,31 @@ def zeroshot(
     tell([result], json=json)
 
 
+def _study(
+    command: str,
+    bank: str,
+    findings: list[str],
+    heads: str,
+    shots: tuple[int | None, ...],
+    repeats: int,
+    protocol: Protocol,
+    choice: FeatureChoice,
+    *,
+    json: bool,
+) -> None:
+    from ..eval.findings import asked_findings
+    from ..eval.sweep import sweep_all
+    from ..store import Bank
+
+    with progress(not json) as listener:
+        opened = Bank.open(bank)
+        names = asked_findings(opened, findings)
+        results = sweep_all(
+            opened, names, listed([heads]), shots, repeats, protocol=protocol, choice=choice, command=command, progress=listener
+        )
+    tell(results, json=json)
+
+
 def _shots(text: str) -> tuple[int | None, ...]:
     from ..store.errors import UsageError
 
@@ -213,12 +218,6 @@ def _choice(features: list[str] | None, encoder: str, window: str, pool: str) ->
     from ..eval.feature_choice import FeatureChoice
 
     return FeatureChoice(tuple(features or ()), encoder, window, pool)
-
-
-def _findings(bank: Bank, texts: list[str]) -> tuple[str, ...]:
-    from ..eval.findings import asked_findings
-
-    return asked_findings(bank, texts)
 
 
 def _protocol(

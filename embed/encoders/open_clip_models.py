@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -106,11 +106,11 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     def pieces(batch: list[str]) -> Pieces:
         return Pieces.padded_with(cut(batch), padding=int(cut([""])[0, -1]))
 
+    def plain(batch: list[str]) -> Tensor:
+        return of_ids(cut(batch))
+
     table = _table(model)
-    if table is None:
-        texts: Callable[[list[str]], Tensor] | TextTower = lambda batch: of_ids(cut(batch))  # noqa: E731
-    else:
-        texts = TextTower(pieces, lambda given: of_ids(given.ids), table, int(model.context_length))
+    texts = plain if table is None else TextTower(pieces, lambda given: of_ids(given.ids), table, int(model.context_length))
 
     view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(prepared["interpolation"]))
     return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size, blocks=_blocks(model.visual))
