@@ -7,6 +7,8 @@ import pytest
 from eval_banks import add_labels, toy_bank
 from scanbank.eval.compare import compare_methods
 from scanbank.eval.report import latex, markdown
+from scanbank.eval.report.rows import ALL
+from scanbank.eval.report.studies import shots_label
 from scanbank.eval.sweep import sweep_all
 from scanbank.store import Bank
 
@@ -85,9 +87,12 @@ def test_differences_are_those_that_were_found(measured: Bank) -> None:
     compare_methods(measured, "linear:toy/brain/volume", "knn:toy/brain/volume", findings=["lump"])
     text = markdown(measured)
     rows = rows_of(text[text.index("## lump") :], "### Differences")
-    held = measured.sql("SELECT metric, difference, p_holm FROM comparisons ORDER BY metric DESC").to_pylist()
-    found = {row[0]: row for row in rows[2:]}
+    held = measured.sql("SELECT metric, shots, difference, p_holm FROM comparisons").to_pylist()
+    found = {(row[0], row[3]): row for row in rows[2:]}
+    assert len(found) == len(held)
+    assert {one["shots"] for one in held} > {None}  # full data stands beside few shots
     for one in held:
-        row = found[one["metric"].upper()]
+        row = found[one["metric"].upper(), shots_label(ALL if one["shots"] is None else one["shots"])]
         assert row[6].startswith(f"{one['difference']:+.3f}".replace("+", r"\+"))
-        assert row[8] == (r"\< 0.001" if one["p_holm"] < 0.001 else f"{one['p_holm']:.3f}")
+        said = "–" if one["p_holm"] is None else r"\< 0.001" if one["p_holm"] < 0.001 else f"{one['p_holm']:.3f}"
+        assert row[8] == said
