@@ -131,8 +131,8 @@ HEADS = {
         HeadKind(
             "lowshot_lipro", "the same with nothing but the support, by cross-validation where it suffices", LinearPathHead, lowshot_scores
         ),
-        HeadKind("linear_cls", "a linear layer trained by SGD on the support (Baseline)", LinearClsHead, linear_cls_scores),
-        HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores),
+        HeadKind("linear_cls", "a linear layer trained by SGD on the support (Baseline)", LinearClsHead, linear_cls_scores, version=2),
+        HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores, version=2),
         HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores, _of_cosines),
         HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores, _of_shares),
         HeadKind("knn_l2", "votes of the 5 nearest by Euclidean distance, weighted by distance", l2_neighbours, knn_l2_scores, _of_shares),
