@@ -56,5 +56,5 @@ def ranking_replicates(y: Ints, score: Floats, patient: Ints, times: Floats) -> 
     descending = score[order]
     last = np.append(descending[1:] != descending[:-1], True)
     auroc, ap = np.empty(len(times)), np.empty(len(times))
-    walk_draws(y[order] == 1, last, patient[order], np.ascontiguousarray(times), auroc, ap)
+    walk_draws(y[order].astype(np.float64), last, patient[order], np.ascontiguousarray(times), auroc, ap)
     return RankingReplicates(auroc, ap)
