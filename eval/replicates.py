@@ -5,11 +5,10 @@ How often each patient was drawn is a matrix (draws, patients): an item counts a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
-
 import numpy as np
 from numpy.typing import NDArray
+
+from .ranked import Areas
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,24 +23,7 @@ def drawn(patients: int, draws: int, seed: int) -> NDArray[np.float64]:
     return times
 
 
-@final
-@dataclass(frozen=True)
-class RankingReplicates:
-    """A metric in each draw; NaN where a draw holds one class only."""
-
-    auroc: Floats
-    """(draws,)."""
-    ap: Floats
-    """(draws,)."""
-
-    def aurocs(self) -> Floats:
-        return self.auroc
-
-    def average_precisions(self) -> Floats:
-        return self.ap
-
-
-def ranking_replicates(y: Ints, score: Floats, patient: Ints, times: Floats) -> RankingReplicates:
+def ranking_replicates(y: Ints, score: Floats, patient: Ints, times: Floats) -> Areas:
     """AUROC and AP in each draw.
 
     Args:
@@ -57,4 +39,4 @@ def ranking_replicates(y: Ints, score: Floats, patient: Ints, times: Floats) -> 
     last = np.append(descending[1:] != descending[:-1], True)
     auroc, ap = np.empty(len(times)), np.empty(len(times))
     walk_draws(y[order].astype(np.float64), last, patient[order], np.ascontiguousarray(times), auroc, ap)
-    return RankingReplicates(auroc, ap)
+    return Areas(auroc, ap)
