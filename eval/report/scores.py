@@ -37,7 +37,12 @@ class Scores:
     scores: Floats
     """(R, M), of R repeats."""
     chance: Floats
-    """(R, M) probabilities of class 1, as the head gives them."""
+    """(R, M) probabilities of class 1, as the head gives them; NaN where it gives none."""
+
+    @property
+    def probable(self) -> bool:
+        """Whether the head gives probabilities."""
+        return not np.isnan(self.chance).any()
 
 
 def last_scores(bank: Bank, study: FoundStudy) -> list[Scores]:
