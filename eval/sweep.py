@@ -28,7 +28,7 @@ from .feature_choice import FeatureChoice, choose_features
 from .findings import findings_units
 from .guards import Guarded, check_leaks
 from .inputs import AnyKind, Input, inputs_of
-from .ledger import Ledger, Run
+from .ledger import Kept, Ledger, Run
 from .measuring import Measuring
 from .pooling import UnitFeatures
 from .results import Asked, Result, summarized
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 REPEATS = 10
 PREDICTIONS = 10_000_000
-"""Rows of predictions that a study keeps unasked."""
+"""Rows of predictions that a study keeps unasked, and as rows."""
 
 
 @final
@@ -63,11 +63,13 @@ class Protocol:
     device: str = "cpu"
     """Where heads compute that can do so elsewhere, as torch names it."""
     predictions: bool | None = None
-    """Whether scores of each item are kept; None: up to `PREDICTIONS` of them."""
+    """Whether scores of each item are kept, beyond `most_rows` as one array a run; None: up to as many."""
     allow_leak: bool = False
     """Whether to go on where a guard finds test data on the training side; it is recorded."""
     by: tuple[str, ...] = ()
     """Attributes of scans whose values are measured apart, such as `source`."""
+    most_rows: int = PREDICTIONS
+    """Of the table `predictions` that a study adds."""
     support: Drawn = "both"
     """What draws are of: both classes, or normals alone, for heads that learn from these."""
 
@@ -156,21 +158,28 @@ def sweep_all(
     average = average_run(command, runs) if len(runs) > 1 else None
     inputs = inputs_of(bank, kinds, gathered, chosen)
     cells = [len(run.draws) * sum(map(len, inputs.values())) for run in runs]
-    kept, fits = protocol.predictions, sum(cells)
     rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
-    if kept is None:
-        kept = rows <= PREDICTIONS
-        if not kept:
-            remarks.append(
-                f"scores of each item are not kept: {rows:,} rows are more than {PREDICTIONS:,}; ask for them with --predictions"
-            )
-    progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", fits)
+    kept, said = _kept(protocol, rows)
+    remarks += said
+    progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", sum(cells))
     with Ledger(bank, [*runs, *([average] if average else [])], predictions=kept, also=partial(texts.keep, bank)) as ledger:
         made = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
     return tuple(
         _result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks)
         for run, (study, _, _) in zip(runs, studies, strict=True)
     )
+
+
+def _kept(protocol: Protocol, rows: int) -> tuple[Kept, list[str]]:
+    """How so many scores of items are kept, and a remark where that is not as rows."""
+    if protocol.predictions is False:
+        return "no", []
+    if rows <= protocol.most_rows:
+        return "rows", []
+    many = f"{rows:,} rows are more than {protocol.most_rows:,}"
+    if protocol.predictions:
+        return "dense", [f"scores of each item are kept as one array a run ({many}): Bank.dense_predictions(RUN) reads them"]
+    return "no", [f"scores of each item are not kept: {many}; ask for them with --predictions"]
 
 
 def _check_support(kinds: Sequence[AnyKind], support: Drawn) -> None:

@@ -63,7 +63,9 @@ Intervals = Annotated[
 Predictions = Annotated[
     bool | None,
     typer.Option(
-        "--predictions/--no-predictions", help="Keep the score of each item; by default up to ten million of them.", show_default=False
+        "--predictions/--no-predictions",
+        help="Keep the score of each item, beyond ten million as one array a run; by default up to ten million.",
+        show_default=False,
     ),
 ]
 AllowLeak = Annotated[bool, typer.Option("--allow-leak", help="Go on where test data is also on the training side; runs and notes say so.")]
