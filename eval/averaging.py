@@ -37,7 +37,7 @@ def averaged(
     """The averages of K blocks of the same F draws, one of each finding.
 
     Items of all findings are ranked together by their probabilities, since decision values of different fits have no common scale, and each
-    is called at the threshold of its own finding.
+    is called at the threshold of its own finding. Of heads that give no probabilities, they are ranked by their distances from normals.
     """
     first = blocks[0]
     names = list(first.parts[0].battery.values)
@@ -46,7 +46,10 @@ def averaged(
     parts = []
     for block in blocks:
         chance = probabilities(block.scores)
-        parts.append(Part(block.y, chance, probabilities(block.thresholds), chance))
+        given = not np.isnan(chance).all()
+        parts.append(
+            Part(block.y, chance, probabilities(block.thresholds), chance) if given else Part(block.y, block.scores, block.thresholds)
+        )
     found = {MACRO: Battery(means, reasons), MICRO: micro(names, parts)}
     nothing = np.full(len(first), np.nan)
     told = (first.features, first.head, first.shots, first.repeats, tuple(cells), (), np.empty(0), np.empty((len(first), 0)))
