@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError, UsageError
+from .measuring import Measuring
 from .quoting import quoted
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class MeasuredRun:
     seed: int | None
     """Of the draws; None where nothing was drawn."""
     unit: str
+    threshold: str
+    """The rule of its thresholds."""
+    calibration: str
 
 
 @final
@@ -58,6 +62,8 @@ class ItemScores:
     """(R, M)."""
     thresholds: NDArray[np.float64]
     """(R,) NaN where there is none."""
+    chances: NDArray[np.float64]
+    """(R, M) probabilities; NaN where none were kept."""
 
 
 def method_named(bank: Bank, text: str) -> Method:
@@ -88,7 +94,9 @@ def measured_runs(bank: Bank, method: Method) -> list[MeasuredRun]:
         told = json.loads(row["settings"])
         if "items" in told:
             drawn = None if "prompt" in told else int(told["seed"])
-            found.append(MeasuredRun(row["run"], str(told["finding"]), str(told["items"]), drawn, str(told["unit"])))
+            named = (str(told[name]) for name in ("finding", "items"))
+            fitted = (str(told.get(name, usual)) for name, usual in Measuring().fitted.items())
+            found.append(MeasuredRun(row["run"], *named, drawn, str(told["unit"]), *fitted))
     return found
 
 
@@ -99,19 +107,19 @@ def item_scores(bank: Bank, run: str, method: Method) -> dict[int | None, ItemSc
         UsageError: they were not kept.
     """
     of = f"run = {quoted(run)} AND head = {quoted(method.head)} AND features = {quoted(method.features)}"
-    answer = bank.sql(f"SELECT shots, repeat, item, y, score FROM predictions WHERE {of} ORDER BY shots, repeat, item")
+    answer = bank.sql(f"SELECT shots, repeat, item, y, score, probability FROM predictions WHERE {of} ORDER BY shots, repeat, item")
     if not answer.num_rows:
         raise UsageError(f"run {run} kept no scores of items by {method.name}; run it again with --predictions")
     cuts = bank.sql(f"SELECT shots, repeat, value FROM metrics WHERE {of} AND metric = 'threshold' AND subgroup IS NULL").to_pylist()
     cut = {(row["shots"], row["repeat"]): row["value"] for row in cuts}
     shots, repeats = (answer.column(name).to_pylist() for name in ("shots", "repeat"))
-    score, y = (answer.column(name).to_numpy() for name in ("score", "y"))
+    score, y, chance = (answer.column(name).to_numpy() for name in ("score", "y", "probability"))
     items = answer.column("item").to_pylist()
     starts = [0, *(i for i in range(1, len(shots)) if (shots[i], repeats[i]) != (shots[i - 1], repeats[i - 1])), len(shots)]
     groups: dict[int | None, list[tuple[int, int]]] = {}
     for start, end in pairwise(starts):
         groups.setdefault(shots[start], []).append((start, end))
-    return {k: _joined(k, spans, repeats, items, y, score, cut) for k, spans in groups.items()}
+    return {k: _joined(k, spans, repeats, items, y, score, chance, cut) for k, spans in groups.items()}
 
 
 def patients_of_items(bank: Bank, unit: str, items: Sequence[str]) -> NDArray[np.str_]:
@@ -131,6 +139,7 @@ def _joined(
     items: Sequence[str],
     y: NDArray[Any],
     score: NDArray[Any],
+    chance: NDArray[Any],
     cut: dict[tuple[int | None, int], float | None],
 ) -> ItemScores:
     first, end = spans[0]
@@ -142,4 +151,5 @@ def _joined(
         numbers,
         np.stack([score[start:stop] for start, stop in spans]),
         np.array([np.nan if value is None else value for value in thresholds]),
+        np.stack([chance[start:stop] for start, stop in spans]).astype(np.float64),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..averaging import MACRO
+from ..measuring import Measuring
 from .rows import Cell, Cells, MeasuredRun
 from .studies import FoundStudy
 
@@ -28,7 +29,8 @@ def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -
         drawn = next((study.drawn for study in members if study is not None and study.drawn), None)
         where = (first.unit, first.split, first.source) if first else ("", "", "")
         over = tuple(str(name) for name in of[-1].settings["findings"])
-        found.append(FoundStudy(MACRO, *where, drawn, {}, cells, runs=tuple(run.run for run in of), over=over))
+        how = first.measuring if first else Measuring()
+        found.append(FoundStudy(MACRO, *where, drawn, {}, cells, runs=tuple(run.run for run in of), over=over, measuring=how))
     return sorted(found, key=lambda one: (-len(one.over), one.over, one.drawn or ()))
 
 

@@ -43,7 +43,7 @@ def chapters(bank: Bank) -> list[Chapter]:
 
 
 def _average(study: FoundStudy) -> Chapter:
-    caption = f"Macro average of {', '.join(study.over)}: the mean of their metrics, draw by draw.{_draws(study)}"
+    caption = f"Macro average of {', '.join(study.over)}: the mean of their metrics, draw by draw.{_told(study)}"
     return Chapter(f"Mean over {len(study.over)} findings", caption, tuple(study_tables(study)), study)
 
 
@@ -54,7 +54,7 @@ def _chapter(bank: Bank, study: FoundStudy) -> Chapter:
         if (count := study.counts[side])["patients"]
     )
     leaks = f" Test data may be on the training side, and that was allowed: {', '.join(study.leaks)}." if study.leaks else ""
-    caption = f"By {study.unit}, labels of {study.source or 'any source'}, split {study.split}: {sides}.{_draws(study)}{leaks}"
+    caption = f"By {study.unit}, labels of {study.source or 'any source'}, split {study.split}: {sides}.{_told(study)}{leaks}"
     tables: Sequence[Table] = study_tables(study)
     if best := study.ranked_by_part(PARTS):
         tables = [*tables, part_table(study, "auroc", best)]
@@ -63,8 +63,14 @@ def _chapter(bank: Bank, study: FoundStudy) -> Chapter:
     return Chapter(study.finding, caption, tuple(tables), study)
 
 
-def _draws(study: FoundStudy) -> str:
-    if study.drawn is None:
-        return ""
-    seed, repeats = study.drawn
-    return f" {repeats} draw{'s' * (repeats != 1)} of each number of shots, seed {seed}, the same for every method."
+def _told(study: FoundStudy) -> str:
+    """Of draws, and of what is not as usual about thresholds and probabilities."""
+    said, how = "", study.measuring
+    if study.drawn is not None:
+        seed, repeats = study.drawn
+        said = f" {repeats} draw{'s' * (repeats != 1)} of each number of shots, seed {seed}, the same for every method."
+    named = {
+        "threshold": f" Called at the validation side's threshold of the rule {how.threshold}.",
+        "calibration": f" Probabilities calibrated on the validation side ({how.calibration}).",
+    }
+    return said + "".join(named[name] for name in how.unusual)

@@ -37,7 +37,7 @@ class Scores:
     scores: Floats
     """(R, M), of R repeats."""
     chance: Floats
-    """(R, M) probabilities of class 1, as the head gives them."""
+    """(R, M) probabilities of class 1, as they were kept."""
 
 
 def last_scores(bank: Bank, study: FoundStudy) -> list[Scores]:
@@ -54,14 +54,16 @@ def _scores(bank: Bank, study: FoundStudy, method: Method) -> Scores | None:
     of = {"run": cell.run, "head": method.head, "features": method.features}
     which = " AND ".join(f"{name} = {quoted(value)}" for name, value in of.items())
     wanted = "shots IS NULL" if shots == ALL else f"shots = {int(shots)}"
-    answer = bank.sql(f"SELECT repeat, item, y, score FROM predictions WHERE {which} AND {wanted} ORDER BY repeat, item")
+    answer = bank.sql(f"SELECT repeat, item, y, score, probability FROM predictions WHERE {which} AND {wanted} ORDER BY repeat, item")
     if not answer.num_rows:
         return None
     repeats = len(np.unique(answer.column("repeat").to_numpy()))
     items = answer.column("item").slice(0, answer.num_rows // repeats).to_pylist()
     score = answer.column("score").to_numpy().reshape(repeats, -1)
-    kind = HEADS.get(method.head)
-    chance: Floats = (kind.probabilities if kind else sigmoid)(score)
+    chance = answer.column("probability").to_numpy().astype(np.float64).reshape(repeats, -1)
+    if np.isnan(chance).any():  # kept before probabilities were, or the validation side could not calibrate: as the head gives them
+        kind = HEADS.get(method.head)
+        chance = (kind.probabilities if kind else sigmoid)(score)
     return Scores(method, shots, tuple(items), answer.column("y").to_numpy()[: len(items)].astype(np.int64), score, chance)
 
 
