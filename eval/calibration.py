@@ -20,6 +20,7 @@ from .validation import Validation, Validations
 
 Floats = NDArray[np.float64]
 
+ISOTONIC = "isotonic"
 ISOTONIC_NEEDS = 1000
 """Items: with fewer it overfits, and a sigmoid does better (Niculescu-Mizil and Caruana, ICML 2005)."""
 _SEPARATE = ("temperature: the scores separate the classes of the validation side; none is best, and it is left at 1",)
@@ -90,7 +91,7 @@ class Platt(Calibrator):
 class Isotonic(Calibrator):
     """The best fit that does not fall, linear between its knots and level beyond them (Zadrozny and Elkan, KDD 2002)."""
 
-    NAME = "isotonic"
+    NAME = ISOTONIC
 
     knots: tuple[float, ...]
     values: tuple[float, ...]
@@ -135,7 +136,7 @@ def isotonic_remark(items: int) -> str:
 _FITS: Mapping[str, tuple[type[Calibrator], Callable[[Validations], tuple[Calibrator, ...]]]] = {
     "temperature": (Temperature, fit_temperatures),
     "platt": (Platt, fit_platts),
-    "isotonic": (Isotonic, fit_isotonics),
+    ISOTONIC: (Isotonic, fit_isotonics),
 }
 CALIBRATORS = tuple(_FITS)
 

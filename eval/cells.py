@@ -71,11 +71,11 @@ def fit_missing(
     texts: ClassTexts,
     ledger: Ledger,
     progress: Progress,
-) -> Mapping[str, int]:
+) -> tuple[Mapping[str, int], Mapping[str, int]]:
     """Make the cells of these runs that the bank does not hold, and those of the averages over them.
 
     Returns:
-        By run, how many were made.
+        By run, how many were made; and by remark, of how many of them their calibrators say so.
     """
     studies = [run.study for run in runs if run.study is not None]
     held = _held(bank, [*runs, *([average] if average else [])])
@@ -83,7 +83,7 @@ def fit_missing(
     queries = np.unique(np.concatenate([study.rows[of] for sides in (val, test) for study, of in zip(studies, sides, strict=True)]))
     places = [[np.searchsorted(queries, study.rows[of[n]]) for of in (val, test)] for n, study in enumerate(studies)]
     tunings = [tuning_of(study, of) for study, of in zip(studies, val, strict=True)]
-    made: Counter[str] = Counter()
+    made, said = Counter[str](), Counter[str]()
     for kind in kinds:
         for features in inputs[kind.name]:
             if kind.needs_texts and texts.of(studies[0].units.finding, features.text) is None:
@@ -105,11 +105,12 @@ def fit_missing(
                     for number, block in blocks.items():
                         ledger.add(block)
                         made[runs[number].name] += len(block)
+                        said.update(block.chances.remarks)
                     for block in _averaged(average, chunk, blocks, due, threads):
                         ledger.add(block)
                 ledger.commit_if_due()
                 progress.advance(len(chunk), note=note)
-    return made
+    return made, said
 
 
 def _measure(

@@ -46,6 +46,11 @@ class Chances:
             row[:] = calibrator.probabilities(score)
         return chance
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the calibrators say of themselves, one after the other."""
+        return [remark for calibrator in self.calibrators or () for remark in calibrator.remarks]
+
     def of(self, fits: Sequence[int]) -> Self:
         """Only of these fits."""
         return self if self.calibrators is None else replace(self, calibrators=tuple(self.calibrators[fit] for fit in fits))

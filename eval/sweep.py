@@ -22,7 +22,7 @@ from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .averaging import average_run
-from .calibration import isotonic_remark
+from .calibration import ISOTONIC, isotonic_remark
 from .cells import fit_missing
 from .chances import UNCALIBRATED
 from .class_texts import ClassTexts, class_texts
@@ -166,7 +166,9 @@ def sweep_all(
             )
     progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", fits)
     with Ledger(bank, [*runs, *([average] if average else [])], predictions=kept, also=partial(texts.keep, bank)) as ledger:
-        made = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
+        made, said = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
+    if measuring.calibration != ISOTONIC:  # whose remark is of the validation side, and told already
+        remarks += [f"{remark} ({count} of {sum(made.values())} fits)" for remark, count in said.items()]
     saved = files.save(measuring, texts, progress)
     return tuple(
         replace(_result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks), saved=saved.get(run.name, ()))
@@ -197,7 +199,7 @@ def _studies(
             said.append(f"the validation side has one class of {units.finding!r} only: heads choose their settings without it")
             if protocol.measuring.calibration != UNCALIBRATED:
                 said.append(f"probabilities of {units.finding!r} cannot be calibrated on it: there is no Brier score and no ECE")
-        elif protocol.measuring.calibration == "isotonic" and (few := isotonic_remark(len(study.split.side("val")))):
+        elif protocol.measuring.calibration == ISOTONIC and (few := isotonic_remark(len(study.split.side("val")))):
             said.append(few)
         found.append((study, draws, said))
     if not found:

@@ -27,7 +27,7 @@ def predict(
         str, typer.Option("--features", help="The feature set by name; by default the one that the head was fitted on.", show_default=False)
     ] = "",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the table: .parquet or .csv.", show_default=False)
+        Path | None, typer.Option("-o", "--out", "--output", metavar="FILE", help="Write the table: .parquet or .csv.", show_default=False)
     ] = None,
     at: At = None,
     json: Json = False,

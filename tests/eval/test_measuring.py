@@ -24,8 +24,8 @@ from scanbank.store.errors import UnknownNameError, UsageError
 CHOICE = FeatureChoice((VOLUME.name,))
 
 
-def measured(bank: Bank, how: Measuring, findings: tuple[str, ...] = ("bleed",)) -> Any:
-    return sweep_all(bank, findings, ["cosine"], [5], 2, protocol=Protocol(measuring=how), choice=CHOICE)
+def measured(bank: Bank, how: Measuring, findings: tuple[str, ...] = ("bleed",), head: str = "cosine") -> Any:
+    return sweep_all(bank, findings, [head], [5], 2, protocol=Protocol(measuring=how), choice=CHOICE)
 
 
 @pytest.mark.parametrize("rule", ["sensitivity=0.95", "cost=5:1"])
@@ -45,9 +45,8 @@ def test_are_those_of_each_fits_validation_scores(bank: Bank, rule: str, calibra
         scores = CosineHead().fit(X[rows], study.units.y[rows]).decision_function(X)
         side = Validation(study.units, study.split, val, scores[val])
         cut, chance = fit_threshold(rule_named(rule), side).value, fit_calibrator(calibration, side).probabilities(scores[test])
-        expected = battery(
-            ["f1", "sensitivity", "brier", "ece"], study.units.y[test], [scores[test]], threshold=[cut], probability=[chance]
-        )
+        names = ["f1", "sensitivity", "brier", "ece"]
+        expected = battery(names, study.units.y[test], [scores[test]], threshold=[cut], probability=[chance])
         assert value[repeat, "threshold"] == pytest.approx(cut, abs=1e-12)
         for metric, found in expected.values.items():
             assert value[repeat, metric] == pytest.approx(found[0], abs=1e-9), metric
@@ -66,6 +65,7 @@ def test_each_rule_is_a_run_of_its_own_and_the_usual_one_is_as_it_was(bank: Bank
     assert measured(bank, Measuring(threshold="sensitivity=0.95"))[0].made == 0
     settings = json.loads(bank.sql(f"SELECT settings FROM runs WHERE run = '{fixed.run}'").to_pylist()[0]["settings"])
     assert (settings["threshold"], settings["calibration"]) == ("sensitivity=0.95", "none")
+    assert not any("temperature" in remark for remark in platt.remarks)
     rows = bank.sql("SELECT run, metric, repeat, value FROM metrics WHERE metric IN ('auroc', 'brier')").to_pylist()
     value = {(row["run"], row["metric"], row["repeat"]): row["value"] for row in rows}
     for repeat in range(2):
@@ -114,6 +114,13 @@ def test_micro_averages_call_by_scores_though_calibrated_ones_tie(bank: Bank) ->
         right = [(row["score"] >= cuts[row["finding"], row["repeat"]]) == (row["y"] == 1) for row in mine]
         assert average["value"] == pytest.approx(np.mean(right))
     assert len(found) == 2
+
+
+def test_what_calibrators_say_is_told_with_counts(bank: Bank) -> None:
+    toy_bank(bank, gap=40.0)
+    (result,) = measured(bank, Measuring(calibration="temperature"), head="prototype")
+    said = "temperature: the scores separate the classes of the validation side; none is best, and it is left at 1 (2 of 2 fits)"
+    assert said in result.remarks
 
 
 @pytest.mark.parametrize(
