@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -21,7 +22,9 @@ from ..store.digests import spec_digest
 from ..store.errors import UnknownNameError, UsageError
 from ..store.progress import Progress, Silent
 from .averaging import average_run
+from .calibration import ISOTONIC, isotonic_remark
 from .cells import fit_missing
+from .chances import UNCALIBRATED
 from .class_texts import ClassTexts, class_texts
 from .draws import DRAWN, Draw, Drawn, draw_supports, refused_shots
 from .feature_choice import FeatureChoice, choose_features
@@ -32,6 +35,7 @@ from .ledger import Kept, Ledger, Run
 from .measuring import Measuring
 from .pooling import UnitFeatures
 from .results import Asked, Result, summarized
+from .saved_heads import HeadFiles
 from .sources import unit_sources
 from .splits import check_sides, split_each
 from .stored_draws import as_stored
@@ -110,6 +114,7 @@ def sweep_all(
     choice: FeatureChoice | None = None,
     command: str = "sweep",
     opened_by: Callable[[str], Encoder] = open_named,
+    save: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[Result, ...]:
     """Compare heads by their metrics on the test side; what is missing of it is fitted, measured and kept.
@@ -124,6 +129,7 @@ def sweep_all(
         choice: which feature sets; by default all that have vectors of the unit.
         command: what the runs are called.
         opened_by: opens an encoder by its name, where a head learns from class texts too.
+        save: a folder for the fitted heads of the whole training side, one folder in it for each finding, head and feature set.
         progress: told of fits.
 
     Returns:
@@ -157,15 +163,19 @@ def sweep_all(
     protocol = replace(protocol, measuring=measuring)
     average = average_run(command, runs) if len(runs) > 1 else None
     inputs = inputs_of(bank, kinds, gathered, chosen)
+    files = HeadFiles.planned(save, runs, kinds, inputs, texts) if save is not None else HeadFiles(())
     cells = [len(run.draws) * sum(map(len, inputs.values())) for run in runs]
     rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
     kept, said = _kept(protocol, rows)
     remarks += said
     progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", sum(cells))
     with Ledger(bank, [*runs, *([average] if average else [])], predictions=kept, also=partial(texts.keep, bank)) as ledger:
-        made = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
+        made, said = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
+    if measuring.calibration != ISOTONIC:  # whose remark is of the validation side, and told already
+        remarks += [f"{remark} ({count} of {sum(made.values())} fits)" for remark, count in said.items()]
+    saved = files.save(measuring, texts, progress)
     return tuple(
-        _result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks)
+        replace(_result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks), saved=saved.get(run.name, ()))
         for run, (study, _, _) in zip(runs, studies, strict=True)
     )
 
@@ -211,6 +221,10 @@ def _studies(
             continue
         if len(set(study.units.y[study.split.side("val")].tolist())) == 1:
             said.append(f"the validation side has one class of {units.finding!r} only: heads choose their settings without it")
+            if protocol.measuring.calibration != UNCALIBRATED:
+                said.append(f"probabilities of {units.finding!r} cannot be calibrated on it: there is no Brier score and no ECE")
+        elif protocol.measuring.calibration == ISOTONIC and (few := isotonic_remark(len(study.split.side("val")))):
+            said.append(few)
         found.append((study, draws, said))
     if not found:
         raise failed[0]
@@ -235,9 +249,10 @@ def _run(
     guarded: Guarded,
 ) -> Run:
     settings = study_settings(study, protocol.seed) | ({} if protocol.support == "both" else {"support": protocol.support})
-    name = f"{command}-{spec_digest(settings)[:12]}"
+    measuring = protocol.measuring
+    name = f"{command}-{spec_digest(settings | measuring.unusual)[:12]}"
     held = as_stored(bank, study.units, draws)
-    return Run(name, command, study, settings | guarded.settings, held, repeats, (*study.remarks, *said))
+    return Run(name, command, study, settings | measuring.fitted | guarded.settings, held, repeats, (*study.remarks, *said))
 
 
 def _subgroups(bank: Bank, runs: Sequence[Run], attributes: Sequence[str]) -> dict[str, dict[str, NDArray[np.bool_]]]:

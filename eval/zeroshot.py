@@ -94,9 +94,10 @@ def zeroshot(
     foreign = {foreign_window(features.key.view, encoders[features.key.encoder.digest]): None for features in study.features}
     settings = study_settings(study, seed) | {"prompt": pair.present, "negative": pair.absent}
     remarks += [*filter(None, foreign), *study.remarks, *guarded.remarks]
-    run = Run(f"{COMMAND}-{spec_digest(settings)[:12]}", COMMAND, study, settings | guarded.settings)
-    made = [(encoder, vectors[digest]) for digest, encoder in encoders.items()]
     measuring = measuring or Measuring()
+    run_name = f"{COMMAND}-{spec_digest(settings | measuring.unusual)[:12]}"
+    run = Run(run_name, COMMAND, study, settings | measuring.fitted | guarded.settings)
+    made = [(encoder, vectors[digest]) for digest, encoder in encoders.items()]
     val, test = study.split.side("val"), study.split.side("test")
     with Ledger(bank, [run], predictions="rows", also=lambda commit: keep_prompts(bank, commit, pair, made)) as ledger:
         for features in study.features:
@@ -109,4 +110,4 @@ def zeroshot(
             )
             ledger.add(measured(fits, tuned, scores, sigmoid, measuring))
     asked = Asked(tuple(one.name for one in study.features), (HEAD,), (0,), 1, measuring.metrics)
-    return Result(run.name, study, settings, tuple(remarks), len(study.features), summarized(bank, run.name, asked))
+    return Result(run.name, study, run.settings, tuple(remarks), len(study.features), summarized(bank, run.name, asked))

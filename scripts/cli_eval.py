@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -48,6 +50,9 @@ SplitName = Annotated[
     typer.Option("--split", help="A stored split, or patients-SEED; by default the user's, else patients-SEED.", show_default=False),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of draws, and of the split where one is made.")]
+Seeds = Annotated[
+    str, typer.Option("--seed", help="Of draws, and of the split where one is made. Several, with commas, are a run each: 0,1,2.")
+]
 
 
 HEADS, OF_NORMALS = "linear,cosine,knn,prototype", "knn_normal,mahalanobis,centroid_normal"
@@ -72,6 +77,25 @@ AllowLeak = Annotated[bool, typer.Option("--allow-leak", help="Go on where test 
 By = Annotated[
     list[str] | None,
     typer.Option("--by", help="Measure apart by an attribute of scans, such as source; takes commas.", show_default=False),
+]
+Threshold = Annotated[
+    str,
+    typer.Option(
+        metavar="RULE",
+        help="Where a score counts as a call, chosen on the validation side: youden, sensitivity=S, specificity=S, or cost=MISS:ALARM.",
+    ),
+]
+Calibrate = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW", help="Probabilities from the head (none), or fitted on the validation side: temperature, platt or isotonic."
+    ),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Save each fitted head in a folder of its own in this one, for `scanbank predict`.", show_default=False
+    ),
 ]
 Device = Annotated[str, typer.Option(help="Where heads compute that can do so elsewhere: auto, cpu, cuda or cuda:N.")]
 
@@ -100,7 +124,9 @@ def sweep(
     unit: Unit = None,
     source: Source = None,
     split: SplitName = None,
-    seed: Seed = 0,
+    seed: Seeds = "0",
+    threshold: Threshold = "youden",
+    calibrate: Calibrate = "none",
     metrics: Metrics = None,
     intervals: Intervals = "auto",
     predictions: Predictions = None,
@@ -111,9 +137,12 @@ def sweep(
 ) -> None:
     """Few-shot: compare heads and feature sets on findings, over shots and repeats, on test patients. Only what is missing is fitted."""
     numbers = _shots(shots)
-    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by, support)
     heads = (OF_NORMALS if support == "normals" else HEADS) if heads is None else heads
-    _study("sweep", bank, finding, heads, numbers, repeats, protocol, _choice(features, encoder, window, pool), json=json)
+    each = [
+        _protocol(one, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by, support)
+        for one in _seeds(seed)
+    ]
+    _study("sweep", bank, finding, heads, numbers, repeats, each, _choice(features, encoder, window, pool), json=json)
 
 
 def probe(
@@ -128,17 +157,24 @@ def probe(
     source: Source = None,
     split: SplitName = None,
     seed: Seed = 0,
+    threshold: Threshold = "youden",
+    calibrate: Calibrate = "none",
     metrics: Metrics = None,
     intervals: Intervals = "auto",
     predictions: Predictions = None,
     by: By = None,
     allow_leak: AllowLeak = False,
     device: Device = "auto",
+    save: Save = None,
     json: Json = False,
 ) -> None:
     """Full data: heads that learn from the whole training side, tuned on the validation side, with intervals on test patients."""
-    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by)
-    _study("probe", bank, finding, heads, (None,), 1, protocol, _choice(features, encoder, window, pool), json=json)
+    from .target import check_folder
+
+    if save is not None:
+        check_folder("--save", save)
+    protocol = _protocol(seed, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by)
+    _study("probe", bank, finding, heads, (None,), 1, [protocol], _choice(features, encoder, window, pool), save=save, json=json)
 
 
 def heads(json: Json = False) -> None:
@@ -198,9 +234,10 @@ def _study(
     heads: str,
     shots: tuple[int | None, ...],
     repeats: int,
-    protocol: Protocol,
+    protocols: Sequence[Protocol],
     choice: FeatureChoice,
     *,
+    save: Path | None = None,
     json: bool,
 ) -> None:
     from ..eval.findings import asked_findings
@@ -210,9 +247,14 @@ def _study(
     with progress(not json) as listener:
         opened = Bank.open(bank)
         names = asked_findings(opened, findings)
-        results = sweep_all(
-            opened, names, listed([heads]), shots, repeats, protocol=protocol, choice=choice, command=command, progress=listener
-        )
+        results = [
+            result
+            for protocol in protocols
+            for result in sweep_all(
+                opened, names, listed([heads]), shots, repeats, protocol=protocol, choice=choice, command=command, save=save,
+                progress=listener,
+            )
+        ]  # fmt: skip
     tell(results, json=json)
 
 
@@ -228,6 +270,16 @@ def _shots(text: str) -> tuple[int | None, ...]:
     return tuple(None if word == ALL else int(word) for word in words)
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    from ..store.errors import UsageError
+
+    words = listed([text])
+    wrong = [word for word in words if not (word.isascii() and word.isdigit())]
+    if wrong or not words:
+        raise UsageError(f"--seed holds {', '.join(map(repr, wrong)) or 'nothing'}; expected whole numbers from 0: --seed 0,1,2")
+    return tuple(dict.fromkeys(map(int, words)))
+
+
 def _choice(features: list[str] | None, encoder: str, window: str, pool: str) -> FeatureChoice:
     from ..eval.feature_choice import FeatureChoice
 
@@ -239,6 +291,8 @@ def _protocol(
     unit: str | None,
     source: str | None,
     split: str | None,
+    threshold: str,
+    calibrate: str,
     metrics: list[str] | None,
     intervals: str,
     predictions: bool | None,
@@ -257,5 +311,6 @@ def _protocol(
     if device == "mps":
         raise UsageError("heads compute in float64, which mps lacks; choose auto, cpu or cuda")
     picked = "cpu" if picked == "mps" else picked
-    measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals))
-    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by), cast("Any", support))
+    measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals), threshold=threshold, calibration=calibrate)
+    drawn = cast("Any", support)
+    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by), support=drawn)
