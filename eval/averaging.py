@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,18 @@ from .battery import Battery
 from .blocks import Block
 from .blocks import Part as Measured
 from .ledger import Run
+from .prompts import Wording
 
 MACRO, MICRO = "(macro average)", "(micro average)"
 """What stands for the finding."""
 
 
-def average_run(command: str, runs: Sequence[Run]) -> Run:
-    """The run that averages of these are kept under."""
+def average_run(command: str, runs: Sequence[Run], wording: Wording | None = None) -> Run:
+    """The run that averages of these are kept under; it tells of a wording of the user's."""
     findings = [run.settings["finding"] for run in runs]
-    settings: Mapping[str, Any] = {"findings": findings, "runs": [run.name for run in runs]}
+    settings: dict[str, Any] = {"findings": findings, "runs": [run.name for run in runs]}
+    if wording is not None and (label := wording.label()):
+        settings["wording"] = label
     return Run(f"{command}-average-{spec_digest(sorted(run.name for run in runs))[:12]}", f"{command}-average", None, settings)
 
 
@@ -37,7 +40,8 @@ def averaged(
     """The averages of K blocks of the same F draws, one of each finding.
 
     Items of all findings are ranked together by their probabilities, since decision values of different fits have no common scale, and each
-    is called at the threshold of its own finding.
+    is called at the threshold of its own finding. Heads that give no probabilities, such as cosines with one text, are ranked by their
+    decision values.
     """
     first = blocks[0]
     names = list(first.parts[0].battery.values)
@@ -45,8 +49,9 @@ def averaged(
     reasons = {name: tuple("no finding has a value" if np.isnan(value) else "" for value in values) for name, values in means.items()}
     parts = []
     for block in blocks:
-        chance = probabilities(block.scores)
-        parts.append(Part(block.y, chance, probabilities(block.thresholds), chance))
+        chance, cut = probabilities(block.scores), probabilities(block.thresholds)
+        without = np.isnan(chance).all()
+        parts.append(Part(block.y, block.scores, block.thresholds) if without else Part(block.y, chance, cut, chance))
     found = {MACRO: Battery(means, reasons), MICRO: micro(names, parts)}
     nothing = np.full(len(first), np.nan)
     told = (first.features, first.head, first.shots, first.repeats, tuple(cells), (), np.empty(0), np.empty((len(first), 0)))

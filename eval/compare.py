@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..heads import HEADS, MANY
-from ..heads.vectors import sigmoid
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .comparison import Difference, Scored, compare
 from .holm import holm
+from .kinds import probabilities_of
 from .methods import ItemScores, MeasuredRun, Method, item_scores, measured_runs, method_named, patients_of_items
 
 if TYPE_CHECKING:
@@ -175,6 +173,4 @@ def _at(scores: ItemScores, places: Sequence[int]) -> ItemScores:
 
 
 def _scored(method: Method, side: ItemScores) -> Scored:
-    kind = {**HEADS, **MANY}.get(method.head)
-    chance: NDArray[np.float64] = (kind.probabilities if kind else sigmoid)(side.scores)
-    return Scored(side.scores, side.thresholds, chance)
+    return Scored(side.scores, side.thresholds, probabilities_of(method.head)(side.scores))

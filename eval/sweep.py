@@ -7,67 +7,42 @@ solved together, of all findings, and measured and committed in chunks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
-from ..heads import any_named
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .averaging import average_run
 from .cells import fit_missing
-from .class_texts import ClassTexts, class_texts
+from .class_texts import ClassTexts, check_absence, class_texts
 from .draws import Draw, draw_supports, refused_shots
 from .feature_choice import FeatureChoice, choose_features
 from .findings import findings_units
 from .guards import Guarded, check_leaks
 from .inputs import Input, inputs_of
+from .kinds import kind_named
 from .ledger import Ledger, Run
-from .measuring import Measuring
 from .pooling import UnitFeatures
+from .prompts import Wording
+from .protocol import Protocol
 from .results import Asked, Result, summarized
-from .sources import unit_sources
 from .splits import check_sides, split_each
 from .stored_draws import as_stored
 from .study import Gathered, Study, gather, joined, study_settings, together
+from .subgroups import subgroups_of
 from .units import Unit, Units
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
 REPEATS = 10
-PREDICTIONS = 10_000_000
-"""Rows of predictions that a study keeps unasked."""
-
-
-@final
-@dataclass(frozen=True)
-class Protocol:
-    """How a study is done: the same for all of its heads and feature sets."""
-
-    seed: int = 0
-    """Of the draws, and of the split where one is made."""
-    unit: Unit | None = None
-    """`volume` or `slice`, as in `evaluation_units`."""
-    source: str | None = None
-    """Whose labels, as in `evaluation_units`."""
-    split: str | None = None
-    """As in `split_units`."""
-    measuring: Measuring = field(default_factory=Measuring)
-    device: str = "cpu"
-    """Where heads compute that can do so elsewhere, as torch names it."""
-    predictions: bool | None = None
-    """Whether scores of each item are kept; None: up to `PREDICTIONS` of them."""
-    allow_leak: bool = False
-    """Whether to go on where a guard finds test data on the training side; it is recorded."""
-    by: tuple[str, ...] = ()
-    """Attributes of scans whose values are measured apart, such as `source`."""
 
 
 def sweep(
@@ -101,6 +76,7 @@ def sweep_all(
     protocol: Protocol | None = None,
     choice: FeatureChoice | None = None,
     command: str = "sweep",
+    wording: Wording | None = None,
     opened_by: Callable[[str], Encoder] = open_named,
     progress: Progress | None = None,
 ) -> tuple[Result, ...]:
@@ -109,12 +85,13 @@ def sweep_all(
     Args:
         bank: the bank.
         findings: names, or `finding=class`.
-        heads: names, as in `heads.HEADS`.
+        heads: names, as in `kinds.KINDS`.
         shots: examples of each class; None is the whole training side.
         repeats: draws for each number of shots.
         protocol: seed, unit, labels, sides and metrics.
         choice: which feature sets; by default all that have vectors of the unit.
         command: what the runs are called.
+        wording: what class texts say, for heads that learn from them too; by default "... is present." and "... is not present."
         opened_by: opens an encoder by its name, where a head learns from class texts too.
         progress: told of fits.
 
@@ -126,7 +103,7 @@ def sweep_all(
         UsageError: labels, sides, draws or vectors do not suffice for what is asked.
     """
     protocol, choice, progress = protocol or Protocol(), choice or FeatureChoice(), progress or Silent()
-    kinds = [any_named(name) for name in dict.fromkeys(heads)]
+    kinds = [kind_named(name) for name in dict.fromkeys(heads)]
     shots = tuple(dict.fromkeys(shots))
     if not kinds or not shots or not findings:
         raise UsageError("a sweep needs a finding, a head and a number of shots, such as --finding a --heads linear,knn --shots 1,5,all")
@@ -135,30 +112,29 @@ def sweep_all(
     texts = ClassTexts()
     if any(kind.needs_texts for kind in kinds):
         progress.start("opening encoders", len({one.features.key.encoder.digest for one in chosen}))
-        texts, said = class_texts(bank, [units.finding for units in every], chosen, opened_by, progress)
+        asked = (wording or Wording()).of_each([units.finding for units in every])
+        check_absence(asked)
+        texts, said = class_texts(bank, asked, chosen, opened_by, progress)
         remarks += said
+    elif wording is not None:
+        raise UsageError(f"prompts are for heads that learn from class texts, and none of {', '.join(heads)} does; leave them out")
     gathered = gather(bank, every, chosen)
     studies, said = _studies(bank, every, gathered, shots, repeats, protocol)
     remarks += said
     units, sides, features, rows = _whole(studies)
     guarded = check_leaks(bank, units, sides, features, allow=protocol.allow_leak, rows=rows)
     remarks += guarded.remarks
-    runs = [_run(bank, study, draws, said, repeats, protocol, command, guarded) for study, draws, said in studies]
-    measuring = replace(protocol.measuring, subgroups=_subgroups(bank, runs, protocol.by))
+    runs = [_run(bank, one, repeats, protocol, command, guarded, texts if wording else None) for one in studies]
+    measuring = replace(protocol.measuring, subgroups=subgroups_of(bank, runs, protocol.by))
     protocol = replace(protocol, measuring=measuring)
-    average = average_run(command, runs) if len(runs) > 1 else None
-    inputs = inputs_of(bank, kinds, gathered, chosen)
+    average = average_run(command, runs, wording) if len(runs) > 1 else None
+    inputs = inputs_of(bank, kinds, gathered, chosen, texts)
     cells = [len(run.draws) * sum(map(len, inputs.values())) for run in runs]
-    kept, fits = protocol.predictions, sum(cells)
     rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
-    if kept is None:
-        kept = rows <= PREDICTIONS
-        if not kept:
-            remarks.append(
-                f"scores of each item are not kept: {rows:,} rows are more than {PREDICTIONS:,}; ask for them with --predictions"
-            )
-    progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", fits)
-    with Ledger(bank, [*runs, *([average] if average else [])], predictions=kept, also=partial(texts.keep, bank)) as ledger:
+    remarks += protocol.not_kept(rows)
+    progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", sum(cells))
+    every_run = [*runs, *([average] if average else [])]
+    with Ledger(bank, every_run, predictions=protocol.keeps(rows), also=partial(texts.keep, bank)) as ledger:
         made = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
     return tuple(
         _result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks)
@@ -200,34 +176,16 @@ def _whole(studies: Sequence[_Drawn]) -> tuple[Units, NDArray[np.str_], tuple[Un
     return units, sides, tuple(features.values()), rows
 
 
-def _run(
-    bank: Bank,
-    study: Study,
-    draws: Sequence[Draw],
-    said: Sequence[str],
-    repeats: int,
-    protocol: Protocol,
-    command: str,
-    guarded: Guarded,
-) -> Run:
+def _run(bank: Bank, drawn: _Drawn, repeats: int, protocol: Protocol, command: str, guarded: Guarded, texts: ClassTexts | None) -> Run:
+    """The run of a study; what was asked for in words of the user's is a run of its own."""
+    study, draws, said = drawn
     settings = study_settings(study, protocol.seed)
+    if texts is not None:
+        present, absent = texts.told(study.units.finding)
+        settings["texts"] = {"present": present, "absent": absent}
     name = f"{command}-{spec_digest(settings)[:12]}"
     held = as_stored(bank, study.units, draws)
     return Run(name, command, study, settings | guarded.settings, held, repeats, (*study.remarks, *said))
-
-
-def _subgroups(bank: Bank, runs: Sequence[Run], attributes: Sequence[str]) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """By run: of each value of these attributes on the test side, which units have it."""
-    found: dict[str, dict[str, NDArray[np.bool_]]] = {}
-    for run in runs:
-        if run.study is None:
-            continue
-        test = run.study.split.side("test")
-        for attribute in attributes:
-            values = unit_sources(bank, run.study.units, attribute)[test]
-            masks = {f"{attribute}={value}": values == value for value in sorted(set(values.tolist()) - {""})}
-            found.setdefault(run.name, {}).update(masks)
-    return found
 
 
 def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, seed: int, *, alone: bool) -> tuple[list[Draw], list[str]]:

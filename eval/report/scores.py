@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ...heads import HEADS
-from ...heads.vectors import sigmoid
+from ..kinds import probabilities_of
 from ..quoting import quoted
 from ..reliability import BINS, bin_of
 from .rows import ALL, Method
@@ -37,7 +36,12 @@ class Scores:
     scores: Floats
     """(R, M), of R repeats."""
     chance: Floats
-    """(R, M) probabilities of class 1, as the head gives them."""
+    """(R, M) probabilities of class 1, as the head gives them; NaN where it gives none."""
+
+    @property
+    def probable(self) -> bool:
+        """Whether the head gives probabilities."""
+        return not np.isnan(self.chance).any()
 
 
 def last_scores(bank: Bank, study: FoundStudy) -> list[Scores]:
@@ -60,8 +64,7 @@ def _scores(bank: Bank, study: FoundStudy, method: Method) -> Scores | None:
     repeats = len(np.unique(answer.column("repeat").to_numpy()))
     items = answer.column("item").slice(0, answer.num_rows // repeats).to_pylist()
     score = answer.column("score").to_numpy().reshape(repeats, -1)
-    kind = HEADS.get(method.head)
-    chance: Floats = (kind.probabilities if kind else sigmoid)(score)
+    chance = probabilities_of(method.head)(score)
     return Scores(method, shots, tuple(items), answer.column("y").to_numpy()[: len(items)].astype(np.int64), score, chance)
 
 

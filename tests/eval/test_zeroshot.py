@@ -9,7 +9,6 @@ from sklearn.metrics import roc_auc_score
 from eval_banks import SLICE, VOLUME, add_labels, add_vectors, add_volumes, toy_bank
 from scanbank.embed.encoder import Encoded, Encoder
 from scanbank.eval.feature_choice import FeatureChoice
-from scanbank.eval.prompts import prompt_pair
 from scanbank.eval.zeroshot import zeroshot
 from scanbank.store import Bank, EncoderSpec
 from scanbank.store.errors import EncoderError, UsageError
@@ -117,12 +116,3 @@ def test_an_encoder_that_is_gone_is_told_of_where_another_answers(bank: Bank) ->
 
     result = zeroshot(bank, "bleed", opened_by=open_one)
     assert "encoder 'gone': its weights are not here" in result.remarks
-
-
-def test_words_of_prompts() -> None:
-    assert prompt_pair("pleural_effusion").present == "pleural effusion is present."
-    assert prompt_pair("part=left_hand").absent == "left hand is not present."
-    assert prompt_pair("x", "  Some\n words ").present == "Some words"
-    for words in (("", None), ("same", "same"), (None, "x is present.")):
-        with pytest.raises(UsageError, match="two different texts"):
-            prompt_pair("x", *words)
