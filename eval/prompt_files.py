@@ -42,6 +42,9 @@ def read_prompts(path: Path) -> Wording:
         raise UsageError(f"{name} is larger than {MOST_BYTES} bytes; expected a JSON file of texts")
     try:
         found = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once)
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{name} holds half a letter (a lone surrogate, {error.object[error.start]!a}); expected whole ones") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is no text in UTF-8; expected a JSON file") from error
     except RecursionError as error:
@@ -75,8 +78,6 @@ def _texts(name: str, where: str, found: Any) -> tuple[str, ...]:
     for text in found:
         if not isinstance(text, str) or not text.strip():
             _refuse(name, where, text, "texts that are not blank")
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise UsageError(f"{name}, {where}: a text holds half a letter (a lone surrogate); expected whole ones")
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -13,6 +13,8 @@ FINDING = "{finding}"
 """What stands for the words of a finding."""
 POSITIVE, NEGATIVE = f"{FINDING} is present.", f"{FINDING} is not present."
 """CT-CLIP's pair (arXiv:2403.17834)."""
+_NAMED = 20
+"""Findings that a message lists."""
 _QUOTED = 3
 """Texts that a label names; of more, the first."""
 
@@ -81,8 +83,7 @@ class Wording:
         said = self.findings.get(finding, self.everywhere)
         if said is None:
             raise UsageError(
-                f"{self.source} says nothing of finding {finding!r}, only of {', '.join(sorted(self.findings)) or 'none'}; "
-                "add it, or templates for all findings"
+                f"{self.source} says nothing of finding {finding!r}, only of {_some(self.findings)}; add it, or templates for all findings"
             )
         words = (finding.partition("=")[2] or finding).replace("_", " ")
         present, absent = (tuple(" ".join(text.replace(FINDING, words).split()) for text in texts) for texts in (said.present, said.absent))
@@ -132,6 +133,12 @@ def alone(wording: Wording) -> Wording:
 
 def _told(texts: tuple[str, ...]) -> str | list[str] | None:
     return texts[0] if len(texts) == 1 else list(texts) or None
+
+
+def _some(findings: Iterable[str]) -> str:
+    names = sorted(findings)
+    more = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
+    return ", ".join(map(repr, names[:_NAMED])) + more if names else "none"
 
 
 def _listed(texts: tuple[str, ...]) -> str:
