@@ -137,6 +137,14 @@ class CoOpKind:
         """Everything of it that its scores depend on."""
         return {"head": self.name, "version": self.version, "params": asdict(self.settings)}
 
+    def check(self, words: tuple[str, ...]) -> None:
+        """Raises UsageError where these (see `Support.words`) are not one text of absence and one of presence."""
+        if len(words) != 2:
+            raise UsageError(
+                f"head {self.name!r} learns a context before one text of presence and one of absence, and the prompts have several of one, "
+                "or none: choose one each"
+            )
+
     def scores(self, features: TextSide, supports: Sequence[Support], queries: Ints, device: str = "cpu") -> Floats:  # noqa: ARG002
         """Decision values of class 1, (fits, queries).
 
@@ -154,11 +162,7 @@ class CoOpKind:
         directions = np.empty((len(supports), X.shape[1]))
         scale = encoder.spec.logit_scale or SCALE
         for fit, support in enumerate(supports):
-            if len(support.words) != 2:
-                raise UsageError(
-                    f"head {self.name!r} learns a context before one text of presence and one of absence, and the prompts have several of "
-                    "one, or none: choose one each"
-                )
+            self.check(support.words)
             context = learn_context(encoder, X[support.rows], support.y, support.words, self.settings, support.seed)
             absent, present = unit(context.vectors(encoder).astype(np.float64))
             directions[fit] = scale * (present - absent)

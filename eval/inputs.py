@@ -63,7 +63,7 @@ def inputs_of(
     """By head, what it learns from.
 
     Raises:
-        UsageError: there is nothing of the sort that a head needs.
+        UsageError: there is nothing of the sort that a head needs, or it learns before texts and there are several of one class.
         EncoderError: a head learns through an encoder's text side, and one of the encoders has a text side that does not let it.
     """
     of_vectors = [Input.of_vectors(one) for one in gathered.features]
@@ -71,7 +71,9 @@ def inputs_of(
     for kind in kinds:
         if isinstance(kind, ManyKind) and kind.takes not in made:
             made[kind.takes] = _made(bank, kind, gathered, chosen)
-        if isinstance(kind, CoOpKind) and CoOpKind not in made:
+        if isinstance(kind, CoOpKind):
+            for finding in texts.prompts:
+                kind.check(texts.words(finding))
             made[CoOpKind] = [_with_text_side(one, texts.encoders[one.text]) for one in of_vectors if one.text in texts.encoders]
     return {kind.name: made.get(_sort(kind), of_vectors) for kind in kinds}
 

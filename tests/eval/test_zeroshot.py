@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from eval_banks import SLICE, VOLUME, add_labels, add_vectors, add_volumes, toy_bank
+from eval_banks import VOLUME, add_labels, add_vectors, add_volumes, toy_bank
 from scanbank.embed.encoder import Encoded, Encoder
 from scanbank.eval.averaging import MACRO, MICRO
 from scanbank.eval.battery import METRICS
@@ -18,26 +18,7 @@ from scanbank.eval.protocol import Protocol
 from scanbank.eval.zeroshot import zeroshot, zeroshot_all
 from scanbank.store import Bank, EncoderSpec
 from scanbank.store.errors import EncoderError, UsageError
-
-
-class Toy(Encoder):
-    """The text side of the toy features: along the first axis for presence, against it for absence. It counts what it is given."""
-
-    def __init__(self, spec: EncoderSpec = VOLUME.encoder, *sides: Any) -> None:
-        self.spec, self.view, self.channels = spec, VOLUME.view, frozenset({1})
-        self.offers = frozenset(sides or ("volume", "text"))
-        self.texts: list[str] = []
-
-    def _encode(self, side: Any, batch: Any) -> Encoded:
-        assert side == "text"
-        self.texts += batch
-        signs = [-1.0 if "not" in text or "No" in text else 1.0 for text in batch]
-        return Encoded((np.array(signs)[:, None] * np.eye(self.spec.dim)[0]).astype(np.float32))
-
-
-def opened(encoder: Encoder) -> Any:
-    """By name; `flat` has no text side."""
-    return lambda name: encoder if name == encoder.spec.name else Toy(SLICE.encoder, "slice")
+from toy_texts import Toy, opened
 
 
 def test_scores_are_differences_of_cosines_and_all_of_it_is_one_commit(bank: Bank) -> None:
