@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,12 @@ def test_a_path_that_cannot_be_read(tmp_path: Path) -> None:
         read_prompts(tmp_path / "none.json")
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         read_prompts(tmp_path)
+
+
+def test_the_example_of_the_docs_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "studies.md").read_text("utf-8")
+    (example,) = re.findall(r"^```json\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    path = tmp_path / "prompts.json"
+    path.write_text(example)
+    assert read_prompts(path).of("rib_fracture").present == ("rib fracture is present.", "There is rib fracture.")
+    assert read_prompts(path).of("pleural_effusion").absent == ("No fluid around the lung.",)
