@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..heads import Bags, FittedHead, Keyed
+from ..heads.base import AnyHead
 from ..heads.card import HeadFileError
 from ..store.errors import UsageError
 from .bag_features import unit_bags
@@ -36,7 +37,7 @@ class Applied:
     scores: NDArray[np.float64]
     """(N,) decision values."""
     probabilities: NDArray[np.float64]
-    """(N,) that the finding is present: of the head's calibrator, or its own."""
+    """(N,) that the finding is present: of the head's calibrator, or its own; NaN where it has none."""
     called: NDArray[np.bool_] | None
     """(N,) scores that reach the head's threshold; None where it has none."""
     without: int
@@ -76,7 +77,7 @@ def apply_head(bank: Bank, head: FittedHead, features: str = "") -> Applied:
 
     Args:
         bank: the bank.
-        head: of two classes.
+        head: of two classes, or one that learned from normals.
         features: the name of a set; by default the bank's set of the head's key.
 
     Raises:
@@ -84,7 +85,7 @@ def apply_head(bank: Bank, head: FittedHead, features: str = "") -> Applied:
         UsageError: the head tells several classes or findings apart, or no set of the bank is of its key.
         HeadFileError: the card makes no sense.
     """
-    if head.estimator.columns_ or len(head.estimator.classes_) != 2:
+    if isinstance(head.estimator, AnyHead) and (head.estimator.columns_ or len(head.estimator.classes_) != 2):
         raise UsageError(f"the head tells {len(head.estimator.classes_)} classes or findings apart; heads of two classes are applied here")
     card = Card.of(head.card)
     unit = card.unit or ("slice" if head.key.kind == "slice" and not head.pool else "volume")
@@ -104,7 +105,7 @@ def apply_head(bank: Bank, head: FittedHead, features: str = "") -> Applied:
         rows = np.flatnonzero(vectors.present)
         name, X = vectors.name, vectors.X[rows]
     scores = head.scores(Keyed(key, X, pool))
-    chance = head.estimator.predict_proba(X)[:, 1] if card.calibrator is None else card.calibrator.probabilities(scores)
+    chance = head.probabilities(X) if card.calibrator is None else card.calibrator.probabilities(scores)
     called = None if card.threshold is None else scores >= card.threshold
     items = tuple(units.items[row] for row in rows.tolist())
     return Applied(name, unit, items, units.patients[rows], scores, chance, called, len(units) - len(rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,18 @@ from .blocks import Block
 from .blocks import Part as Measured
 from .chances import Chances
 from .ledger import Run
+from .prompts import Wording
 
 MACRO, MICRO = "(macro average)", "(micro average)"
 """What stands for the finding."""
 
 
-def average_run(command: str, runs: Sequence[Run]) -> Run:
-    """The run that averages of these are kept under."""
+def average_run(command: str, runs: Sequence[Run], wording: Wording | None = None) -> Run:
+    """The run that averages of these are kept under; it tells of a wording of the user's."""
     findings = [run.settings["finding"] for run in runs]
-    settings: Mapping[str, Any] = {"findings": findings, "runs": [run.name for run in runs]}
+    settings: dict[str, Any] = {"findings": findings, "runs": [run.name for run in runs]}
+    if wording is not None and (label := wording.label()):
+        settings["wording"] = label
     return Run(f"{command}-average-{spec_digest(sorted(run.name for run in runs))[:12]}", f"{command}-average", None, settings)
 
 
@@ -36,8 +39,8 @@ def averaged(run: Run, blocks: Sequence[Block], cells: Sequence[str]) -> list[Bl
     """The averages of K blocks of the same F draws, one of each finding.
 
     Items of all findings are ranked together by their probabilities, since decision values of different fits have no common scale, and each
-    is called at the threshold of its own finding. Where a finding lacks calibrated ones, all are ranked by those of the head; of heads that
-    give none, by their distances from normals.
+    is called at the threshold of its own finding. Where a finding lacks calibrated ones, all are ranked by those of the head; heads that
+    give none, such as cosines with one text or distances from normals, are ranked by their decision values.
     """
     first = blocks[0]
     names = list(first.parts[0].battery.values)

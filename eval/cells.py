@@ -20,6 +20,7 @@ from ..store.progress import Progress
 from .averaging import average_cell, averaged
 from .blocks import Block
 from .class_texts import ClassTexts
+from .coop import CoOpKind
 from .draws import Draw
 from .inputs import AnyKind, Input
 from .ledger import Ledger, Run
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _SCORES = 1 << 24
 """Decision values of a chunk: 128 MB, and as much again where they are measured."""
+
+_SLOW = 8
+"""Fits of a chunk, where each takes seconds: what is learned so far is kept if there is an end."""
 
 _DRAWS = 8
 """That are averaged over findings at once."""
@@ -96,7 +100,7 @@ def fit_missing(
             wanted = [cell for key, group in groups.items() for cell in _missing(group, whole.get(key), held)]
             note = f"{features.name} {kind.name}"
             progress.advance(len(every) - len(wanted), note=note)
-            for chunk in _chunks(wanted, max(1, _SCORES // len(queries))):
+            for chunk in _chunks(wanted, _SLOW if isinstance(kind, CoOpKind) else max(1, _SCORES // len(queries))):
                 supports = [support_of(runs[c.run], studies[c.run], c.draw, tunings[c.run], texts, features) for c in chunk]
                 scores = kind.scores(features.value, supports, queries, how.device)
                 due = {key: digest for key, digest in whole.items() if digest not in held}
@@ -184,11 +188,11 @@ def _held(bank: Bank, runs: Sequence[Run], *, scored: bool) -> set[str]:
 def _cells(runs: Sequence[Run], features: Input, kind: AnyKind, measuring: Measuring, texts: ClassTexts) -> list[_Wanted]:
     """Those of a head on a feature set, by shots and repeat, so that the findings of one draw lie together."""
     of = [features.digest, features.name, kind.spec, list(measuring.metrics), measuring.intervals, *sorted(measuring.unusual.items())]
-    said = {pair.finding: [pair.present, pair.absent] for pair in texts.pairs} if kind.needs_texts else {}
     cells = []
     for number, run in enumerate(runs):
         subgroups = sorted(measuring.subgroups.get(run.name, ()))
-        shared = spec_digest([run.name, of, subgroups, said.get(str(run.settings["finding"]))])
+        said = texts.told(str(run.settings["finding"])) if kind.needs_texts else None
+        shared = spec_digest([run.name, of, subgroups, said])
         if run.study is not None and features.present[run.study.rows].all():
             cells += [_Wanted(number, draw, spec_digest([shared, draw.name, _alone(run, draw)])) for draw in run.draws]
     return sorted(cells, key=lambda cell: (cell.draw_key, cell.run))
@@ -220,9 +224,10 @@ def support_of(run: Run, study: Study, draw: Draw, tuning: Support | None, texts
     rows = draw.support.rows
     _, patients = np.unique(study.units.patients[rows], return_inverse=True)
     seed = int.from_bytes(hashlib.sha256(draw.name.encode()).digest()[:4], "little")
-    said = texts.of(str(run.settings["finding"]), features.text)
+    finding = str(run.settings["finding"])
     told = {"rows": study.rows[rows], "patients": np.asarray(patients, dtype=np.int64)}
-    return replace(draw.support, **told, tuning=tuning, seed=seed, texts=said, logit_scale=features.scale)
+    said = {"texts": texts.of(finding, features.text), "words": texts.words(finding), "logit_scale": features.scale}
+    return replace(draw.support, **told, **said, tuning=tuning, seed=seed)
 
 
 def _fits(run: Run, study: Study, features: Input, kind: AnyKind, cells: Sequence[_Wanted]) -> Fits:

@@ -1,9 +1,9 @@
-"""The text sides of the encoders that a study's feature sets are of, and the vectors of each finding's pair of prompts."""
+"""The text sides of the encoders that a study's feature sets are of, and the vectors of what is said of each finding."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -14,7 +14,8 @@ from ..store.commit import Commit
 from ..store.errors import EncoderError, UsageError
 from ..store.progress import Progress
 from .feature_choice import ChosenSet
-from .prompts import PromptPair, keep_prompts, prompt_pair, prompt_vectors
+from .prompt_vectors import ByPrompt, class_vectors, keep_prompts, prompt_vectors
+from .prompts import Prompts
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -28,39 +29,50 @@ SCALE = 100.0
 class ClassTexts:
     """Prompts of some findings by some encoders."""
 
-    pairs: tuple[PromptPair, ...] = ()
-    """Of each finding."""
-    encoders: Mapping[str, Encoder] | None = None
-    """By digest; those with a text side. None: nobody asked for texts."""
-    vectors: Mapping[tuple[str, str], NDArray[np.float64]] | None = None
-    """By finding and the encoder's digest: (2, D), absence before presence."""
+    prompts: Mapping[str, Prompts] = field(default_factory=dict)
+    """By finding."""
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
+    """By digest; those with a text side."""
+    made: Mapping[str, ByPrompt] = field(default_factory=dict)
+    """By the encoder's digest, the vectors of all prompts."""
+    vectors: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
+    """By finding and the encoder's digest, as `class_vectors` gives them."""
 
     def of(self, finding: str, encoder: str) -> NDArray[np.float64] | None:
-        return (self.vectors or {}).get((finding, encoder))
+        return self.vectors.get((finding, encoder))
+
+    def words(self, finding: str) -> tuple[str, ...]:
+        """As `Prompts.words`."""
+        return self.prompts[finding].words if finding in self.prompts else ()
+
+    def told(self, finding: str) -> list[str | list[str] | None]:
+        """As `Prompts.told`."""
+        return self.prompts[finding].told if finding in self.prompts else []
 
     def keep(self, bank: Bank, commit: Commit) -> None:
         """Add to a commit what the bank, which sees what it builds on, does not hold yet."""
-        for pair in self.pairs:
-            made = [
-                (encoder, vectors.astype(np.float32))
-                for digest, encoder in (self.encoders or {}).items()
-                if (vectors := self.of(pair.finding, digest)) is not None
-            ]
-            keep_prompts(bank, commit, pair, made)
+        if self.prompts:
+            made = [(encoder, self.made[digest]) for digest, encoder in self.encoders.items()]
+            keep_prompts(bank, commit, tuple(self.prompts.values()), made)
 
 
 def class_texts(
-    bank: Bank, findings: Sequence[str], chosen: Sequence[ChosenSet], opened_by: Callable[[str], Encoder], progress: Progress
+    bank: Bank, every: Sequence[Prompts], chosen: Sequence[ChosenSet], opened_by: Callable[[str], Encoder], progress: Progress
 ) -> tuple[ClassTexts, list[str]]:
-    """The usual pair of prompts of each finding, by each encoder that has a text side, and remarks. Raises as `text_encoders`."""
+    """Prompts of findings by each encoder that has a text side, and remarks. Raises as `text_encoders`."""
     encoders, remarks = text_encoders(bank, chosen, opened_by, progress)
-    pairs = tuple(prompt_pair(finding) for finding in findings)
-    vectors = {
-        (pair.finding, digest): prompt_vectors(bank, encoder, pair).astype(np.float64)
-        for pair in pairs
-        for digest, encoder in encoders.items()
-    }
-    return ClassTexts(pairs, encoders, vectors), remarks
+    made = {digest: prompt_vectors(bank, encoder, every) for digest, encoder in encoders.items()}
+    vectors = {(prompts.finding, digest): class_vectors(prompts, of) for prompts in every for digest, of in made.items()}
+    return ClassTexts({prompts.finding: prompts for prompts in every}, encoders, made, vectors), remarks
+
+
+def check_absence(every: Sequence[Prompts]) -> None:
+    """Raises UsageError where nothing is said of a finding's absence."""
+    if lacking := [prompts.finding for prompts in every if not prompts.absent]:
+        raise UsageError(
+            f"the prompts of {', '.join(lacking)} say nothing of absence; add texts of it under absent, or score presence alone with "
+            "`scanbank zeroshot --single`"
+        )
 
 
 def text_encoders(

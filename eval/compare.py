@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from ..heads import HEADS, MANY
-from ..heads.vectors import sigmoid
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .chances import UNCALIBRATED
 from .comparison import Difference, Scored, compare
 from .holm import holm
+from .kinds import probabilities_of
 from .methods import ItemScores, MeasuredRun, Method, item_scores, measured_runs, method_named, patients_of_items
 from .metric_kinds import metrics_named
 
@@ -183,7 +182,6 @@ def _at(scores: ItemScores, places: Sequence[int]) -> ItemScores:
 
 def _scored(method: Method, run: MeasuredRun, side: ItemScores) -> Scored:
     chance = side.chances
-    if run.calibration == UNCALIBRATED and np.isnan(chance).any():  # kept before probabilities were
-        kind = {**HEADS, **MANY}.get(method.head)
-        chance = (kind.probabilities if kind else sigmoid)(side.scores)
+    if run.calibration == UNCALIBRATED and np.isnan(chance).any():  # kept before probabilities were, or as an array
+        chance = probabilities_of(method.head)(side.scores)
     return Scored(side.scores, side.thresholds, chance)

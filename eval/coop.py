@@ -7,18 +7,18 @@ the end. The authors take 100 epochs for 2 or 4 shots and 50 for one, and see im
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..embed.encoder import Encoder
-from ..heads import HeadKind, Support, ZeroShotHead
+from ..heads import Support
 from ..heads.class_texts import SCALE
 from ..heads.products import decision_values
-from ..heads.vectors import Floats, Ints, unit
+from ..heads.vectors import Floats, Ints, sigmoid, unit
 from ..store.errors import UsageError
 from .contexts import Context, class_pieces, start_ids, tower_of, with_context
 
@@ -102,29 +102,81 @@ def learn_context(
     return Context(context.detach().cpu().numpy(), texts, start, encoder.spec.name, encoder.spec.digest)
 
 
-def coop_kind(encoder: Encoder, texts: Sequence[str], settings: CoOp | None = None) -> HeadKind:
-    """CoOp as a head of a study on one finding: a context is learned for each support, then scores are zero-shot.
+@final
+@dataclass(frozen=True, eq=False)
+class TextSide:
+    """Vectors of images beside the encoder that made them."""
+
+    X: NDArray[np.floating]
+    """(N, D)."""
+    encoder: Encoder
+
+
+@final
+@dataclass(frozen=True)
+class CoOpKind:
+    """CoOp as a head that a study may name: a context is learned for each support, then scores are zero-shot.
 
     Contexts are learned one after the other: the text side gives other last digits for another number of texts at once, and the fits of a
     study shall not depend on each other.
-
-    Args:
-        encoder: the one that made the study's vectors.
-        texts: of absence and of presence; what follows the context.
-        settings: how contexts are learned.
     """
 
-    def together(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
-        del device  # the encoder has its own
-        scale = encoder.spec.logit_scale or SCALE
-        directions = np.empty((len(supports), X.shape[1]))
-        for fit, support in enumerate(supports):
-            found = learn_context(encoder, X[support.rows], support.y, texts, settings, support.seed)
-            absent, present = unit(found.vectors(encoder).astype(np.float64))
-            directions[fit] = scale * (present - absent)
-        return decision_values(directions, np.zeros(len(supports)), unit(X[queries]))
+    name: str
+    summary: str
+    """One line for lists and help."""
+    settings: CoOp = CoOp()
+    needs_texts: bool = True
+    """What is said of a class follows its context."""
+    version: int = 1
+    """As in `HeadKind`."""
+    probabilities: Callable[[Floats], Floats] = sigmoid
+    """From decision values, those of class 1."""
 
-    return HeadKind("coop", "zero-shot behind a context that is learned (CoOp)", ZeroShotHead, together)
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Everything of it that its scores depend on."""
+        return {"head": self.name, "version": self.version, "params": asdict(self.settings)}
+
+    def check(self, words: tuple[str, ...]) -> None:
+        """Raises UsageError where these (see `Support.words`) are not one text of absence and one of presence."""
+        if len(words) != 2:
+            raise UsageError(
+                f"head {self.name!r} learns a context before one text of presence and one of absence, and the prompts have several of one, "
+                "or none: choose one each"
+            )
+
+    def scores(self, features: TextSide, supports: Sequence[Support], queries: Ints, device: str = "cpu") -> Floats:  # noqa: ARG002
+        """Decision values of class 1, (fits, queries).
+
+        Args:
+            features: of all items; only the rows named below are looked at.
+            supports: what each fit learns from, with `Support.words`.
+            queries: (M,) rows to score.
+            device: as `HeadKind.scores` takes it; the encoder has its own.
+
+        Raises:
+            EncoderError: as `learn_context`.
+            UsageError: as `learn_context`, or a support has no text of one of its classes, or several.
+        """
+        X, encoder = features.X, features.encoder
+        directions = np.empty((len(supports), X.shape[1]))
+        scale = encoder.spec.logit_scale or SCALE
+        for fit, support in enumerate(supports):
+            self.check(support.words)
+            context = learn_context(encoder, X[support.rows], support.y, support.words, self.settings, support.seed)
+            absent, present = unit(context.vectors(encoder).astype(np.float64))
+            directions[fit] = scale * (present - absent)
+        return decision_values(directions, np.zeros(len(supports)), unit(X[queries].astype(np.float64)))
+
+
+COOP = {
+    kind.name: kind
+    for kind in (
+        CoOpKind("coop", "zero-shot behind a context of 16 tokens that is learned, one for both classes (CoOp)"),
+        CoOpKind("coop_csc", "the same with a context for each class", CoOp(class_specific=True)),
+    )
+}
+"""By name."""
 
 
 def _random(seed: int, settings: CoOp, classes: int, width: int) -> Tensor:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..embed.encoder import Encoder
 from ..heads import Bags, HeadKind, ManyKind, Sourced
 from ..heads.blocks import Blocks
 from ..store.errors import UsageError
 from ..store.specs import FeatureKey
 from .bag_features import KINDS, unit_bags
-from .class_texts import SCALE
+from .class_texts import SCALE, ClassTexts
+from .contexts import tower_of
+from .coop import CoOpKind, TextSide
 from .feature_choice import ChosenSet
 from .fused import fused
 from .pooling import UnitFeatures
 from .sources import unit_sources
 from .study import Gathered
+from .zeroshot_kinds import ZeroShotKind
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
-AnyKind = HeadKind | ManyKind[Any]
+AnyKind = HeadKind | ManyKind[Any] | CoOpKind | ZeroShotKind
 
 
 @final
@@ -39,7 +43,7 @@ class Input:
     encoder: str
     window: str
     value: Any
-    """(U, D), `Bags`, `Blocks` or `Sourced`."""
+    """(U, D), `Bags`, `Blocks`, `Sourced` or `TextSide`."""
     present: NDArray[np.bool_]
     """(U,): False where a unit's are not there."""
     text: str = ""
@@ -58,18 +62,34 @@ class Input:
         return cls(*told, key.encoder.digest, key.encoder.logit_scale or SCALE, key, features.pool)
 
 
-def inputs_of(bank: Bank, kinds: Sequence[AnyKind], gathered: Gathered, chosen: Sequence[ChosenSet]) -> Mapping[str, Sequence[Input]]:
+def inputs_of(
+    bank: Bank, kinds: Sequence[AnyKind], gathered: Gathered, chosen: Sequence[ChosenSet], texts: ClassTexts
+) -> Mapping[str, Sequence[Input]]:
     """By head, what it learns from.
 
     Raises:
-        UsageError: there is nothing of the sort that a head needs.
+        UsageError: there is nothing of the sort that a head needs, or it learns before texts and there are several of one class.
+        EncoderError: a head learns through an encoder's text side, and one of the encoders has a text side that does not let it.
     """
     of_vectors = [Input.of_vectors(one) for one in gathered.features]
     made: dict[type, list[Input]] = {}
     for kind in kinds:
         if isinstance(kind, ManyKind) and kind.takes not in made:
             made[kind.takes] = _made(bank, kind, gathered, chosen)
-    return {kind.name: made[kind.takes] if isinstance(kind, ManyKind) else of_vectors for kind in kinds}
+        if isinstance(kind, CoOpKind):
+            for finding in texts.prompts:
+                kind.check(texts.words(finding))
+            made[CoOpKind] = [_with_text_side(one, texts.encoders[one.text]) for one in of_vectors if one.text in texts.encoders]
+    return {kind.name: made.get(_sort(kind), of_vectors) for kind in kinds}
+
+
+def _sort(kind: AnyKind) -> type:
+    return kind.takes if isinstance(kind, ManyKind) else type(kind)
+
+
+def _with_text_side(of: Input, encoder: Encoder) -> Input:
+    tower_of(encoder)
+    return replace(of, value=TextSide(of.value, encoder))
 
 
 def _made(bank: Bank, kind: ManyKind[Any], gathered: Gathered, chosen: Sequence[ChosenSet]) -> list[Input]:

@@ -1,92 +1,151 @@
-"""Prompt pairs of findings, and their vectors, kept in the bank beside the images' so that a text is encoded once."""
+"""What prompts say of findings: texts of presence and of absence, of which several make an ensemble."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..embed.encoder import Encoder
-from ..store.commit import Commit
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
-from ..store.specs import FeatureKey, ViewSpec
 
-if TYPE_CHECKING:
-    from ..store.bank import Bank
-
-POSITIVE, NEGATIVE = "{} is present.", "{} is not present."
+FINDING = "{finding}"
+"""What stands for the words of a finding."""
+POSITIVE, NEGATIVE = f"{FINDING} is present.", f"{FINDING} is not present."
 """CT-CLIP's pair (arXiv:2403.17834)."""
+_NAMED = 20
+"""Findings that a message lists."""
+_QUOTED = 3
+"""Texts that a label names; of more, the first."""
 
 
 @final
 @dataclass(frozen=True)
-class PromptPair:
-    """Two texts that only differ in what they say of a finding."""
+class Said:
+    """Texts about a finding, or about any, with `{finding}` where its words belong."""
+
+    present: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    """Empty where presence alone is asked for."""
+
+
+USUAL = Said((POSITIVE,), (NEGATIVE,))
+
+
+@final
+@dataclass(frozen=True)
+class Prompts:
+    """What is said of one finding."""
 
     finding: str
-    present: str
-    absent: str
+    present: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    """Empty where presence alone is asked for."""
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """For the table `prompts`, without ordinals."""
-        texts = (("absent", self.absent), ("present", self.present))
+        """For the table `prompts`, without ordinals; those of absence first."""
+        texts = [("absent", text) for text in self.absent] + [("present", text) for text in self.present]
         return [
             {"prompt": spec_digest([self.finding, polarity, text]), "finding": self.finding, "polarity": polarity, "text": text}
             for polarity, text in texts
         ]
 
+    @property
+    def told(self) -> list[str | list[str] | None]:
+        """[of presence, of absence], as digests and settings have them: a text, several, or none."""
+        return [_told(texts) for texts in (self.present, self.absent)]
 
-def prompt_pair(finding: str, present: str | None = None, absent: str | None = None) -> PromptPair:
-    """The usual pair of a finding, or the texts given instead; of `finding=class`, the class is what prompts name.
-
-    Raises:
-        UsageError: a text is blank, or both are the same.
-    """
-    words = (finding.partition("=")[2] or finding).replace("_", " ")
-    pair = [
-        " ".join((text if text is not None else form.format(words)).split()) for text, form in ((present, POSITIVE), (absent, NEGATIVE))
-    ]
-    if not all(pair) or pair[0] == pair[1]:
-        raise UsageError(f"prompts {pair[0]!r} and {pair[1]!r}: expected two different texts, one for presence and one for absence")
-    return PromptPair(finding, *pair)
+    @property
+    def words(self) -> tuple[str, ...]:
+        """(2,) the text of absence and that of presence; empty where there are several of one, or none."""
+        return (*self.absent, *self.present) if len(self.present) == len(self.absent) == 1 else ()
 
 
-def prompt_vectors(bank: Bank, encoder: Encoder, pair: PromptPair) -> NDArray[np.float32]:
-    """(2, D): the vectors of absence and presence, from the bank where it has them.
+@final
+@dataclass(frozen=True)
+class Wording:
+    """What to say of findings."""
 
-    Raises:
-        EncoderError: the encoder has no text side.
-    """
-    key = FeatureKey("prompt", encoder.spec, ViewSpec())
-    held = next((s for s in bank.feature_sets if s.digest == key.digest), None)
-    ordinals = _ordinals(bank, pair)
-    if held is not None and len(ordinals) == 2 and np.isin(ordinals, held.items()).all():
-        return held.of(ordinals).astype(np.float32)
-    # as the bank will hold them, so that the first run and the next give the same scores
-    return encoder.encode_texts([pair.absent, pair.present]).vector.astype(encoder.spec.precision).astype(np.float32)
+    everywhere: Said | None = USUAL
+    """Of those that have no texts of their own; None: nothing."""
+    findings: Mapping[str, Said] = field(default_factory=dict)
+    """By name, of those that have."""
+    source: str = ""
+    """Where it is from, for messages."""
+
+    def of(self, finding: str) -> Prompts:
+        """The prompts of a finding; of `finding=class`, the class is what `{finding}` stands for.
+
+        Raises:
+            UsageError: nothing is said of it, a text is blank or there twice, or a text is of presence and of absence.
+        """
+        said = self.findings.get(finding, self.everywhere)
+        if said is None:
+            raise UsageError(
+                f"{self.source} says nothing of finding {finding!r}, only of {_some(self.findings)}; add it, or templates for all findings"
+            )
+        words = (finding.partition("=")[2] or finding).replace("_", " ")
+        present, absent = (tuple(" ".join(text.replace(FINDING, words).split()) for text in texts) for texts in (said.present, said.absent))
+        where = f"{self.source}: " if self.source else ""
+        if not all((*present, *absent)) or set(present) & set(absent) or not present:
+            raise UsageError(
+                f"{where}prompts of {finding!r}, {_listed(present)} and {_listed(absent)}: "
+                "expected two different texts, one for presence and one for absence"
+            )
+        for texts in (present, absent):
+            if twice := [text for text in texts if texts.count(text) > 1]:
+                raise UsageError(f"{where}the prompt {twice[0]!r} of {finding!r} is there {texts.count(twice[0])} times; once is enough")
+        return Prompts(finding, present, absent)
+
+    def of_each(self, findings: Sequence[str]) -> tuple[Prompts, ...]:
+        """Prompts of several findings. Raises as `of`, and where two of them would be asked for in the same words."""
+        found, asked = [self.of(finding) for finding in findings], dict[tuple[str, ...], str]()
+        for prompts in found:
+            if (other := asked.setdefault(prompts.present, prompts.finding)) != prompts.finding:
+                raise UsageError(
+                    f"the prompt {prompts.present[0]!r} would stand for {other!r} and for {prompts.finding!r}; write {FINDING} where the "
+                    "finding's words belong, or ask for one finding"
+                )
+        return tuple(found)
+
+    def label(self) -> str:
+        """As a table names it; empty for the usual pair."""
+        if self.findings:
+            everywhere = self.everywhere or Said(())
+            texts = {name: [said.present, said.absent] for name, said in self.findings.items()}
+            return f"texts {spec_digest([everywhere.present, everywhere.absent, texts])[:8]}"
+        return "" if self.everywhere is None else label(self.everywhere, USUAL)
 
 
-def keep_prompts(bank: Bank, commit: Commit, pair: PromptPair, vectors: Sequence[tuple[Encoder, NDArray[np.float32]]]) -> None:
-    """Add a pair to the bank and its vectors by each encoder, where they are not there; `bank` sees what `commit` builds on."""
-    held = {row["prompt"]: row["ordinal"] for row in bank.snapshot.latest("prompts", "ordinal")}
-    new = [row for row in pair.rows if row["prompt"] not in held]
-    first = commit.reserve(len(new)) if new else 0
-    held |= {row["prompt"]: first + place for place, row in enumerate(new)}
-    commit.append("prompts", (row | {"ordinal": held[row["prompt"]]} for row in new))
-    ordinals = np.array([held[row["prompt"]] for row in pair.rows], dtype=np.int64)
-    sets = {s.digest: s for s in bank.feature_sets}
-    for encoder, pairs in vectors:
-        key = FeatureKey("prompt", encoder.spec, ViewSpec())
-        fresh = ~np.isin(ordinals, sets[key.digest].items()) if key.digest in sets else np.ones(2, dtype=bool)
-        if fresh.any():
-            commit.append_features(key, pairs[fresh], ordinals[fresh])
+def label(asked: Said | Prompts, usual: Said | Prompts) -> str:
+    """As a table names texts; empty for the usual ones, with or without those of absence."""
+    if asked.present == usual.present and asked.absent in (usual.absent, ()):
+        return ""
+    return f"{_quoted(asked.present)} against {_quoted(asked.absent)}" if asked.absent else _quoted(asked.present)
 
 
-def _ordinals(bank: Bank, pair: PromptPair) -> NDArray[np.int64]:
-    held = {row["prompt"]: row["ordinal"] for row in bank.snapshot.latest("prompts", "ordinal")}
-    return np.array([held[row["prompt"]] for row in pair.rows if row["prompt"] in held], dtype=np.int64)
+def alone(wording: Wording) -> Wording:
+    """The same without texts of absence."""
+    everywhere = None if wording.everywhere is None else Said(wording.everywhere.present)
+    return Wording(everywhere, {name: Said(said.present) for name, said in wording.findings.items()}, wording.source)
+
+
+def _told(texts: tuple[str, ...]) -> str | list[str] | None:
+    return texts[0] if len(texts) == 1 else list(texts) or None
+
+
+def _some(findings: Iterable[str]) -> str:
+    names = sorted(findings)
+    more = f" and {len(names) - _NAMED} others" if len(names) > _NAMED else ""
+    return ", ".join(map(repr, names[:_NAMED])) + more if names else "none"
+
+
+def _listed(texts: tuple[str, ...]) -> str:
+    return " and ".join(map(repr, texts)) or "nothing"
+
+
+def _quoted(texts: tuple[str, ...]) -> str:
+    if len(texts) <= _QUOTED:
+        return ", ".join(f"“{text}”" for text in texts)
+    return f"“{texts[0]}” and {len(texts) - 1} more ({spec_digest(list(texts))[:8]})"

@@ -10,9 +10,9 @@ from typing import Any, final
 
 import numpy as np
 
-from ..heads import FittedHead
-from ..heads.base import AnyHead
+from ..heads import FittedHead, HeadKind, ManyKind
 from ..heads.many import told_to
+from ..heads.one_class import values_of
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress
@@ -68,6 +68,8 @@ class HeadFiles:
         ]
         if not every:
             raise UsageError("no head to save: those that learn from the whole training side are saved, as `scanbank probe` fits them")
+        if unsaved := [kind.name for _, _, kind, _ in every if not isinstance(kind, HeadKind | ManyKind)]:
+            raise UsageError(f"head {unsaved[0]!r} is a context of its encoder's text side, not saved here: leave it out, or --save")
         if many := [kind.name for _, _, kind, features in every if features.key is None]:
             raise UsageError(
                 f"head {many[0]!r} learns from several feature sets, and a saved head is of one: leave it out, or probe without --save"
@@ -102,7 +104,8 @@ def _saved(one: _Wanted, how: Measuring, texts: ClassTexts) -> str:
     val = study.split.side("val")
     (draw,) = (draw for draw in one.run.draws if draw.shots is None)
     support = support_of(one.run, study, draw, tuning_of(study, val), texts, features)
-    head: AnyHead[Any] = one.kind.fitted(features.value, support)
+    assert isinstance(one.kind, HeadKind | ManyKind)  # `planned`
+    head = one.kind.fitted(features.value, support)
     of_val = features.value[study.rows[val]] if isinstance(features.value, np.ndarray) else told_to(features.value.of(study.rows[val]))
     card = {
         "finding": study.units.finding,
@@ -115,7 +118,7 @@ def _saved(one: _Wanted, how: Measuring, texts: ClassTexts) -> str:
         "run": one.run.name,
         "items": one.run.settings["items"],
         "scanbank": one.run.settings["scanbank"],
-    } | _fitted(study, val, head.decision_function(of_val) if len(val) else np.empty(0), how)
+    } | _fitted(study, val, values_of(head, of_val) if len(val) else np.empty(0), how)
     assert features.key is not None  # `planned`
     FittedHead(head, features.key, card, features.pool).save(one.folder)
     return str(one.folder)

@@ -7,79 +7,47 @@ solved together, of all findings, and measured and committed in chunks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
-from ..heads import HEADS, HeadKind, any_named
+from ..heads import HEADS, HeadKind
 from ..store.digests import spec_digest
-from ..store.errors import UnknownNameError, UsageError
+from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .averaging import average_run
 from .calibration import ISOTONIC, isotonic_remark
 from .cells import fit_missing
 from .chances import UNCALIBRATED
-from .class_texts import ClassTexts, class_texts
-from .draws import DRAWN, Draw, Drawn, draw_supports, refused_shots
+from .class_texts import ClassTexts, check_absence, class_texts
+from .draws import Draw, Drawn, draw_supports, refused_shots
 from .feature_choice import FeatureChoice, choose_features
 from .findings import findings_units
 from .guards import Guarded, check_leaks
 from .inputs import AnyKind, Input, inputs_of
-from .ledger import Kept, Ledger, Run
-from .measuring import Measuring
+from .kinds import kind_named
+from .ledger import Ledger, Run
 from .pooling import UnitFeatures
+from .prompts import Wording
+from .protocol import Protocol
 from .results import Asked, Result, summarized
 from .saved_heads import HeadFiles
-from .sources import unit_sources
 from .splits import check_sides, split_each
 from .stored_draws import as_stored
 from .study import Gathered, Study, gather, joined, study_settings, together
+from .subgroups import subgroups_of
 from .units import Unit, Units
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
 REPEATS = 10
-PREDICTIONS = 10_000_000
-"""Rows of predictions that a study keeps unasked, and as rows."""
-
-
-@final
-@dataclass(frozen=True)
-class Protocol:
-    """How a study is done: the same for all of its heads and feature sets."""
-
-    seed: int = 0
-    """Of the draws, and of the split where one is made."""
-    unit: Unit | None = None
-    """`volume` or `slice`, as in `evaluation_units`."""
-    source: str | None = None
-    """Whose labels, as in `evaluation_units`."""
-    split: str | None = None
-    """As in `split_units`."""
-    measuring: Measuring = field(default_factory=Measuring)
-    device: str = "cpu"
-    """Where heads compute that can do so elsewhere, as torch names it."""
-    predictions: bool | None = None
-    """Whether scores of each item are kept, beyond `most_rows` as one array a run; None: up to as many."""
-    allow_leak: bool = False
-    """Whether to go on where a guard finds test data on the training side; it is recorded."""
-    by: tuple[str, ...] = ()
-    """Attributes of scans whose values are measured apart, such as `source`."""
-    most_rows: int = PREDICTIONS
-    """Of the table `predictions` that a study adds."""
-    support: Drawn = "both"
-    """What draws are of: both classes, or normals alone, for heads that learn from these."""
-
-    def __post_init__(self) -> None:
-        if self.support not in DRAWN:
-            raise UnknownNameError("support", self.support, DRAWN)
 
 
 def sweep(
@@ -113,6 +81,7 @@ def sweep_all(
     protocol: Protocol | None = None,
     choice: FeatureChoice | None = None,
     command: str = "sweep",
+    wording: Wording | None = None,
     opened_by: Callable[[str], Encoder] = open_named,
     save: Path | None = None,
     progress: Progress | None = None,
@@ -122,12 +91,13 @@ def sweep_all(
     Args:
         bank: the bank.
         findings: names, or `finding=class`.
-        heads: names, as in `heads.HEADS`.
+        heads: names, as in `kinds.KINDS`.
         shots: examples of each class that is drawn; None is the whole training side.
         repeats: draws for each number of shots.
         protocol: seed, unit, labels, sides and metrics.
         choice: which feature sets; by default all that have vectors of the unit.
         command: what the runs are called.
+        wording: what class texts say, for heads that learn from them too; by default "... is present." and "... is not present."
         opened_by: opens an encoder by its name, where a head learns from class texts too.
         save: a folder for the fitted heads of the whole training side, one folder in it for each finding, head and feature set.
         progress: told of fits.
@@ -140,7 +110,7 @@ def sweep_all(
         UsageError: labels, sides, draws or vectors do not suffice for what is asked, or a head needs both classes and draws have one.
     """
     protocol, choice, progress = protocol or Protocol(), choice or FeatureChoice(), progress or Silent()
-    kinds = [any_named(name) for name in dict.fromkeys(heads)]
+    kinds = [kind_named(name) for name in dict.fromkeys(heads)]
     shots = tuple(dict.fromkeys(shots))
     if not kinds or not shots or not findings:
         raise UsageError("a sweep needs a finding, a head and a number of shots, such as --finding a --heads linear,knn --shots 1,5,all")
@@ -150,26 +120,31 @@ def sweep_all(
     texts = ClassTexts()
     if any(kind.needs_texts for kind in kinds):
         progress.start("opening encoders", len({one.features.key.encoder.digest for one in chosen}))
-        texts, said = class_texts(bank, [units.finding for units in every], chosen, opened_by, progress)
+        asked = (wording or Wording()).of_each([units.finding for units in every])
+        check_absence(asked)
+        texts, said = class_texts(bank, asked, chosen, opened_by, progress)
         remarks += said
+    elif wording is not None:
+        raise UsageError(f"prompts are for heads that learn from class texts, and none of {', '.join(heads)} does; leave them out")
     gathered = gather(bank, every, chosen)
     studies, said = _studies(bank, every, gathered, shots, repeats, protocol)
     remarks += said
     units, sides, features, rows = _whole(studies)
     guarded = check_leaks(bank, units, sides, features, allow=protocol.allow_leak, rows=rows)
     remarks += guarded.remarks
-    runs = [_run(bank, study, draws, said, repeats, protocol, command, guarded) for study, draws, said in studies]
-    measuring = replace(protocol.measuring, subgroups=_subgroups(bank, runs, protocol.by))
+    runs = [_run(bank, one, repeats, protocol, command, guarded, texts if wording else None) for one in studies]
+    measuring = replace(protocol.measuring, subgroups=subgroups_of(bank, runs, protocol.by))
     protocol = replace(protocol, measuring=measuring)
-    average = average_run(command, runs) if len(runs) > 1 else None
-    inputs = inputs_of(bank, kinds, gathered, chosen)
+    average = average_run(command, runs, wording) if len(runs) > 1 else None
+    inputs = inputs_of(bank, kinds, gathered, chosen, texts)
     files = HeadFiles.planned(save, runs, kinds, inputs, texts) if save is not None else HeadFiles(())
     cells = [len(run.draws) * sum(map(len, inputs.values())) for run in runs]
     rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
-    kept, said = _kept(protocol, rows)
+    kept, said = protocol.kept(rows)
     remarks += said
     progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", sum(cells))
-    with Ledger(bank, [*runs, *([average] if average else [])], predictions=kept, also=partial(texts.keep, bank)) as ledger:
+    every_run = [*runs, *([average] if average else [])]
+    with Ledger(bank, every_run, predictions=kept, also=partial(texts.keep, bank)) as ledger:
         made, said = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
     if measuring.calibration != ISOTONIC:  # whose remark is of the validation side, and told already
         remarks += [f"{remark} ({count} of {sum(made.values())} fits)" for remark, count in said.items()]
@@ -178,18 +153,6 @@ def sweep_all(
         replace(_result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks), saved=saved.get(run.name, ()))
         for run, (study, _, _) in zip(runs, studies, strict=True)
     )
-
-
-def _kept(protocol: Protocol, rows: int) -> tuple[Kept, list[str]]:
-    """How so many scores of items are kept, and a remark where that is not as rows."""
-    if protocol.predictions is False:
-        return "no", []
-    if rows <= protocol.most_rows:
-        return "rows", []
-    many = f"{rows:,} rows are more than {protocol.most_rows:,}"
-    if protocol.predictions:
-        return "dense", [f"scores of each item are kept as one array a run ({many}): Bank.dense_predictions(RUN) reads them"]
-    return "no", [f"scores of each item are not kept: {many}; ask for them with --predictions"]
 
 
 def _check_support(kinds: Sequence[AnyKind], support: Drawn) -> None:
@@ -238,35 +201,17 @@ def _whole(studies: Sequence[_Drawn]) -> tuple[Units, NDArray[np.str_], tuple[Un
     return units, sides, tuple(features.values()), rows
 
 
-def _run(
-    bank: Bank,
-    study: Study,
-    draws: Sequence[Draw],
-    said: Sequence[str],
-    repeats: int,
-    protocol: Protocol,
-    command: str,
-    guarded: Guarded,
-) -> Run:
+def _run(bank: Bank, drawn: _Drawn, repeats: int, protocol: Protocol, command: str, guarded: Guarded, texts: ClassTexts | None) -> Run:
+    """The run of a study; what was asked for in words of the user's is a run of its own."""
+    study, draws, said = drawn
     settings = study_settings(study, protocol.seed) | ({} if protocol.support == "both" else {"support": protocol.support})
+    if texts is not None:
+        present, absent = texts.told(study.units.finding)
+        settings["texts"] = {"present": present, "absent": absent}
     measuring = protocol.measuring
     name = f"{command}-{spec_digest(settings | measuring.unusual)[:12]}"
     held = as_stored(bank, study.units, draws)
     return Run(name, command, study, settings | measuring.fitted | guarded.settings, held, repeats, (*study.remarks, *said))
-
-
-def _subgroups(bank: Bank, runs: Sequence[Run], attributes: Sequence[str]) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """By run: of each value of these attributes on the test side, which units have it."""
-    found: dict[str, dict[str, NDArray[np.bool_]]] = {}
-    for run in runs:
-        if run.study is None:
-            continue
-        test = run.study.split.side("test")
-        for attribute in attributes:
-            values = unit_sources(bank, run.study.units, attribute)[test]
-            masks = {f"{attribute}={value}": values == value for value in sorted(set(values.tolist()) - {""})}
-            found.setdefault(run.name, {}).update(masks)
-    return found
 
 
 def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, protocol: Protocol, *, alone: bool) -> tuple[list[Draw], list[str]]:

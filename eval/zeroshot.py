@@ -1,37 +1,47 @@
-"""Zero-shot: how far two prompts tell a finding, without an example. On the same test side as the few-shot heads."""
+"""Zero-shot: how far prompts tell findings, without an example. On the same test side as the few-shot heads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
-from ..heads import zero_shot
-from ..heads.vectors import sigmoid
+from ..heads import Support
 from ..store.digests import spec_digest
+from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
-from .class_texts import SCALE, text_encoders
-from .feature_choice import FeatureChoice, choose_features
-from .guards import check_leaks
-from .inputs import Input
+from .averaging import average_run
+from .calibration import ISOTONIC
+from .cells import fit_missing
+from .class_texts import ClassTexts, check_absence, class_texts
+from .draws import Draw
+from .feature_choice import ChosenSet, FeatureChoice, choose_features
+from .findings import findings_units
+from .guards import Guarded, check_leaks
+from .inputs import inputs_of
 from .ledger import Ledger, Run
-from .measuring import Fits, Measuring, measured
-from .prompts import keep_prompts, prompt_pair, prompt_vectors
+from .prompts import NEGATIVE, POSITIVE, Said, Wording, alone
+from .protocol import Protocol
 from .results import Asked, Result, summarized
 from .search_sets import foreign_window
-from .splits import Split, check_sides, split_units
-from .study import prepare, study_settings
-from .units import Unit, evaluation_units
+from .splits import Split, check_sides, split_each
+from .study import Study, gather, joined, study_settings, together
+from .subgroups import subgroups_of
+from .units import Units
+from .zeroshot_kinds import PAIR, SINGLE
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
-HEAD = COMMAND = "zeroshot"
+COMMAND = "zeroshot"
 EVERYONE = "none"
 """The split's name where all units test."""
+_NOBODY = Draw(COMMAND, 0, 0, Support(np.empty(0, np.int64), np.empty(0, np.int64)))
 
 
 def zeroshot(
@@ -40,74 +50,129 @@ def zeroshot(
     *,
     prompt: str | None = None,
     negative: str | None = None,
-    seed: int = 0,
-    unit: Unit | None = None,
-    source: str | None = None,
-    split: str | None = None,
     everyone: bool = False,
+    protocol: Protocol | None = None,
     choice: FeatureChoice | None = None,
-    measuring: Measuring | None = None,
-    allow_leak: bool = False,
     opened_by: Callable[[str], Encoder] = open_named,
     progress: Progress | None = None,
 ) -> Result:
-    """Score units by their nearness to a prompt of presence over one of absence; keep run, metrics, predictions and prompts in one commit.
+    """`zeroshot_all` of one finding, with `prompt` and `negative` for what says that it is there and that it is not."""
+    wording = worded(prompt, negative)
+    told = {"wording": wording, "everyone": everyone, "protocol": protocol, "choice": choice, "opened_by": opened_by, "progress": progress}
+    (result,) = zeroshot_all(bank, [finding], **told)
+    return result
+
+
+def worded(prompt: str | None, negative: str | None) -> Wording:
+    """One text of presence and one of absence; by default the usual ones. `{finding}` stands for a finding's words."""
+    return Wording(Said((POSITIVE if prompt is None else prompt,), (NEGATIVE if negative is None else negative,)))
+
+
+def zeroshot_all(
+    bank: Bank,
+    findings: Sequence[str],
+    *,
+    wording: Wording | None = None,
+    single: bool = False,
+    everyone: bool = False,
+    protocol: Protocol | None = None,
+    choice: FeatureChoice | None = None,
+    opened_by: Callable[[str], Encoder] = open_named,
+    progress: Progress | None = None,
+) -> tuple[Result, ...]:
+    """Score units by their nearness to prompts of presence over those of absence; runs, metrics, predictions and prompts go to the bank.
+
+    What the bank holds is not made again.
 
     Args:
         bank: the bank.
-        finding: its name, or `finding=class`.
-        prompt: what to say of presence, instead of "... is present."
-        negative: what to say of absence, instead of "... is not present."
-        seed: of the split, where one is made.
-        unit: `volume` or `slice`, as in `evaluation_units`.
-        source: whose labels, as in `evaluation_units`.
-        split: as in `split_units`.
+        findings: names, or `finding=class`.
+        wording: what to say of each; by default "... is present." against "... is not present."
+        single: score by the cosine with presence alone; there are no probabilities then.
         everyone: test on all units instead of the split's test side; nothing is left to choose a threshold on, so there is no F1.
+        protocol: seed of the split, where one is made, unit, labels, sides and metrics.
         choice: which feature sets; by default all whose encoder has a text side.
-        measuring: metrics and intervals; by default all, with intervals by bootstrap.
-        allow_leak: go on where an encoder was trained on items of the test side; the run says so.
         opened_by: opens an encoder by its name.
         progress: told of each encoder.
 
+    Returns:
+        One for each finding, in their order.
+
     Raises:
         UnknownNameError: as in `sweep`.
-        UsageError: no encoder asked for has a text side, or labels, sides or vectors do not suffice.
+        UsageError: no encoder asked for has a text side, nothing is said of a finding, or labels, sides or vectors do not suffice.
         EncoderError: an encoder is not on this machine, or not the one that made the vectors.
     """
-    progress = progress or Silent()
-    pair = prompt_pair(finding, prompt, negative)
-    units = evaluation_units(bank, finding, unit, source)
-    if everyone:
-        sides = Split(EVERYONE, np.full(len(units), "test"))
-    else:
-        sides = split_units(bank, units, split, seed)
-        check_sides(units, sides)
-    choice = choice or FeatureChoice()
-    chosen = choose_features(bank, units.unit, choice)
+    protocol, choice, progress = protocol or Protocol(), choice or FeatureChoice(), progress or Silent()
+    wording = alone(wording or Wording()) if single else wording or Wording()
+    every, remarks = findings_units(bank, tuple(dict.fromkeys(findings)), protocol.unit, protocol.source)
+    asked = wording.of_each([units.finding for units in every])
+    if not single:
+        check_absence(asked)
+    chosen = choose_features(bank, every[0].unit, choice)
     progress.start("opening encoders", len({one.features.key.encoder.digest for one in chosen}))
-    encoders, remarks = text_encoders(bank, chosen, opened_by, progress)
-    study = prepare(bank, units, sides, [one for one in chosen if one.features.key.encoder.digest in encoders])
-    check_sides(study.units, study.split, ("test",) if everyone else ("val", "test"))
-    tested = np.where(study.split.sides == "test", "test", "")  # nobody learns: what matters is what the encoders were trained on
-    guarded = check_leaks(bank, study.units, tested, study.features, allow=allow_leak, rows=study.rows)
-    vectors = {digest: prompt_vectors(bank, encoder, pair) for digest, encoder in encoders.items()}
-    foreign = {foreign_window(features.key.view, encoders[features.key.encoder.digest]): None for features in study.features}
-    settings = study_settings(study, seed) | {"prompt": pair.present, "negative": pair.absent}
-    remarks += [*filter(None, foreign), *study.remarks, *guarded.remarks]
-    measuring = measuring or Measuring()
-    run_name = f"{COMMAND}-{spec_digest(settings | measuring.unusual)[:12]}"
-    run = Run(run_name, COMMAND, study, settings | measuring.fitted | guarded.settings)
-    made = [(encoder, vectors[digest]) for digest, encoder in encoders.items()]
-    val, test = study.split.side("val"), study.split.side("test")
-    with Ledger(bank, [run], predictions="rows", also=lambda commit: keep_prompts(bank, commit, pair, made)) as ledger:
-        for features in study.features:
-            absent, present = vectors[features.key.encoder.digest]
-            head = zero_shot(present, absent, features.key.encoder.logit_scale or SCALE)
-            cell = spec_digest([run.name, features.key.digest, features.pool, features.name, list(measuring.metrics), measuring.intervals])
-            fits = Fits(run.name, study, Input.of_vectors(features), HEAD, (0,), (0,), (cell,), (True,))
-            tuned, scores = (
-                head.decision_function(study.vectors(features, of))[None] if len(of) else np.empty((1, 0)) for of in (val, test)
-            )
-            ledger.add(measured(fits, tuned, scores, sigmoid, measuring))
-    asked = Asked(tuple(one.name for one in study.features), (HEAD,), (0,), 1, measuring.metrics)
-    return Result(run.name, study, run.settings, tuple(remarks), len(study.features), summarized(bank, run.name, asked))
+    texts, said = class_texts(bank, asked, chosen, opened_by, progress)
+    remarks += said
+    chosen = [one for one in chosen if one.features.key.encoder.digest in texts.encoders]
+    gathered = gather(bank, every, chosen)
+    studies, failed = _studies(bank, every, partial(joined, gathered=gathered), protocol, everyone=everyone)
+    units, sides, rows = together(studies)
+    tested = np.where(sides == "test", "test", "")  # nobody learns: what matters is what the encoders were trained on
+    guarded = check_leaks(bank, units, tested, gathered.features, allow=protocol.allow_leak, rows=rows)
+    remarks += [*_foreign(chosen, texts), *failed, *guarded.remarks]
+    runs = [_run(study, texts, protocol, guarded) for study in studies]
+    measuring = replace(protocol.measuring, subgroups=subgroups_of(bank, runs, protocol.by))
+    protocol = replace(protocol, measuring=measuring)
+    average = average_run(COMMAND, runs, wording) if len(runs) > 1 else None
+    kind = SINGLE if single else PAIR
+    inputs = inputs_of(bank, [kind], gathered, chosen, texts)
+    kept, said = protocol.kept(sum(len(study.split.side("test")) for study in studies) * len(chosen))
+    remarks += said
+    progress.start(f"{COMMAND}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", len(runs) * len(chosen))
+    every_run = [*runs, *([average] if average else [])]
+    with Ledger(bank, every_run, predictions=kept, also=partial(texts.keep, bank)) as ledger:
+        made, said = fit_missing(bank, runs, average, inputs, [kind], protocol, texts, ledger, progress)
+    if measuring.calibration != ISOTONIC:  # whose remark is of the validation side, and told already
+        remarks += [f"{remark} ({count} of {sum(made.values())} fits)" for remark, count in said.items()]
+    shown = Asked(tuple(one.name for one in inputs[kind.name]), (kind.name,), (0,), 1, measuring.metrics)
+    return tuple(
+        Result(run.name, study, run.settings, (*remarks, *study.remarks), made.get(run.name, 0), summarized(bank, run.name, shown))
+        for run, study in zip(runs, studies, strict=True)
+    )
+
+
+def _studies(
+    bank: Bank, every: Sequence[Units], joined_of: Callable[[Units, Split], Study], protocol: Protocol, *, everyone: bool
+) -> tuple[list[Study], list[str]]:
+    """What can be studied, and remarks on findings that cannot."""
+    if everyone:
+        splits: Sequence[Split] = [Split(EVERYONE, np.full(len(units), "test")) for units in every]
+    else:
+        splits = split_each(bank, every, protocol.split, protocol.seed, allow_leak=protocol.allow_leak)
+    found, failed = list[Study](), list[UsageError]()
+    for units, split in zip(every, splits, strict=True):
+        try:
+            if not everyone:
+                check_sides(units, split)
+            study = joined_of(units, split)
+            check_sides(study.units, study.split, ("test",) if everyone else ("val", "test"))
+        except UsageError as error:
+            failed.append(error)
+            continue
+        found.append(study)
+    if not found:
+        raise failed[0]
+    return found, [f"{error}: it is left out" for error in failed]
+
+
+def _run(study: Study, texts: ClassTexts, protocol: Protocol, guarded: Guarded) -> Run:
+    present, absent = texts.told(study.units.finding)
+    settings = study_settings(study, protocol.seed) | {"prompt": present, "negative": absent}
+    name = f"{COMMAND}-{spec_digest(settings | protocol.measuring.unusual)[:12]}"
+    return Run(name, COMMAND, study, settings | protocol.measuring.fitted | guarded.settings, (_NOBODY,))
+
+
+def _foreign(chosen: Sequence[ChosenSet], texts: ClassTexts) -> list[str]:
+    keys = [one.features.key for one in chosen]
+    said = {foreign_window(key.view, texts.encoders[key.encoder.digest]): None for key in keys}
+    return [remark for remark in said if remark]

@@ -26,7 +26,7 @@ from ..store.files import write_folder
 from ..store.specs import FeatureKey
 from .bags import Bags
 from .card import HeadFileError, Savable, described, key_from_dict, key_to_dict, rebuilt
-from .one_class import OneClassHead
+from .one_class import OneClassHead, values_of
 
 FORMAT = 1
 ARRAYS, CARD = "head.safetensors", "card.json"
@@ -83,7 +83,12 @@ class FittedHead:
             raise UsageError(
                 f"{bad} of {len(vectors)} vectors of {_label(features.key, pool)} hold NaN or infinity; embed those items again"
             )
-        return self.estimator.anomaly(X) if isinstance(self.estimator, OneClassHead) else self.estimator.decision_function(X)
+        return values_of(self.estimator, X)
+
+    def probabilities(self, X: NDArray[np.floating] | Bags) -> NDArray[np.float64]:
+        """(N,) of class 1 by a head of two classes, as its estimator gives them; NaN of a head that learned from normals."""
+        head = self.estimator
+        return np.full(len(X), np.nan) if isinstance(head, OneClassHead) else head.predict_proba(X)[:, 1]
 
     def check_key(self, key: FeatureKey, pool: str = "") -> None:
         """Raises UsageError where features of this key, pooled so, are not those that the head was fitted on."""

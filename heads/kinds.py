@@ -23,7 +23,7 @@ from .lda import LDAHead, lda_scores
 from .linear_path import LinearPathHead, linear_scores, lowshot_scores
 from .lp_plus_plus import LPPlusPlusHead, lp_plus_plus_scores
 from .mahalanobis import MahalanobisHead, mahalanobis_scores
-from .one_class import OneClassHead
+from .one_class import OneClassHead, values_of
 from .prototype import PrototypeHead, prototype_scores
 from .refit import plain, told, tuned_path, tuned_ratio, tuned_tip, tuned_tip_f, untuned_path
 from .ridge import RidgeHead, ridge_scores
@@ -118,7 +118,7 @@ class HeadKind:
         wanted = rows[asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
-            return np.stack([_values(self.fitted(rows, support), wanted) for support in placed])
+            return np.stack([values_of(self.fitted(rows, support), wanted) for support in placed])
 
     def fitted(self, X: NDArray[np.floating], support: Support) -> Head | OneClassHead:
         """The estimator whose decision values `scores` gives for this support; of one that learns from normals, its `anomaly`.
@@ -141,10 +141,6 @@ class HeadKind:
         rows = X[named].astype(np.float64)
         beside = None if tuning is None else replace(tuning, rows=np.arange(own, len(named)))
         return self.learn(head.set_params(**told(head, support)), rows, replace(support, rows=np.arange(own), tuning=beside))
-
-
-def _values(head: Head | OneClassHead, X: Floats) -> Floats:
-    return head.anomaly(X) if isinstance(head, OneClassHead) else head.decision_function(X)
 
 
 def _absent(support: Support) -> Support:

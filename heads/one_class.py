@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .base import AnyHead
 from .vectors import Floats
 
 NORMAL, ANOMALOUS = 1, -1
@@ -79,3 +80,8 @@ class OneClassHead(OutlierMixin, BaseEstimator, ABC):
     def predict(self, X: Any) -> NDArray[np.int64]:
         """(N,) 1 for normal, -1 for anomalous. Raises as `anomaly`."""
         return np.where(self.decision_function(X) >= 0, NORMAL, ANOMALOUS)
+
+
+def values_of(head: AnyHead[Any] | OneClassHead, X: Any) -> Floats:
+    """Decision values by a head of either sort: larger where a finding is more likely."""
+    return head.anomaly(X) if isinstance(head, OneClassHead) else head.decision_function(X)

@@ -24,6 +24,8 @@ class Support:
     """(n,) whose each row is, so that folds of a cross-validation keep patients apart; None: each row is a patient of its own."""
     texts: NDArray[np.float64] | None = None
     """(2, D) vectors of the class texts, absence before presence; None where the encoder has no text side."""
+    words: tuple[str, ...] = ()
+    """(2,) what `texts` are the vectors of, absence before presence; empty where one is of several texts."""
     seed: int = 0
     """Of whatever is left to chance in the fit."""
     logit_scale: float = 100.0

@@ -15,7 +15,8 @@ from .text_encoders import TrustCode
 
 if TYPE_CHECKING:
     from ..eval.feature_choice import FeatureChoice
-    from ..eval.sweep import Protocol
+    from ..eval.prompts import Wording
+    from ..eval.protocol import Protocol
 
 Findings = Annotated[
     list[str],
@@ -25,9 +26,9 @@ Findings = Annotated[
         show_default=False,
     ),
 ]
-Finding = Annotated[
-    str,
-    typer.Option("--finding", help="What to tell apart, by its name in the labels; of classes, one as NAME=CLASS.", show_default=False),
+PromptFile = Annotated[
+    Path | None,
+    typer.Option("--prompts", help="JSON file of what to say of findings: templates, texts of each, or both.", show_default=False),
 ]
 Features = Annotated[
     list[str] | None,
@@ -131,6 +132,7 @@ def sweep(
     intervals: Intervals = "auto",
     predictions: Predictions = None,
     by: By = None,
+    prompts: PromptFile = None,
     allow_leak: AllowLeak = False,
     device: Device = "auto",
     json: Json = False,
@@ -142,7 +144,7 @@ def sweep(
         _protocol(one, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by, support)
         for one in _seeds(seed)
     ]
-    _study("sweep", bank, finding, heads, numbers, repeats, each, _choice(features, encoder, window, pool), json=json)
+    _study("sweep", bank, finding, heads, numbers, repeats, each, _choice(features, encoder, window, pool), prompts, json=json)
 
 
 def probe(
@@ -163,6 +165,7 @@ def probe(
     intervals: Intervals = "auto",
     predictions: Predictions = None,
     by: By = None,
+    prompts: PromptFile = None,
     allow_leak: AllowLeak = False,
     device: Device = "auto",
     save: Save = None,
@@ -174,15 +177,14 @@ def probe(
     if save is not None:
         check_folder("--save", save)
     protocol = _protocol(seed, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by)
-    _study("probe", bank, finding, heads, (None,), 1, [protocol], _choice(features, encoder, window, pool), save=save, json=json)
+    _study("probe", bank, finding, heads, (None,), 1, [protocol], _choice(features, encoder, window, pool), prompts, save=save, json=json)
 
 
 def heads(json: Json = False) -> None:
     """The heads that `sweep` and `probe` know."""
-    from ..heads import HEADS as KINDS
-    from ..heads import MANY
+    from ..eval.kinds import KINDS
 
-    rows = [(kind.name, kind.summary) for kind in (*KINDS.values(), *MANY.values())]
+    rows = [(name, kind.summary) for name, kind in KINDS.items()]
     if json:
         print_json([{"head": name, "summary": summary} for name, summary in rows])
     else:
@@ -191,13 +193,16 @@ def heads(json: Json = False) -> None:
 
 def zeroshot(
     bank: BankPath,
-    finding: Finding,
+    finding: Findings,
     prompt: Annotated[
-        str | None, typer.Option(help='What says that it is there; by default "FINDING is present."', show_default=False)
+        str | None,
+        typer.Option(help='What says that it is there; by default "{finding} is present.", with its words.', show_default=False),
     ] = None,
     negative: Annotated[
-        str | None, typer.Option(help='What says that it is not; by default "FINDING is not present."', show_default=False)
+        str | None, typer.Option(help='What says that it is not; by default "{finding} is not present."', show_default=False)
     ] = None,
+    prompts: PromptFile = None,
+    single: Annotated[bool, typer.Option("--single", help="Score by presence alone; gives no Brier score or ECE.")] = False,
     everyone: Annotated[bool, typer.Option("--everyone", help="Test on all patients, not on the split's test side; gives no F1.")] = False,
     features: Features = None,
     encoder: OfEncoder = "",
@@ -207,24 +212,45 @@ def zeroshot(
     source: Source = None,
     split: SplitName = None,
     seed: Seed = 0,
+    threshold: Threshold = "youden",
+    calibrate: Calibrate = "none",
+    metrics: Metrics = None,
+    intervals: Intervals = "auto",
+    predictions: Predictions = None,
+    by: By = None,
     allow_leak: AllowLeak = False,
     device: Annotated[str, typer.Option(help="Where prompts are encoded: auto, cpu, cuda, cuda:N or mps.")] = "auto",
     trust_code: TrustCode = False,
     json: Json = False,
 ) -> None:
-    """Zero-shot: how far a pair of prompts tells a finding, with encoders that have a text side."""
-    from ..eval.zeroshot import zeroshot as run_zeroshot
+    """Zero-shot: how far prompts tell findings, with encoders that have a text side."""
+    from ..eval.findings import asked_findings
+    from ..eval.zeroshot import zeroshot_all
     from ..store import Bank
     from .text_encoders import opener
 
-    choice = _choice(features, encoder, window, pool)
+    choice, wording = _choice(features, encoder, window, pool), _wording(prompt, negative, prompts, single=single)
+    protocol = _protocol(seed, unit, source, split, threshold, calibrate, metrics, intervals, predictions, "cpu", allow_leak, by)
+    opened_by = opener(device, typed=encoder, trust_code=trust_code)
     with progress(not json) as listener:
-        result = run_zeroshot(
-            Bank.open(bank), finding, prompt=prompt, negative=negative, seed=seed, unit=cast("Any", unit), source=source, split=split,
-            everyone=everyone, choice=choice, allow_leak=allow_leak, opened_by=opener(device, typed=encoder, trust_code=trust_code),
-            progress=listener,
+        opened = Bank.open(bank)
+        results = zeroshot_all(
+            opened, asked_findings(opened, finding), wording=wording, single=single, everyone=everyone, protocol=protocol,
+            choice=choice, opened_by=opened_by, progress=listener,
         )  # fmt: skip
-    tell([result], json=json)
+    tell(results, json=json)
+
+
+def _wording(prompt: str | None, negative: str | None, prompts: Path | None, *, single: bool) -> Wording:
+    from ..eval.prompt_files import read_prompts
+    from ..eval.zeroshot import worded
+    from ..store.errors import UsageError
+
+    if prompts is not None and (prompt, negative) != (None, None):
+        raise UsageError("--prompts is a file of what to say; leave --prompt and --negative out, or the file")
+    if single and negative is not None:
+        raise UsageError("--single scores presence alone, and --negative says what is said of absence; leave one of them out")
+    return worded(prompt, negative) if prompts is None else read_prompts(prompts)
 
 
 def _study(
@@ -236,14 +262,19 @@ def _study(
     repeats: int,
     protocols: Sequence[Protocol],
     choice: FeatureChoice,
+    prompts: Path | None,
     *,
     save: Path | None = None,
     json: bool,
 ) -> None:
     from ..eval.findings import asked_findings
+    from ..eval.prompt_files import read_prompts
     from ..eval.sweep import sweep_all
     from ..store import Bank
+    from .text_encoders import opener
 
+    wording = None if prompts is None else read_prompts(prompts)
+    opened_by = opener("auto", typed=choice.encoder)
     with progress(not json) as listener:
         opened = Bank.open(bank)
         names = asked_findings(opened, findings)
@@ -251,8 +282,8 @@ def _study(
             result
             for protocol in protocols
             for result in sweep_all(
-                opened, names, listed([heads]), shots, repeats, protocol=protocol, choice=choice, command=command, save=save,
-                progress=listener,
+                opened, names, listed([heads]), shots, repeats, protocol=protocol, choice=choice, command=command, wording=wording,
+                opened_by=opened_by, save=save, progress=listener,
             )
         ]  # fmt: skip
     tell(results, json=json)
@@ -304,7 +335,7 @@ def _protocol(
     from ..embed.device import pick_device
     from ..eval.measuring import Measuring
     from ..eval.metric_kinds import DEFAULT
-    from ..eval.sweep import Protocol
+    from ..eval.protocol import Protocol
     from ..store.errors import UsageError
 
     picked = str(pick_device(device))

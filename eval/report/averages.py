@@ -13,15 +13,18 @@ from .studies import FoundStudy
 
 
 def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -> list[FoundStudy]:
-    """The macro and the micro average of each set of findings that were swept or probed together; the larger sets first."""
-    groups: dict[tuple[str, ...], list[MeasuredRun]] = {}
+    """The macro and the micro average of each set of findings that were studied together; the larger sets first."""
+    place = {run.rpartition("-")[2]: number for number, study in reversed(list(enumerate(studies))) for run in study.runs}
+    groups: dict[tuple[int, ...] | tuple[str, ...], list[MeasuredRun]] = {}
     for run in runs:
         if "runs" in run.settings:
-            # a sweep and a probe of the same study differ by the command alone
-            groups.setdefault(tuple(sorted(name.rpartition("-")[2] for name in run.settings["runs"])), []).append(run)
+            # a sweep, a probe and zero-shot of the same studies go together
+            digests = sorted(name.rpartition("-")[2] for name in run.settings["runs"])
+            key = tuple(sorted(place[one] for one in digests)) if all(one in place for one in digests) else tuple(digests)
+            groups.setdefault(key, []).append(run)
     found = []
-    for digests, of in groups.items():
-        members = [next((s for s in studies if any(run.rpartition("-")[2] == one for run in s.runs)), None) for one in digests]
+    for key, of in groups.items():
+        members = [studies[one] if isinstance(one, int) else None for one in key]
         macro = _zeroshot([study for study in members if study is not None]) if None not in members else {}
         averages: dict[str, Cells] = {MACRO: macro, MICRO: {}}
         for run in of:
@@ -40,7 +43,7 @@ def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -
 
 def _zeroshot(studies: Sequence[FoundStudy]) -> Cells:
     """The mean over findings of what all of them have."""
-    shared = set.intersection(*({key for key in study.cells if key[0].head == "zeroshot"} for study in studies)) if studies else set()
+    shared = set.intersection(*({key for key in study.cells if key[0].zero_shot} for study in studies)) if studies else set()
     found: Cells = {}
     for key in sorted(shared, key=repr):
         means = [study.cells[key].mean for study in studies]

@@ -23,8 +23,8 @@ def shown_over_shots(study: FoundStudy, most: int) -> list[Method]:
     of it stay.
     """
     ranked = study.ranked()
-    kept = [method for method in ranked if method.head == "zeroshot"][: min(ZEROSHOT, most)]
-    kept += [method for method in ranked if method.head != "zeroshot"][: most - len(kept)]
+    kept = [method for method in ranked if method.zero_shot][: min(ZEROSHOT, most)]
+    kept += [method for method in ranked if not method.zero_shot][: most - len(kept)]
     return [method for method in study.methods if method in kept]
 
 
@@ -73,7 +73,7 @@ def part_dots(study: FoundStudy, metric: str, methods: Sequence[Method], styles:
 
 
 def _at(method: Method, shots: float) -> str:
-    return label(method) if method.head == "zeroshot" else f"{label(method)}, {shots_label(shots)}"
+    return label(method) if method.zero_shot else f"{label(method)}, {shots_label(shots)}"
 
 
 def _band(cell: Cell) -> tuple[float, float]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from ..prompts import prompt_pair
+from ..kinds import KINDS
+from ..prompts import Said, Wording, label
+from ..zeroshot_kinds import ZERO_SHOT
 
 if TYPE_CHECKING:
     from ...store.bank import Bank
@@ -30,7 +32,12 @@ class Method:
     features: str
     """The feature set, with its pooling."""
     prompts: str = ""
-    """Of zero-shot, where they are not the usual pair."""
+    """Of zero-shot and of heads that learn from class texts, where they are not the usual ones."""
+
+    @property
+    def zero_shot(self) -> bool:
+        """Whether it learns from nothing."""
+        return self.head in ZERO_SHOT
 
 
 @final
@@ -93,7 +100,9 @@ def _run(told: Mapping[str, Any], rows: list[dict[str, Any]]) -> MeasuredRun:
     settings = json.loads(told["settings"])
     prompts, cells = _unusual(settings), defaultdict[tuple[str, str], Cells](dict)
     for row in rows:
-        method = Method(row["head"], row["encoder"], row["window"], row["features"], prompts)
+        kind = ZERO_SHOT.get(row["head"]) or KINDS.get(row["head"])
+        textual = kind is not None and kind.needs_texts
+        method = Method(row["head"], row["encoder"], row["window"], row["features"], prompts if textual else "")
         shots, alone = ALL if row["shots"] is None else float(row["shots"]), row["repeats"] == 1
         ends = (row["lo"], row["hi"]) if alone else (None, None)
         cell = Cell(told["run"], tuple(row["values"] or ()), *ends, row["reason"] or "")
@@ -103,8 +112,17 @@ def _run(told: Mapping[str, Any], rows: list[dict[str, Any]]) -> MeasuredRun:
 
 
 def _unusual(settings: Mapping[str, Any]) -> str:
-    """The prompts of a run of zero-shot, where they are not the usual pair."""
-    if "prompt" not in settings:
+    """What a run's prompts or class texts say, where it is not the usual."""
+    if "wording" in settings:  # of averages
+        return str(settings["wording"])
+    if "texts" in settings:
+        present, absent = settings["texts"]["present"], settings["texts"]["absent"]
+    elif "prompt" in settings:
+        present, absent = settings["prompt"], settings["negative"]
+    else:
         return ""
-    usual, asked = prompt_pair(str(settings["finding"])), (settings["prompt"], settings["negative"])
-    return "" if asked == (usual.present, usual.absent) else f"“{asked[0]}” against “{asked[1]}”"
+    return label(Said(_texts(present), _texts(absent)), Wording().of(str(settings["finding"])))
+
+
+def _texts(told: str | list[str] | None) -> tuple[str, ...]:
+    return () if told is None else (told,) if isinstance(told, str) else tuple(told)

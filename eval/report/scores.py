@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ...heads import HEADS
-from ...heads.vectors import sigmoid
 from ..chances import UNCALIBRATED
 from ..dense_scores import KeptScores, dense_scores
+from ..kinds import probabilities_of
 from ..quoting import quoted
 from ..reliability import BINS, bin_of
 from .rows import ALL, Method
@@ -73,8 +72,7 @@ def _scores(bank: Bank, study: FoundStudy, method: Method) -> Scores | None:
         return None
     chance = kept.chance
     if np.isnan(chance).any() and study.measuring.calibration == UNCALIBRATED:  # kept without, as arrays are: as the head gives them
-        kind = HEADS.get(method.head)
-        chance = (kind.probabilities if kind else sigmoid)(kept.scores)
+        chance = probabilities_of(method.head)(kept.scores)
     return Scores(method, shots, kept.items, kept.y, kept.scores, chance)
 
 

@@ -42,7 +42,7 @@ class FoundStudy:
     @property
     def methods(self) -> list[Method]:
         """By head, zero-shot first, then by feature set."""
-        return sorted({method for method, _, _ in self.cells}, key=lambda m: (m.head != "zeroshot", m.head, m.features, m.prompts))
+        return sorted({method for method, _, _ in self.cells}, key=lambda m: (not m.zero_shot, m.head, m.features, m.prompts))
 
     @property
     def shots(self) -> list[float]:
@@ -122,9 +122,12 @@ def _joined(name: tuple[str, ...], seed: int | None, runs: Sequence[MeasuredRun]
 
 def label(method: Method) -> str:
     """As a legend names it."""
-    if method.head == "zeroshot":
-        return f"zero-shot, {method.features}" + (f", {method.prompts}" if method.prompts else "")
-    return f"{method.head}, {method.features}"
+    return f"{shown_head(method)}, {method.features}" + (f", {method.prompts}" if method.prompts else "")
+
+
+def shown_head(method: Method) -> str:
+    """As people read it."""
+    return {"zeroshot": "zero-shot", "zeroshot_single": "zero-shot (presence alone)"}.get(method.head, method.head)
 
 
 def shots_label(shots: float) -> str:

@@ -30,7 +30,7 @@ def styles(methods: Iterable[Method]) -> dict[Method, Style]:
 
     Prompts of zero-shot count as heads do.
     """
-    every = sorted(set(methods), key=lambda m: (m.head != "zeroshot", m.head, m.features, m.prompts))
+    every = sorted(set(methods), key=lambda m: (not m.zero_shot, m.head, m.features, m.prompts))
     sets = {name: place for place, name in enumerate(dict.fromkeys(sorted(method.features for method in every)))}
     heads = {name: place for place, name in enumerate(dict.fromkeys((method.head, method.prompts) for method in every))}
     few = len(every) <= len(COLOURS)

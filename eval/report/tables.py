@@ -9,7 +9,7 @@ from typing import final
 
 from ..metric_kinds import METRICS
 from .rows import ALL, Cell, Method
-from .studies import FoundStudy, best, shots_label
+from .studies import FoundStudy, best, shots_label, shown_head
 
 FULL = (("auroc", "ap", "f1", "sensitivity", "specificity"), ("balanced_accuracy", "accuracy", "macro_f1", "brier", "ece"))
 """Columns of the full-data tables: what people look for first, then the rest."""
@@ -80,8 +80,8 @@ def full_tables(study: FoundStudy) -> list[Table]:
     few = any(0 < shots < ALL for shots in study.shots)
     if not full and few:
         return []
-    beside = [method for method in study.methods if method.head == "zeroshot"]
-    methods = sorted([*full, *beside], key=lambda m: (m.encoder, m.features, m.window, m.head != "zeroshot", m.head))
+    beside = [method for method in study.methods if method.zero_shot]
+    methods = sorted([*full, *beside], key=lambda m: (m.encoder, m.features, m.window, not m.zero_shot, m.head))
     what = "Full data" if full else "Zero-shot"
     found = []
     for place, wanted in enumerate(FULL):
@@ -121,7 +121,7 @@ def _few_shots(study: FoundStudy, metric: str, methods: Sequence[Method]) -> Tab
 def _full(study: FoundStudy, methods: Sequence[Method], metrics: Sequence[str], title: str, *, is_open: bool) -> Table:
     columns = []
     for metric in metrics:
-        keys = [(method, 0.0 if method.head == "zeroshot" else ALL, metric) for method in methods]
+        keys = [(method, 0.0 if method.zero_shot else ALL, metric) for method in methods]
         columns.append([study.cells.get(key) for key in keys])
     rows = _rows(methods, columns, metrics, by_encoder=True)
     titles = tuple(METRICS[name].title + ("" if METRICS[name].larger_is_better else " ↓") for name in metrics)
@@ -158,7 +158,7 @@ def _names(method: Method) -> tuple[str, str]:
     """Of the head and of the encoder with its pooling."""
     pool = method.features.rpartition("/")[2]
     pooled = pool in ("mean", "max") or (pool.startswith("top") and pool[3:].isdigit())
-    head = "zero-shot" if method.head == "zeroshot" else method.head
+    head = shown_head(method)
     return f"{head}: {method.prompts}" if method.prompts else head, f"{method.encoder} ({pool})" if pooled else method.encoder
 
 

@@ -15,7 +15,7 @@ from scanbank.embed.registry import open_encoder
 from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.embed.weights import weights_digest
 from scanbank.eval.contexts import ARRAYS, CARD, Context, ContextFileError
-from scanbank.eval.coop import CoOp, coop_kind, learn_context
+from scanbank.eval.coop import COOP, CoOp, CoOpKind, TextSide, learn_context
 from scanbank.heads import Support, zero_shot
 from scanbank.heads.vectors import softmax, unit
 from scanbank.store.errors import EncoderError, UsageError
@@ -117,17 +117,28 @@ def test_the_published_loop(tiny: TorchEncoder) -> None:
 
 def test_as_a_head_of_a_study(tiny: TorchEncoder) -> None:
     X, y = rows(tiny, 40)
-    supports = [Support(np.arange(s, s + n), y[s : s + n], seed=s) for s, n in ((0, 4), (4, 8), (2, 12))]
-    kind = coop_kind(tiny, TAILS, SHORT)
-    scores = kind.scores(X, supports, np.arange(20, 40))
+    supports = [Support(np.arange(s, s + n), y[s : s + n], words=TAILS, seed=s) for s, n in ((0, 4), (4, 8), (2, 12))]
+    kind, features = CoOpKind("short", "for a test", SHORT), TextSide(X, tiny)
+    scores = kind.scores(features, supports, np.arange(20, 40))
     assert scores.shape == (3, 20)
-    assert np.array_equal(kind.scores(X, supports[::-1], np.arange(20, 40)), scores[::-1])
-    assert np.array_equal(kind.scores(X, supports[1:2], np.arange(20, 40))[0], scores[1])
+    assert np.array_equal(kind.scores(features, supports[::-1], np.arange(20, 40)), scores[::-1])
+    assert np.array_equal(kind.scores(features, supports[1:2], np.arange(20, 40))[0], scores[1])
     one = supports[1]
     context = learn_context(tiny, X[one.rows], one.y, TAILS, SHORT, one.seed)
     absent, present = context.vectors(tiny)
     alone = zero_shot(present, absent, tiny.spec.logit_scale or 100.0).decision_function(X[20:])
     assert scores[1] == pytest.approx(alone, abs=1e-9)
+
+
+def test_what_a_study_may_name(tiny: TorchEncoder) -> None:
+    assert {name: (kind.settings.tokens, kind.settings.class_specific) for name, kind in COOP.items()} == {
+        "coop": (16, False),
+        "coop_csc": (16, True),
+    }
+    assert COOP["coop"].spec["params"] == dataclasses.asdict(CoOp())
+    X, y = rows(tiny)
+    with pytest.raises(UsageError, match="'coop' learns a context before one text of presence and one of absence"):
+        COOP["coop"].scores(TextSide(X, tiny), [Support(np.arange(12), y)], np.arange(12))
 
 
 def test_a_seed_is_all_that_chance_knows(tiny: TorchEncoder) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from eval_banks import VOLUME, add_vectors, toy_bank
+from eval_banks import VOLUME, add_labels, add_vectors, add_volumes, toy_bank
+from scanbank.embed.registry import open_encoder
 from scanbank.scripts.cli import app
-from scanbank.store import Bank, ViewSpec, Window
+from scanbank.store import Bank, FeatureKey, ViewSpec, Window
 
 
 def run(*words: object) -> Result:
@@ -111,6 +112,13 @@ def test_other_thresholds_and_calibrated_probabilities_are_told(full: Path) -> N
         (("sweep", "--finding", "bleed", "--window", "bone"), "there are: flat/brain/slice, toy/brain/volume"),
         (("zeroshot", "--finding", "bled"), "did you mean 'bleed'"),
         (("zeroshot", "--finding", "bleed", "--prompt", "x", "--negative", "x"), "two different texts"),
+        (("zeroshot", "--finding", "bleed", "--single", "--negative", "x"), "--single scores presence alone, and --negative"),
+        (("zeroshot", "--finding", "bleed", "--prompts", "x.json", "--prompt", "x"), "leave --prompt and --negative out"),
+        (("zeroshot", "--finding", "bleed", "--prompts", "/none.json"), "prompts '/none.json' cannot be read: No such file"),
+        (("zeroshot", "--finding", "bleed", "--metrics", "auc"), "metric 'auc' is unknown; did you mean 'auroc'"),
+        (("zeroshot", "--finding", "bleed", "--intervals", "some"), "kind of intervals 'some' is unknown"),
+        (("sweep", "--finding", "bleed", "--prompts", "/none.json"), "prompts '/none.json' cannot be read: No such file"),
+        (("probe", "--finding", "bleed", "--heads", "cop"), "did you mean 'coop'"),
     ],
 )
 def test_each_mistake_gets_one_line(full: Path, words: tuple[str, ...], pattern: str) -> None:
@@ -119,6 +127,81 @@ def test_each_mistake_gets_one_line(full: Path, words: tuple[str, ...], pattern:
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert re.search(pattern, line), line
     assert "Traceback" not in done.output
+
+
+@pytest.fixture
+def told(bank: Bank) -> Path:
+    """20 patients with a volume each and two findings, and vectors that lean towards what `tiny` makes of texts about them."""
+    tiny = open_encoder("tiny", device="cpu")
+    ordinals = add_volumes(bank, [f"p{i}" for i in range(20)])
+    for finding, every in (("hemorrhage", 2), ("fracture", 4)):
+        add_labels(bank, finding, {f"v{i}": str(int(i % every == 0)) for i in range(20)})
+    texts = tiny.encode_texts(["hemorrhage is present.", "hemorrhage is not present."]).vector[np.arange(20) % 2]
+    noise = np.random.default_rng(0).normal(size=texts.shape) / np.sqrt(tiny.spec.dim)
+    add_vectors(bank, FeatureKey("volume", tiny.spec, VOLUME.view), ordinals, texts + noise)
+    return bank.path
+
+
+def test_zeroshot_of_several_findings_with_prompts_from_a_file(told: Path, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.json"
+    said = {"present": ["{finding} is present.", "There is {finding}."], "absent": ["no {finding}"]}
+    path.write_text(
+        json.dumps({"templates": said, "findings": {"fracture": {"present": ["A bone is broken."], "absent": ["Bones are whole."]}}})
+    )
+    words = ("--finding", "all", "--prompts", path, "--everyone", "--metrics", "auroc,brier", "--intervals", "none")
+    done = run("zeroshot", told, *words, "--json")
+    assert done.exit_code == 0, done.output
+    answers = json.loads(done.stdout)
+    assert [answer["settings"]["prompt"] for answer in answers] == ["A bone is broken.", ["hemorrhage is present.", "There is hemorrhage."]]
+    assert {row["metric"] for answer in answers for row in answer["results"]} == {"auroc", "brier"}
+    assert {row["lo"] for answer in answers for row in answer["results"]} == {None}
+    held = Bank.open(told).sql("SELECT text FROM prompts ORDER BY text").column(0).to_pylist()
+    assert held == ["A bone is broken.", "Bones are whole.", "There is hemorrhage.", "hemorrhage is present.", "no hemorrhage"]
+    again = run("zeroshot", told, *words)
+    assert "all of it was there already" in again.stdout
+    path.write_text(json.dumps({"findings": {"fracture": said}}))
+    lacking = run("zeroshot", told, *words)
+    assert lacking.exit_code == 2
+    assert "says nothing of finding 'hemorrhage', only of 'fracture'" in lacking.stderr
+
+
+def test_zeroshot_by_presence_alone_has_no_brier_score(told: Path) -> None:
+    done = run("zeroshot", told, "--finding", "hemorrhage,fracture", "--single", "--everyone", "--prompt", "a {finding}", "--json")
+    assert done.exit_code == 0, done.output
+    first, second = json.loads(done.stdout)
+    assert (first["settings"]["prompt"], first["settings"]["negative"]) == ("a hemorrhage", None)
+    assert second["settings"]["prompt"] == "a fracture"
+    (brier,) = [row for row in first["results"] if row["metric"] == "brier"]
+    assert (brier["mean"], brier["reason"]) == (None, "no probabilities: the head gives none")
+    assert {row["head"] for row in first["results"]} == {"zeroshot_single"}
+    done = run("zeroshot", told, "--finding", "hemorrhage,fracture", "--prompt", "blood", "--negative", "none")
+    assert done.exit_code == 2
+    assert "'blood' would stand for 'hemorrhage' and for 'fracture'; write {finding}" in done.stderr
+
+
+def test_a_sweep_takes_the_words_of_a_file(told: Path, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text(json.dumps({"templates": {"present": ["{finding}, seen on CT", "a {finding}"], "absent": ["no {finding}"]}}))
+    words = ("--finding", "hemorrhage", "--shots", "1", "--repeats", "2", "--metrics", "auroc", "--prompts", path)
+    done = run("sweep", told, *words, "--heads", "tip_adapter", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["settings"]["texts"] == {
+        "present": ["hemorrhage, seen on CT", "a hemorrhage"],
+        "absent": "no hemorrhage",
+    }
+    done = run("sweep", told, *words, "--heads", "coop")
+    assert done.exit_code == 2
+    assert "'coop' learns a context before one text of presence and one of absence" in done.stderr
+    done = run("probe", told, "--finding", "hemorrhage", "--heads", "linear", "--prompts", path)
+    assert done.exit_code == 2
+    assert "prompts are for heads that learn from class texts, and none of linear does" in done.stderr
+
+
+def test_heads_lists_all_that_a_sweep_knows() -> None:
+    listed = {row["head"]: row["summary"] for row in json.loads(run("heads", "--json").stdout)}
+    assert {"linear", "tip_adapter", "attention_mil", "coop", "coop_csc"} <= set(listed)
+    assert all(listed.values())
+    assert re.search(r"^coop +zero-shot behind a context", run("heads").stdout, flags=re.MULTILINE)
 
 
 def test_zeroshot_without_a_text_side_says_what_to_do(bank: Bank, tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ def test_most_methods_then_the_mean_error() -> None:
     assert [h.error for h in found] == pytest.approx([0.8, 0.75, 0.4])
     assert [h.item for h in hardest([one, other], 1)] == ["d"]
     assert hardest([]) == []
+    silent = scores("zeroshot_single", [np.nan] * 4)  # gives no probabilities, so it is never wrong by one half
+    assert hardest([silent, one, other]) == found
+    assert hardest([silent]) == []
 
 
 def test_scans_are_drawn_and_those_that_are_not_here_are_told(bank: Bank, tmp_path: Path) -> None:

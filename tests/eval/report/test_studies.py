@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scanbank.eval.report.rows import ALL
-from scanbank.eval.report.studies import best, found_studies, shots_label
+from scanbank.eval.report.studies import best, found_studies, label, shots_label
 from scanbank.store import Bank
 
 TOLD = {"finding": "bleed", "unit": "volume", "split": "user", "source": "table", "items": "abc", "counts": {}, "seed": 0}
@@ -80,6 +80,27 @@ def test_other_prompts_are_another_method(bank: Bank) -> None:
     put(bank, "b", 1, [("zeroshot", 0, 0, 0.9)], prompt="Blood!", negative="No blood.", seed=0)
     (study,) = found_studies(bank)
     assert [m.prompts for m in study.methods] == ["", "“Blood!” against “No blood.”"]
+
+
+def test_ensembles_and_presence_alone_are_named(bank: Bank) -> None:
+    put(bank, "a", 0, [("zeroshot", 0, 0, 0.7)], prompt=["Blood!", "A bleed."], negative="No blood.", seed=0)
+    put(bank, "b", 1, [("zeroshot_single", 0, 0, 0.9)], prompt="bleed is present.", negative=None, seed=0)
+    put(bank, "c", 2, [("zeroshot_single", 0, 0, 0.8)], prompt="Blood!", negative=None, seed=0)
+    (study,) = found_studies(bank)
+    assert [label(method) for method in study.methods] == [
+        "zero-shot, toy/brain/volume, “Blood!”, “A bleed.” against “No blood.”",
+        "zero-shot (presence alone), toy/brain/volume",
+        "zero-shot (presence alone), toy/brain/volume, “Blood!”",
+    ]
+    assert all(method.zero_shot for method in study.methods)
+
+
+def test_other_class_texts_are_another_method_of_heads_that_learn_from_them(bank: Bank) -> None:
+    put(bank, "a", 0, [("knn", 1, 0, 0.5), ("clap", 1, 0, 0.6)])
+    put(bank, "b", 1, [("knn", 1, 0, 0.7), ("clap", 1, 0, 0.8)], texts={"present": "Blood!", "absent": ["No blood.", "None."]})
+    (study,) = found_studies(bank)
+    found = {(method.head, method.prompts): cell.mean for (method, _, _), cell in study.cells.items()}
+    assert found == {("knn", ""): 0.7, ("clap", ""): 0.6, ("clap", "“Blood!” against “No blood.”, “None.”"): 0.8}
 
 
 def test_runs_that_draw_nothing_stand_beside_those_that_draw(bank: Bank) -> None:
