@@ -62,12 +62,14 @@ class Sizes:
     soak_seconds: float = 60.0
     table_scans: int = 1000
     """Of the few-shot table, of two backbones of `dim` values."""
+    table_shots: tuple[int, ...] = (1, 5, 10, 20)
     table_repeats: int = 10
     """Draws for each number of shots."""
     loop_repeats: int = 2
     """Of these that the loop makes; its time is counted up."""
     sweep_scans: int = 25_000
     sweep_findings: int = 18
+    sweep_shots: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     sweep_repeats: int = 50
     full: tuple[int, int, int] = (100_000, 768, 16)
     """Rows, values and findings."""

@@ -7,6 +7,8 @@ EXTRA="[dev]"
 MARKS="not slow"
 if [ "${1:-}" = "--slow" ]; then MARKS=""; shift; fi
 export PATH="$PWD/.venv/bin:$PATH"
+# Without bytecode every worker rewrites the assertions of all tests again, which is a quarter of collecting them.
+unset PYTHONDONTWRITEBYTECODE
 # Absolute imports of the package (tests, scripts) resolve for the type checker through this link.
 mkdir -p build/names && ln -sfn ../.. build/names/scanbank
 echo "ruff check" && ruff check .

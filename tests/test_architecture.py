@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ ALLOWED = {
 SOURCES = [path for folder in ALLOWED for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """The modules that a file imports, as dotted names from the root of the package; the standard library and others as they are."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     names: set[str] = set()
@@ -30,7 +32,7 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = list(package[: len(package) - node.level + 1]) if node.level else []
             names |= {".".join([*base, *(node.module or alias.name).split(".")]) for alias in node.names}
-    return {name.removeprefix("scanbank.") for name in names}
+    return frozenset(name.removeprefix("scanbank.") for name in names)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -61,7 +63,8 @@ def test_nothing_is_pickled_or_evaluated(path: Path) -> None:
     assert not {"dill", "joblib", "cloudpickle", "shelve", "marshal"} & {name.split(".")[0] for name in imported(path)}
     reached = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pickle"}
     assert reached <= {"UnpicklingError"}  # named to be caught
-    assert "weights_only=False" not in ast.unparse(tree)
+    if "weights_only" in path.read_text("utf-8"):
+        assert "weights_only=False" not in ast.unparse(tree)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -9,6 +9,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from scanbank.eval.replicates import drawn, ranking_replicates
 
+DRAWS = 5
+
 
 def test_as_many_are_drawn_as_there_are_and_the_seed_decides() -> None:
     times = drawn(50, 400, 0)
@@ -27,9 +29,9 @@ def test_each_draw_is_measured_as_its_items_written_out(seed: int, items: int, p
     y, score, patient = rng.integers(0, 2, items), rng.normal(size=items), rng.integers(0, patients, items)
     if step:
         score = np.round(score / step) * step
-    times = drawn(patients, 20, seed)
+    times = drawn(patients, DRAWS, seed)
     found = ranking_replicates(y, score, patient, times)
-    for draw in range(20):
+    for draw in range(DRAWS):
         often = times[draw, patient].astype(int)
         labels, scores = np.repeat(y, often), np.repeat(score, often)
         if len(set(labels.tolist())) < 2:

@@ -22,7 +22,7 @@ def study(seed: int = 0, width: int = 24) -> tuple[np.ndarray, list[Support], np
     X = random.normal(size=(120, width)) + 2.0 + 0.5 * y[:, None] * random.normal(size=width)
     supports = []
     for shots in (1, 4, 18):
-        for _ in range(3):
+        for _ in range(2):
             rows = np.concatenate([random.permutation(np.flatnonzero(y[:60] == c))[:shots] for c in (0, 1)])
             tuning = Support(np.arange(60, 80), y[60:80]) if len(supports) % 2 else None
             texts = random.normal(size=(2, width)) + 2.0
@@ -36,14 +36,14 @@ def test_the_fits_beside_it_change_no_bit(name: str) -> None:
     whole = HEADS[name].scores(X, supports, queries)
     order = np.random.default_rng(1).permutation(len(supports))
     assert np.array_equal(HEADS[name].scores(X, [supports[i] for i in order], queries), whole[order])
-    for i in (0, 4, 8):
+    for i in (0, 3, 4):
         assert np.array_equal(HEADS[name].scores(X, supports[i : i + 1], queries)[0], whole[i])
 
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_supports_own_texts_scale_and_seed_count(name: str) -> None:
     X, supports, queries = study()
-    for support in (supports[6], supports[8]):  # 36 rows: more than a batch of CLIP-Adapter; without tuning rows
+    for support in (supports[2], supports[4]):  # without tuning rows; the second of 36 rows, more than a batch of CLIP-Adapter
         head = HEADS[name].make()
         told = {"prompts": support.texts, "random_state": support.seed, "scale": support.logit_scale}
         head.set_params(**{key: value for key, value in told.items() if key in head.get_params()})
@@ -55,11 +55,11 @@ def test_the_global_generators_are_left_alone() -> None:
     X, supports, queries = study()
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    first = HEADS["clip_adapter"].scores(X, supports[6:7], queries)
+    first = HEADS["clip_adapter"].scores(X, supports[4:5], queries)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(4)
     np.random.seed(5)
-    assert np.array_equal(HEADS["clip_adapter"].scores(X, supports[6:7], queries), first)
+    assert np.array_equal(HEADS["clip_adapter"].scores(X, supports[4:5], queries), first)
 
 
 def test_clip_adapter_chooses_its_ratio_by_auroc_on_tuning_rows() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +19,20 @@ from scanbank.store import Bank
 NAME = r"a_b & 5% {x} | *y* $z$ <i>"
 
 
-@pytest.fixture
-def measured(bank: Bank) -> Bank:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bank = Bank.create(tmp_path_factory.mktemp("made") / "bank")
     toy_bank(bank, finding=NAME)
     add_labels(bank, "lump", {f"v{i}": str(int(i % 4 == 1)) for i in range(60)})
     sweep_all(bank, [NAME, "lump"], ["knn", "linear"], [1, 5], 3)
     sweep_all(bank, [NAME, "lump"], ["knn", "linear"], [None], 1, command="probe")
-    return bank
+    return Path(bank.path)
+
+
+@pytest.fixture
+def measured(made: Path, tmp_path: Path) -> Bank:
+    """A copy for each test, some of which write."""
+    return Bank.open(shutil.copytree(made, tmp_path / "bank"))
 
 
 def rows_of(text: str, title: str) -> list[list[str]]:
