@@ -36,7 +36,8 @@ def averaged(run: Run, blocks: Sequence[Block], cells: Sequence[str]) -> list[Bl
     """The averages of K blocks of the same F draws, one of each finding.
 
     Items of all findings are ranked together by their probabilities, since decision values of different fits have no common scale, and each
-    is called at the threshold of its own finding. Where a finding lacks calibrated ones, all are ranked by those of the head.
+    is called at the threshold of its own finding. Where a finding lacks calibrated ones, all are ranked by those of the head; of heads that
+    give none, by their distances from normals.
     """
     first = blocks[0]
     names = list(first.parts[0].battery.values)
@@ -44,16 +45,11 @@ def averaged(run: Run, blocks: Sequence[Block], cells: Sequence[str]) -> list[Bl
     reasons = {name: tuple("no finding has a value" if np.isnan(value) else "" for value in values) for name, values in means.items()}
     chances = [block.chances.of_scores(block.scores) for block in blocks]
     own = any(block.chances.reason for block in blocks)
-    parts = [
-        Part(
-            block.y,
-            block.chances.usual(block.scores) if own else chance,
-            block.thresholds,
-            chance,
-            block.scores >= block.thresholds[:, None],
-        )
-        for block, chance in zip(blocks, chances, strict=True)
-    ]
+    parts = []
+    for block, chance in zip(blocks, chances, strict=True):
+        ranked = block.chances.usual(block.scores) if own else chance
+        ranked = block.scores if np.isnan(ranked).all() else ranked
+        parts.append(Part(block.y, ranked, block.thresholds, chance, block.scores >= block.thresholds[:, None]))
     found = {MACRO: Battery(means, reasons), MICRO: micro(names, parts)}
     nothing = np.full(len(first), np.nan)
     told = (first.features, first.head, first.shots, first.repeats, tuple(cells), (), np.empty(0), np.empty((len(first), 0)))

@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
-from ..heads import any_named
+from ..heads import HEADS, HeadKind, any_named
 from ..store.digests import spec_digest
-from ..store.errors import UsageError
+from ..store.errors import UnknownNameError, UsageError
 from ..store.progress import Progress, Silent
 from .averaging import average_run
 from .calibration import ISOTONIC, isotonic_remark
 from .cells import fit_missing
 from .chances import UNCALIBRATED
 from .class_texts import ClassTexts, class_texts
-from .draws import Draw, draw_supports, refused_shots
+from .draws import DRAWN, Draw, Drawn, draw_supports, refused_shots
 from .feature_choice import FeatureChoice, choose_features
 from .findings import findings_units
 from .guards import Guarded, check_leaks
-from .inputs import Input, inputs_of
-from .ledger import Ledger, Run
+from .inputs import AnyKind, Input, inputs_of
+from .ledger import Kept, Ledger, Run
 from .measuring import Measuring
 from .pooling import UnitFeatures
 from .results import Asked, Result, summarized
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 REPEATS = 10
 PREDICTIONS = 10_000_000
-"""Rows of predictions that a study keeps unasked."""
+"""Rows of predictions that a study keeps unasked, and as rows."""
 
 
 @final
@@ -67,11 +67,19 @@ class Protocol:
     device: str = "cpu"
     """Where heads compute that can do so elsewhere, as torch names it."""
     predictions: bool | None = None
-    """Whether scores of each item are kept; None: up to `PREDICTIONS` of them."""
+    """Whether scores of each item are kept, beyond `most_rows` as one array a run; None: up to as many."""
     allow_leak: bool = False
     """Whether to go on where a guard finds test data on the training side; it is recorded."""
     by: tuple[str, ...] = ()
     """Attributes of scans whose values are measured apart, such as `source`."""
+    most_rows: int = PREDICTIONS
+    """Of the table `predictions` that a study adds."""
+    support: Drawn = "both"
+    """What draws are of: both classes, or normals alone, for heads that learn from these."""
+
+    def __post_init__(self) -> None:
+        if self.support not in DRAWN:
+            raise UnknownNameError("support", self.support, DRAWN)
 
 
 def sweep(
@@ -115,7 +123,7 @@ def sweep_all(
         bank: the bank.
         findings: names, or `finding=class`.
         heads: names, as in `heads.HEADS`.
-        shots: examples of each class; None is the whole training side.
+        shots: examples of each class that is drawn; None is the whole training side.
         repeats: draws for each number of shots.
         protocol: seed, unit, labels, sides and metrics.
         choice: which feature sets; by default all that have vectors of the unit.
@@ -129,13 +137,14 @@ def sweep_all(
 
     Raises:
         UnknownNameError: a head, finding, split, source, metric or feature set is none; the message suggests the nearest.
-        UsageError: labels, sides, draws or vectors do not suffice for what is asked.
+        UsageError: labels, sides, draws or vectors do not suffice for what is asked, or a head needs both classes and draws have one.
     """
     protocol, choice, progress = protocol or Protocol(), choice or FeatureChoice(), progress or Silent()
     kinds = [any_named(name) for name in dict.fromkeys(heads)]
     shots = tuple(dict.fromkeys(shots))
     if not kinds or not shots or not findings:
         raise UsageError("a sweep needs a finding, a head and a number of shots, such as --finding a --heads linear,knn --shots 1,5,all")
+    _check_support(kinds, protocol.support)
     every, remarks = findings_units(bank, tuple(dict.fromkeys(findings)), protocol.unit, protocol.source)
     chosen = choose_features(bank, every[0].unit, choice)
     texts = ClassTexts()
@@ -156,15 +165,10 @@ def sweep_all(
     inputs = inputs_of(bank, kinds, gathered, chosen)
     files = HeadFiles.planned(save, runs, kinds, inputs, texts) if save is not None else HeadFiles(())
     cells = [len(run.draws) * sum(map(len, inputs.values())) for run in runs]
-    kept, fits = protocol.predictions, sum(cells)
     rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
-    if kept is None:
-        kept = rows <= PREDICTIONS
-        if not kept:
-            remarks.append(
-                f"scores of each item are not kept: {rows:,} rows are more than {PREDICTIONS:,}; ask for them with --predictions"
-            )
-    progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", fits)
+    kept, said = _kept(protocol, rows)
+    remarks += said
+    progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", sum(cells))
     with Ledger(bank, [*runs, *([average] if average else [])], predictions=kept, also=partial(texts.keep, bank)) as ledger:
         made, said = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
     if measuring.calibration != ISOTONIC:  # whose remark is of the validation side, and told already
@@ -174,6 +178,26 @@ def sweep_all(
         replace(_result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks), saved=saved.get(run.name, ()))
         for run, (study, _, _) in zip(runs, studies, strict=True)
     )
+
+
+def _kept(protocol: Protocol, rows: int) -> tuple[Kept, list[str]]:
+    """How so many scores of items are kept, and a remark where that is not as rows."""
+    if protocol.predictions is False:
+        return "no", []
+    if rows <= protocol.most_rows:
+        return "rows", []
+    many = f"{rows:,} rows are more than {protocol.most_rows:,}"
+    if protocol.predictions:
+        return "dense", [f"scores of each item are kept as one array a run ({many}): Bank.dense_predictions(RUN) reads them"]
+    return "no", [f"scores of each item are not kept: {many}; ask for them with --predictions"]
+
+
+def _check_support(kinds: Sequence[AnyKind], support: Drawn) -> None:
+    both = [kind.name for kind in kinds if not (isinstance(kind, HeadKind) and kind.one_class)]
+    if support == "normals" and both:
+        able = ", ".join(kind.name for kind in HEADS.values() if kind.one_class)
+        needs = f"head {both[0]!r} needs" if len(both) == 1 else f"heads {', '.join(both)} need"
+        raise UsageError(f"{needs} both classes, and these draws are of normals alone; choose of {able}, or draw both")
 
 
 _Drawn = tuple[Study, list[Draw], list[str]]
@@ -191,7 +215,7 @@ def _studies(
             check_sides(units, split)
             study = joined(units, split, gathered)
             check_sides(study.units, study.split)
-            draws, said = _draws(study, shots, repeats, protocol.seed, alone=len(every) == 1)
+            draws, said = _draws(study, shots, repeats, protocol, alone=len(every) == 1)
         except UsageError as error:
             failed.append(error)
             continue
@@ -224,7 +248,7 @@ def _run(
     command: str,
     guarded: Guarded,
 ) -> Run:
-    settings = study_settings(study, protocol.seed)
+    settings = study_settings(study, protocol.seed) | ({} if protocol.support == "both" else {"support": protocol.support})
     measuring = protocol.measuring
     name = f"{command}-{spec_digest(settings | measuring.unusual)[:12]}"
     held = as_stored(bank, study.units, draws)
@@ -245,13 +269,13 @@ def _subgroups(bank: Bank, runs: Sequence[Run], attributes: Sequence[str]) -> di
     return found
 
 
-def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, seed: int, *, alone: bool) -> tuple[list[Draw], list[str]]:
+def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, protocol: Protocol, *, alone: bool) -> tuple[list[Draw], list[str]]:
     """All draws of a finding; among several, those it has examples for, and remarks on the others."""
     train = study.split.side("train")
-    draw = partial(draw_supports, study.units, train, study.split.name, repeats=repeats, seed=seed)
+    draw = partial(draw_supports, study.units, train, study.split.name, repeats=repeats, seed=protocol.seed, of=protocol.support)
     if alone:
         return draw(shots=shots)
-    failed = {k: error for k in shots if (error := refused_shots(study.units, train, study.split.name, (k,))) is not None}
+    failed = {k: error for k in shots if (error := refused_shots(study.units, train, study.split.name, (k,), protocol.support)) is not None}
     if len(failed) == len(shots):
         raise failed[shots[0]]
     draws, remarks = draw(shots=tuple(k for k in shots if k not in failed))

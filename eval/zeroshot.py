@@ -99,7 +99,7 @@ def zeroshot(
     run = Run(run_name, COMMAND, study, settings | measuring.fitted | guarded.settings)
     made = [(encoder, vectors[digest]) for digest, encoder in encoders.items()]
     val, test = study.split.side("val"), study.split.side("test")
-    with Ledger(bank, [run], predictions=True, also=lambda commit: keep_prompts(bank, commit, pair, made)) as ledger:
+    with Ledger(bank, [run], predictions="rows", also=lambda commit: keep_prompts(bank, commit, pair, made)) as ledger:
         for features in study.features:
             absent, present = vectors[features.key.encoder.digest]
             head = zero_shot(present, absent, features.key.encoder.logit_scale or SCALE)

@@ -12,14 +12,18 @@ from threadpoolctl import threadpool_limits
 
 from ..store.errors import UnknownNameError, UsageError
 from .base import Head
+from .centroid_normal import CentroidNormalHead, centroid_normal_scores
 from .clap import CLAPHead, clap_scores
 from .clip_adapter import CLIPAdapterHead, clip_adapter_scores
 from .cls import CosineClsHead, LinearClsHead, cosine_cls_scores, linear_cls_scores
 from .cosine import CosineHead, cosine_scores
 from .knn import KNNHead, knn_l2_scores, knn_scores, l2_neighbours
+from .knn_normal import KNNNormalHead, knn_normal_scores
 from .lda import LDAHead, lda_scores
 from .linear_path import LinearPathHead, linear_scores, lowshot_scores
 from .lp_plus_plus import LPPlusPlusHead, lp_plus_plus_scores
+from .mahalanobis import MahalanobisHead, mahalanobis_scores
+from .one_class import OneClassHead
 from .prototype import PrototypeHead, prototype_scores
 from .refit import plain, told, tuned_path, tuned_ratio, tuned_tip, tuned_tip_f, untuned_path
 from .ridge import RidgeHead, ridge_scores
@@ -40,6 +44,11 @@ def _of_shares(scores: Floats) -> Floats:
     return (1 + scores) / 2
 
 
+def no_probabilities(scores: Floats) -> Floats:
+    """NaN: a distance from normals alone says nothing of how likely a finding is."""
+    return np.full_like(scores, np.nan)
+
+
 @dataclass(frozen=True)
 class HeadKind:
     """A head that a study may name."""
@@ -47,7 +56,7 @@ class HeadKind:
     name: str
     summary: str
     """One line for lists and help."""
-    make: Callable[[], Head]
+    make: Callable[[], Head | OneClassHead]
     """A head that is not fitted yet, with the parameters that a study uses."""
     together: Together | None = None
     """All fits at once, with the values that `make` and `fit` would give one by one; None: one by one."""
@@ -59,6 +68,8 @@ class HeadKind:
     """Fits one of `make` on a support's rows of X (N, D), tuned as `together` tunes it."""
     version: int = 1
     """Raised with every change that gives other scores: what a bank holds of an older one is made again."""
+    one_class: bool = False
+    """Whether it learns from a support's absent rows alone; decision values are then distances from them."""
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -80,9 +91,11 @@ class HeadKind:
         if X.ndim != 2:
             raise UsageError(f"features are of shape {X.shape}; (items, width) is wanted")
         for number, support in enumerate(supports):
-            _check(support, number, self.name)
+            _check(support, number, self.name, one_class=self.one_class)
             if self.needs_texts and support.texts is None:
                 raise UsageError(f"head {self.name!r} learns from the class texts' vectors too, and support {number} has none")
+        if self.one_class:
+            supports = [_absent(support) for support in supports]
         if not (len(supports) and len(queries)):
             return np.empty((len(supports), len(queries)))
         tunings = {id(s.tuning): s.tuning for s in supports if s.tuning is not None}
@@ -105,10 +118,10 @@ class HeadKind:
         wanted = rows[asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
-            return np.stack([self.fitted(rows, support).decision_function(wanted) for support in placed])
+            return np.stack([_values(self.fitted(rows, support), wanted) for support in placed])
 
-    def fitted(self, X: NDArray[np.floating], support: Support) -> Head:
-        """The estimator whose decision values `scores` gives for this support.
+    def fitted(self, X: NDArray[np.floating], support: Support) -> Head | OneClassHead:
+        """The estimator whose decision values `scores` gives for this support; of one that learns from normals, its `anomaly`.
 
         Args:
             X: (N, D) features, float16 to float64; only rows of the support and its tuning are looked at.
@@ -117,25 +130,40 @@ class HeadKind:
         Raises:
             UsageError: as `scores`.
         """
-        _check(support, 0, self.name)
+        _check(support, 0, self.name, one_class=self.one_class)
         if self.needs_texts and support.texts is None:
             raise UsageError(f"head {self.name!r} learns from the class texts' vectors too, and the support has none")
+        head = self.make()
+        if isinstance(head, OneClassHead):
+            return head.fit(X[_absent(support).rows].astype(np.float64))
         tuning, own = support.tuning, len(support.rows)
         named = support.rows if tuning is None else np.concatenate([support.rows, tuning.rows])
         rows = X[named].astype(np.float64)
         beside = None if tuning is None else replace(tuning, rows=np.arange(own, len(named)))
-        head = self.make()
         return self.learn(head.set_params(**told(head, support)), rows, replace(support, rows=np.arange(own), tuning=beside))
 
 
-def _check(support: Support, number: int, name: str) -> None:
-    """A support has a 0 or 1 for each row, and both of them."""
+def _values(head: Head | OneClassHead, X: Floats) -> Floats:
+    return head.anomaly(X) if isinstance(head, OneClassHead) else head.decision_function(X)
+
+
+def _absent(support: Support) -> Support:
+    """The same without its present rows."""
+    rows = support.y == 0
+    patients = None if support.patients is None else support.patients[rows]
+    return replace(support, rows=support.rows[rows], y=support.y[rows], patients=patients)
+
+
+def _check(support: Support, number: int, name: str, *, one_class: bool) -> None:
+    """A support has a 0 or 1 for each row, and both of them; of a head that learns from normals, an absent row."""
     if support.rows.shape != support.y.shape or support.rows.ndim != 1:
         raise UsageError(f"support {number} has rows {support.rows.shape} and labels {support.y.shape}; one label a row is wanted")
     zeros, ones = int((support.y == 0).sum()), int((support.y == 1).sum())
     if zeros + ones != len(support.y):
         raise UsageError(f"support {number} has labels other than 0 and 1")
-    if not (zeros and ones):
+    if one_class and not zeros:
+        raise UsageError(f"head {name!r} learns from absent rows; support {number} has none")
+    if not one_class and not (zeros and ones):
         raise UsageError(f"head {name!r} needs both classes; support {number} has {zeros} absent and {ones} present")
 
 
@@ -185,6 +213,30 @@ HEADS = {
         ),
         HeadKind("lp++", "linear probe that leans on the class texts", LPPlusPlusHead, lp_plus_plus_scores, needs_texts=True),
         HeadKind("clap", "linear probe from the class texts, held near them", CLAPHead, clap_scores, needs_texts=True),
+        HeadKind(
+            "knn_normal",
+            "normals alone: mean cosine distance from the 2 nearest",
+            KNNNormalHead,
+            knn_normal_scores,
+            no_probabilities,
+            one_class=True,
+        ),
+        HeadKind(
+            "mahalanobis",
+            "normals alone: Mahalanobis distance from their mean, Ledoit and Wolf's covariance",
+            MahalanobisHead,
+            mahalanobis_scores,
+            no_probabilities,
+            one_class=True,
+        ),
+        HeadKind(
+            "centroid_normal",
+            "normals alone: cosine distance from their mean direction",
+            CentroidNormalHead,
+            centroid_normal_scores,
+            no_probabilities,
+            one_class=True,
+        ),
     )
 }
 """What `--heads` may name. Zero-shot is not among them: it needs prompts and no support."""

@@ -55,7 +55,7 @@ Seeds = Annotated[
 ]
 
 
-HEADS = "linear,cosine,knn,prototype"
+HEADS, OF_NORMALS = "linear,cosine,knn,prototype", "knn_normal,mahalanobis,centroid_normal"
 Heads = Annotated[str, typer.Option(help="Heads, with commas; `scanbank heads` lists them.")]
 Metrics = Annotated[list[str] | None, typer.Option("--metrics", help="Metrics to keep, with commas; by default all.", show_default=False)]
 Intervals = Annotated[
@@ -68,7 +68,9 @@ Intervals = Annotated[
 Predictions = Annotated[
     bool | None,
     typer.Option(
-        "--predictions/--no-predictions", help="Keep the score of each item; by default up to ten million of them.", show_default=False
+        "--predictions/--no-predictions",
+        help="Keep the score of each item, beyond ten million as one array a run; by default up to ten million.",
+        show_default=False,
     ),
 ]
 AllowLeak = Annotated[bool, typer.Option("--allow-leak", help="Go on where test data is also on the training side; runs and notes say so.")]
@@ -101,8 +103,19 @@ Device = Annotated[str, typer.Option(help="Where heads compute that can do so el
 def sweep(
     bank: BankPath,
     finding: Findings,
-    heads: Heads = HEADS,
+    heads: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Heads, with commas; `scanbank heads` lists them. By default {HEADS}; from normals {OF_NORMALS}.", show_default=False
+        ),
+    ] = None,
     shots: Annotated[str, typer.Option(help="Examples of each class, with commas; `all` is the whole training side.")] = "1,5,10,20",
+    support: Annotated[
+        str,
+        typer.Option(
+            help="What draws are of: both (so many of each class), or normals (so many without the finding, for anomaly detection)."
+        ),
+    ] = "both",
     repeats: Annotated[int, typer.Option(min=1, help="Draws for each number of shots.")] = 10,
     features: Features = None,
     encoder: OfEncoder = "",
@@ -124,8 +137,9 @@ def sweep(
 ) -> None:
     """Few-shot: compare heads and feature sets on findings, over shots and repeats, on test patients. Only what is missing is fitted."""
     numbers = _shots(shots)
+    heads = (OF_NORMALS if support == "normals" else HEADS) if heads is None else heads
     each = [
-        _protocol(one, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by)
+        _protocol(one, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by, support)
         for one in _seeds(seed)
     ]
     _study("sweep", bank, finding, heads, numbers, repeats, each, _choice(features, encoder, window, pool), json=json)
@@ -285,6 +299,7 @@ def _protocol(
     device: str,
     allow_leak: bool,
     by: list[str] | None,
+    support: str = "both",
 ) -> Protocol:
     from ..embed.device import pick_device
     from ..eval.measuring import Measuring
@@ -297,4 +312,5 @@ def _protocol(
         raise UsageError("heads compute in float64, which mps lacks; choose auto, cpu or cuda")
     picked = "cpu" if picked == "mps" else picked
     measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals), threshold=threshold, calibration=calibrate)
-    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by))
+    drawn = cast("Any", support)
+    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by), support=drawn)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..averaging import MACRO
+from ..averaging import MACRO, MICRO
 from ..measuring import Measuring
 from .rows import Cell, Cells, MeasuredRun
 from .studies import FoundStudy
 
 
 def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -> list[FoundStudy]:
-    """The macro average of each set of findings that were swept or probed together; the larger sets first."""
+    """The macro and the micro average of each set of findings that were swept or probed together; the larger sets first."""
     groups: dict[tuple[str, ...], list[MeasuredRun]] = {}
     for run in runs:
         if "runs" in run.settings:
@@ -22,16 +22,20 @@ def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -
     found = []
     for digests, of in groups.items():
         members = [next((s for s in studies if any(run.rpartition("-")[2] == one for run in s.runs)), None) for one in digests]
-        cells = _zeroshot([study for study in members if study is not None]) if None not in members else {}
+        macro = _zeroshot([study for study in members if study is not None]) if None not in members else {}
+        averages: dict[str, Cells] = {MACRO: macro, MICRO: {}}
         for run in of:
-            cells |= run.cells.get((MACRO, ""), {})
+            for name, cells in averages.items():
+                cells |= run.cells.get((name, ""), {})
         first = next((study for study in members if study is not None), None)
         drawn = next((study.drawn for study in members if study is not None and study.drawn), None)
         where = (first.unit, first.split, first.source) if first else ("", "", "")
         over = tuple(str(name) for name in of[-1].settings["findings"])
-        how = first.measuring if first else Measuring()
-        found.append(FoundStudy(MACRO, *where, drawn, {}, cells, runs=tuple(run.run for run in of), over=over, measuring=how))
-    return sorted(found, key=lambda one: (-len(one.over), one.over, one.drawn or ()))
+        runs_of, how = tuple(run.run for run in of), first.measuring if first else Measuring()
+        found += [
+            FoundStudy(name, *where, drawn, {}, cells, runs=runs_of, over=over, measuring=how) for name, cells in averages.items() if cells
+        ]
+    return sorted(found, key=lambda one: (-len(one.over), one.over, one.drawn or (), one.finding != MACRO))
 
 
 def _zeroshot(studies: Sequence[FoundStudy]) -> Cells:

@@ -51,8 +51,8 @@ def pr_lines(scores: Sequence[Scores], styles: Styles) -> list[Line]:
 
 
 def reliability_bins(scores: Sequence[Scores], styles: Styles) -> list[Bins]:
-    """What happened over what was said."""
-    return [Bins(label(one.method), styles[one.method], *reliability(one)) for one in scores]
+    """What happened over what was said, by those methods that give probabilities."""
+    return [Bins(label(one.method), styles[one.method], *reliability(one)) for one in scores if one.probable]
 
 
 def part_dots(study: FoundStudy, metric: str, methods: Sequence[Method], styles: Styles) -> tuple[list[str], list[Dots]]:

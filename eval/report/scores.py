@@ -11,6 +11,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ...heads import HEADS
 from ...heads.vectors import sigmoid
+from ..chances import UNCALIBRATED
+from ..dense_scores import KeptScores, dense_scores
 from ..quoting import quoted
 from ..reliability import BINS, bin_of
 from .rows import ALL, Method
@@ -37,7 +39,12 @@ class Scores:
     scores: Floats
     """(R, M), of R repeats."""
     chance: Floats
-    """(R, M) probabilities of class 1, as they were kept."""
+    """(R, M) probabilities of class 1, as they were kept, or else as the head gives them; NaN where there are none."""
+
+    @property
+    def probable(self) -> bool:
+        """Whether there are probabilities."""
+        return not np.isnan(self.chance).any()
 
 
 def last_scores(bank: Bank, study: FoundStudy) -> list[Scores]:
@@ -55,16 +62,20 @@ def _scores(bank: Bank, study: FoundStudy, method: Method) -> Scores | None:
     which = " AND ".join(f"{name} = {quoted(value)}" for name, value in of.items())
     wanted = "shots IS NULL" if shots == ALL else f"shots = {int(shots)}"
     answer = bank.sql(f"SELECT repeat, item, y, score, probability FROM predictions WHERE {which} AND {wanted} ORDER BY repeat, item")
-    if not answer.num_rows:
+    kept = dense_scores(bank, cell.run, method.head, method.features).get(None if shots == ALL else int(shots))
+    if answer.num_rows:
+        repeats = tuple(np.unique(answer.column("repeat").to_numpy()).tolist())
+        items = tuple(answer.column("item").slice(0, answer.num_rows // len(repeats)).to_pylist())
+        y = answer.column("y").to_numpy()[: len(items)].astype(np.int64)
+        told = (answer.column(name).to_numpy().astype(np.float64).reshape(len(repeats), -1) for name in ("score", "probability"))
+        kept = KeptScores(items, y, repeats, *told).with_draws(kept)
+    if kept is None:
         return None
-    repeats = len(np.unique(answer.column("repeat").to_numpy()))
-    items = answer.column("item").slice(0, answer.num_rows // repeats).to_pylist()
-    score = answer.column("score").to_numpy().reshape(repeats, -1)
-    chance = answer.column("probability").to_numpy().astype(np.float64).reshape(repeats, -1)
-    if np.isnan(chance).any():  # kept before probabilities were, or the validation side could not calibrate: as the head gives them
+    chance = kept.chance
+    if np.isnan(chance).any() and study.measuring.calibration == UNCALIBRATED:  # kept without, as arrays are: as the head gives them
         kind = HEADS.get(method.head)
-        chance = (kind.probabilities if kind else sigmoid)(score)
-    return Scores(method, shots, tuple(items), answer.column("y").to_numpy()[: len(items)].astype(np.int64), score, chance)
+        chance = (kind.probabilities if kind else sigmoid)(kept.scores)
+    return Scores(method, shots, kept.items, kept.y, kept.scores, chance)
 
 
 def roc(of: Scores) -> tuple[Floats, Floats]:

@@ -55,6 +55,15 @@ def test_sweep_as_json_holds_what_the_bank_holds(full: Path) -> None:
     assert Bank.open(full).sql("SELECT run FROM runs").to_pylist() == [{"run": said["run"]}]
 
 
+def test_normals_alone_are_drawn_on_request(full: Path) -> None:
+    done = run("sweep", full, "--finding", "bleed", "--support", "normals", "--shots", "1,5", "--repeats", "2", "--features", VOLUME.name)
+    assert done.exit_code == 0, done.output
+    rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines() if line.startswith("toy/brain/volume")]
+    assert [row[1] for row in rows] == ["knn_normal", "mahalanobis", "centroid_normal"] * 3
+    drawn = Bank.open(full).sql("SELECT DISTINCT l.value FROM draws d JOIN labels l ON l.item = d.item").column("value").to_pylist()
+    assert drawn == [0]
+
+
 def test_several_seeds_are_a_run_each_and_nothing_is_fitted_twice(full: Path) -> None:
     words = ("sweep", full, "--finding", "bleed", "--features", VOLUME.name, "--heads", "cosine", "--shots", "1,5", "--repeats", "2")
     alone = json.loads(run(*words, "--seed", "1", "--json").stdout)
@@ -90,6 +99,11 @@ def test_other_thresholds_and_calibrated_probabilities_are_told(full: Path) -> N
         (("sweep", "--finding", "bleed", "--shots", "0"), "--shots holds '0'"),
         (("sweep", "--finding", "bleed", "--shots", ","), "--shots holds nothing"),
         (("sweep", "--finding", "bleed", "--shots", "999"), "999 shots, each of another patient, are more than"),
+        (
+            ("sweep", "--finding", "bleed", "--support", "normals", "--heads", "linear,knn"),
+            "heads linear, knn need both classes, and these",
+        ),
+        (("sweep", "--finding", "bleed", "--support", "normal"), "support 'normal' is unknown; did you mean 'normals'"),
         (("sweep", "--finding", "bleed", "--unit", "pixel"), "unit 'pixel'"),
         (("sweep", "--finding", "bleed", "--seed", "0,-1"), "--seed holds '-1'"),
         (("sweep", "--finding", "bleed", "--threshold", "sensitivity"), "such as sensitivity=0.95"),
