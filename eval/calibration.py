@@ -103,8 +103,7 @@ class Isotonic(Calibrator):
 def fit_temperatures(side: Validations) -> tuple[Temperature, ...]:
     """The temperature of least log loss for each fit."""
     margin = np.where(side.y == 1, 1, -1) * side.scores
-    apart = (margin >= 0).all(axis=1) & (margin > 0).any(axis=1)
-    remarks = [_SEPARATE if apart_ else () if tells else _NOTHING for apart_, tells in zip(apart, margin.sum(axis=1) > 0, strict=True)]
+    remarks = [_SEPARATE if (row >= 0).all() and row.any() else () if row.sum() > 0 else _NOTHING for row in margin]
     found = (1 / scales(side.y, side.scores)).tolist()
     return tuple(Temperature(remark, temperature) for remark, temperature in zip(remarks, found, strict=True))
 

@@ -99,11 +99,13 @@ def compare_methods(
         raise UsageError(f"{one.name} is compared with itself; name two methods")
     ranking = all(kind.needs == "score" for kind in metrics_named(metrics))
     pairs = _pairs(measured_runs(bank, one), measured_runs(bank, other), ranking=ranking)
+    how = "" if ranking else " with the same threshold rule and calibration"
     pairs = {finding: pair for finding, pair in pairs.items() if not findings or finding in findings}
     if lacking := [finding for finding in findings if finding not in pairs]:
-        raise UsageError(f"{one.name} and {other.name} were not tested on the same items of {', '.join(lacking)}; run one sweep with both")
+        of = ", ".join(lacking)
+        raise UsageError(f"{one.name} and {other.name} were not tested on the same items of {of}{how}; run one sweep with both")
     if not pairs:
-        raise UsageError(f"{one.name} and {other.name} were never tested on the same items; run one sweep with both")
+        raise UsageError(f"{one.name} and {other.name} were never tested on the same items{how}; run one sweep with both")
     progress.start("comparing", len(pairs))
     found = []
     for finding, alike in sorted(pairs.items()):

@@ -97,9 +97,8 @@ def measured_runs(bank: Bank, method: Method) -> list[MeasuredRun]:
         told = json.loads(row["settings"])
         if "items" in told:
             drawn = None if "prompt" in told else int(told["seed"])
-            named = (str(told[name]) for name in ("finding", "items"))
-            fitted = (str(told.get(name, usual)) for name, usual in Measuring().fitted.items())
-            found.append(MeasuredRun(row["run"], *named, drawn, str(told["unit"]), *fitted))
+            fitted = {name: str(told.get(name, usual)) for name, usual in Measuring().fitted.items()}
+            found.append(MeasuredRun(row["run"], str(told["finding"]), str(told["items"]), drawn, str(told["unit"]), **fitted))
     return found
 
 

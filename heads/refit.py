@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from sklearn.base import clone
 
 from .base import Head
 from .clip_adapter import RATIOS, CLIPAdapterHead
@@ -47,8 +48,7 @@ def tuned_ratio(head: CLIPAdapterHead, X: Floats, support: Support) -> Head:
     tuning = support.tuning
     if tuning is None:
         return plain(head, X, support)
-    params = head.get_params()
-    trained = [plain(CLIPAdapterHead(**params | {"ratio": ratio}), X, support) for ratio in RATIOS]
+    trained = [plain(cast("Head", clone(head)).set_params(ratio=ratio), X, support) for ratio in RATIOS]
     return trained[best_setting(np.stack([one.decision_function(X[tuning.rows]) for one in trained]), tuning)]
 
 

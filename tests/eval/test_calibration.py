@@ -40,6 +40,7 @@ def test_temperature_is_the_best_of_all() -> None:
         log_loss(y, found.probabilities(score) if t is None else Temperature((), t).probabilities(score)) for t in (None, 1.0, 2.9, 6.0)
     ]
     assert losses[0] == min(losses)
+    assert isinstance(found, Temperature)
     # log loss is that of a logistic regression through the origin
     regression = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000).fit(score[:, None], y)
     assert 1 / found.temperature == pytest.approx(regression.coef_[0, 0], rel=1e-5)
@@ -58,6 +59,7 @@ def test_platt_is_scikit_learns() -> None:
     whole: dict[str, Any] = {"ensemble": False}
     theirs = CalibratedClassifierCV(FrozenEstimator(given), method="sigmoid", cv=2, **whole).fit(score[:, None], y)
     np.testing.assert_allclose(found.probabilities(score), theirs.predict_proba(score[:, None])[:, 1], atol=1e-4)
+    assert isinstance(found, Platt)
     # and its gradient is 0 against Platt's targets
     target = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / (len(y) - y.sum() + 2))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,7 +31,7 @@ def test_temperatures_are_the_best_of_all(seed: int) -> None:
         margin = np.where(y == 1, 1, -1) * score / score.std()
         if (margin >= 0).all() or margin.sum() <= 0:
             continue
-        found = minimize_scalar(
+        found: Any = minimize_scalar(
             lambda at, margin=margin: float(np.logaddexp(0, -margin * np.exp(at)).sum()), bounds=(-12, 12), method="bounded"
         )
         assert np.logaddexp(0, -margin * scale * score.std()).sum() <= found.fun + 1e-9 * abs(found.fun)

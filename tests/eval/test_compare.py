@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from eval_banks import SLICE, VOLUME, add_labels, toy_bank
 from scanbank.eval.compare import compare_methods
 from scanbank.eval.holm import holm
+from scanbank.eval.measuring import Measuring
 from scanbank.eval.sweep import Protocol, sweep_all
 from scanbank.store import Bank
 from scanbank.store.errors import UnknownNameError, UsageError
@@ -86,3 +87,23 @@ def test_mistakes_are_told(measured: Bank) -> None:
     sweep_all(measured, ["bleed"], ["knn", "prototype"], [5], 2, protocol=Protocol(predictions=False))
     with pytest.raises(UsageError, match=r"kept no scores of items by knn.* run it again with --predictions"):
         compare_methods(measured, f"knn:{VOLUME.name}", f"prototype:{VOLUME.name}")
+
+
+def test_metrics_at_thresholds_are_compared_by_one_rule_only(bank: Bank) -> None:
+    toy_bank(bank, 90, gap=1.0)
+    for head, rule in (("cosine", "youden"), ("knn", "sensitivity=0.9")):
+        sweep_all(bank, ["bleed"], [head], [5], 2, protocol=Protocol(measuring=Measuring(intervals="none", threshold=rule)))
+    pair = (f"cosine:{VOLUME.name}", f"knn:{VOLUME.name}")
+    assert [one.difference.metric for one in compare_methods(bank, *pair)] == ["auroc", "ap"]
+    with pytest.raises(UsageError, match="never tested on the same items with the same threshold rule and calibration"):
+        compare_methods(bank, *pair, metrics=("auroc", "f1"))
+
+
+def test_calibrated_probabilities_are_compared_as_they_were_kept(bank: Bank) -> None:
+    toy_bank(bank, 90, gap=1.0)
+    protocol = Protocol(measuring=Measuring(intervals="none", calibration="platt"))
+    sweep_all(bank, ["bleed"], ["cosine", "knn"], [5], 2, protocol=protocol)
+    (found,) = compare_methods(bank, f"cosine:{VOLUME.name}", f"knn:{VOLUME.name}", metrics=("brier",))
+    query = "SELECT head, avg((probability - y)**2) AS brier FROM predictions WHERE features = 'toy/brain/volume' GROUP BY head"
+    brier = {row["head"]: row["brier"] for row in bank.sql(query).to_pylist()}
+    assert (found.difference.first, found.difference.second) == pytest.approx((brier["cosine"], brier["knn"]), abs=1e-12)

@@ -131,6 +131,6 @@ def test_what_calibrators_say_is_told_with_counts(bank: Bank) -> None:
         ({"calibration": "plat"}, UnknownNameError, "calibration 'plat' is unknown; did you mean 'platt'"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_fitted(how: dict[str, str], error: type[Exception], message: str) -> None:
+def test_mistakes_are_told_before_anything_is_fitted(how: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Measuring(**how)

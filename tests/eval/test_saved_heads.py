@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 import pytest
 
 from eval_banks import SLICE, VOLUME, add_labels, add_vectors, add_volumes, toy_bank
+from scanbank.embed.encoder import Encoded, Encoder
 from scanbank.eval.applying import apply_head
 from scanbank.eval.feature_choice import FeatureChoice
 from scanbank.eval.measuring import Measuring
 from scanbank.eval.sweep import Protocol, sweep_all
 from scanbank.heads import FittedHead, KNNHead
 from scanbank.heads.card import HeadFileError
-from scanbank.store import Bank
+from scanbank.store import Bank, EncoderSpec
 from scanbank.store.errors import UsageError
 
 PLAIN = ["linear", "lowshot_lipro", "linear_cls", "cosine", "knn", "knn_l2", "prototype", "ridge", "lda"]
@@ -96,6 +98,38 @@ def test_routers_need_no_sources_to_score(bank: Bank, tmp_path: Path) -> None:
     kept = {row["item"]: row["score"] for row in bank.sql("SELECT item, score FROM predictions").to_pylist()}
     score = dict(zip(found.items, found.scores.tolist(), strict=True))
     assert {item: score[item] for item in kept} == pytest.approx(kept, abs=1e-9)
+
+
+class Texts(Encoder):
+    """A text side beside the toy features, of a logit scale of its own."""
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        self.spec, self.view, self.channels, self.offers = spec, VOLUME.view, frozenset({1}), frozenset({"volume", "text"})
+
+    def _encode(self, side: Any, batch: Any) -> Encoded:
+        assert side == "text"
+        signs = np.array([-1.0 if "not" in text else 1.0 for text in batch])
+        return Encoded((signs[:, None] * np.eye(self.spec.dim)[0] + 0.2).astype(np.float32))
+
+
+def test_heads_that_learn_from_class_texts_need_no_encoder_to_score(bank: Bank, tmp_path: Path) -> None:
+    y = toy_bank(bank)
+    key = replace(VOLUME, encoder=EncoderSpec("said", "1", 8, logit_scale=20.0))
+    ordinals = bank.sql("SELECT ordinal FROM volumes ORDER BY ordinal").column("ordinal").to_numpy()
+    add_vectors(bank, key, ordinals, np.random.default_rng(1).normal(size=(60, 8)) + y[:, None] * np.eye(8)[0])
+    (result,) = sweep_all(
+        bank, ["bleed"], ["tip_adapter", "lp++"], [None], 1, protocol=Protocol(measuring=Measuring(intervals="none")),
+        choice=FeatureChoice((key.name,)), opened_by=lambda _: Texts(key.encoder), save=tmp_path / "heads",
+    )  # fmt: skip
+    for path in result.saved:
+        head = FittedHead.load(Path(path))
+        found = apply_head(bank, head)
+        kept = {
+            r["item"]: r["score"] for r in bank.sql(f"SELECT item, score FROM predictions WHERE head = '{head.card['head']}'").to_pylist()
+        }
+        score = dict(zip(found.items, found.scores.tolist(), strict=True))
+        assert {item: score[item] for item in kept} == pytest.approx(kept, abs=1e-9, rel=1e-9)
+    assert len(result.saved) == 2
 
 
 def test_scans_that_came_later_are_scored_and_those_without_vectors_counted(bank: Bank, tmp_path: Path) -> None:

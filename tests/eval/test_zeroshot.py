@@ -48,6 +48,22 @@ def test_scores_are_differences_of_cosines_and_all_of_it_is_one_commit(bank: Ban
     np.testing.assert_array_equal(bank.features("toy/prompt").of(ordinals)[:, 0], [-1, 1])
 
 
+def test_other_thresholds_and_calibrated_probabilities_are_another_run(bank: Bank) -> None:
+    toy_bank(bank)
+    usual = zeroshot(bank, "bleed", opened_by=opened(Toy()))
+    other = zeroshot(bank, "bleed", opened_by=opened(Toy()), measuring=Measuring(threshold="sensitivity=1", calibration="platt"))
+    assert usual.run != other.run
+    assert (other.settings["threshold"], other.settings["calibration"]) == ("sensitivity=1", "platt")
+    cuts = bank.sql("SELECT run, value FROM metrics WHERE metric = 'threshold'").to_pylist()
+    study, X = other.study, bank.features(VOLUME.name).vectors().astype(np.float64)
+    present = [int(study.units.items[row][1:]) for row in study.split.side("val").tolist() if study.units.y[row]]
+    lowest = min(200 * X[i, 0] / np.linalg.norm(X[i]) for i in present)  # all positives of the validation side are called
+    assert {row["run"]: row["value"] for row in cuts}[other.run] == pytest.approx(lowest, rel=1e-5)
+    kept = bank.sql("SELECT run, probability FROM predictions ORDER BY run, item").to_pylist()
+    of = {run: [row["probability"] for row in kept if row["run"] == run] for run in (usual.run, other.run)}
+    assert of[usual.run] != of[other.run]
+
+
 def test_prompts_are_encoded_once_and_other_words_are_other_prompts(bank: Bank) -> None:
     toy_bank(bank)
     first = zeroshot(bank, "bleed", opened_by=opened(Toy()))

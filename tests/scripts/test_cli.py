@@ -22,6 +22,7 @@ from scanbank.store import Bank
 
 COMMANDS = (
     "demo",
+    "predict",
     "init",
     "ingest",
     "embed",
