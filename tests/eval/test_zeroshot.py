@@ -51,7 +51,8 @@ def test_scores_are_differences_of_cosines_and_all_of_it_is_one_commit(bank: Ban
 def test_other_thresholds_and_calibrated_probabilities_are_another_run(bank: Bank) -> None:
     toy_bank(bank)
     usual = zeroshot(bank, "bleed", opened_by=opened(Toy()))
-    other = zeroshot(bank, "bleed", opened_by=opened(Toy()), measuring=Measuring(threshold="sensitivity=1", calibration="platt"))
+    how = Measuring(threshold="sensitivity=1", calibration="platt")
+    other = zeroshot(bank, "bleed", opened_by=opened(Toy()), protocol=Protocol(measuring=how))
     assert usual.run != other.run
     assert (other.settings["threshold"], other.settings["calibration"]) == ("sensitivity=1", "platt")
     cuts = bank.sql("SELECT run, value FROM metrics WHERE metric = 'threshold'").to_pylist()
