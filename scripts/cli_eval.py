@@ -258,4 +258,6 @@ def _protocol(
         raise UsageError("heads compute in float64, which mps lacks; choose auto, cpu or cuda")
     picked = "cpu" if picked == "mps" else picked
     measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals))
-    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by), cast("Any", support))
+    return Protocol(
+        seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by), support=cast("Any", support)
+    )
