@@ -119,9 +119,9 @@ def refused_shots(
         return UsageError(f"the training side of split {split!r} has one class only: {both}; choose another split or finding")
     most = min(patients) if units.unit == "volume" else min(map(len, pools))
     if short := [owned[c] for c, pool in enumerate(pools) if (patients[c] if units.unit == "volume" else len(pool)) < largest]:
-        of = ", each of another patient," if units.unit == "volume" else ""
+        each = ", each of another patient," if units.unit == "volume" else ""
         return UsageError(
-            f"{largest} shots{of} are more than the training side of split {split!r} has: {' and '.join(short)}; ask for at most {most}"
+            f"{largest} shots{each} are more than the training side of split {split!r} has: {' and '.join(short)}; ask for at most {most}"
         )
     return None
 

@@ -84,7 +84,9 @@ class AnyWidth(Head):
         self.kind = kind
 
     def _learn(self, X: Floats, codes: Ints) -> None:
-        self.head_ = HEADS[self.kind].make()
+        head = HEADS[self.kind].make()
+        assert isinstance(head, Head)
+        self.head_ = head
         short = {"epochs": 30} if "epochs" in self.head_.get_params() else {}
         self.head_.set_params(prompts=class_means(X, codes, len(self.classes_)), **short).fit(X, codes)
 
@@ -254,6 +256,7 @@ def test_each_finding_is_learned_as_if_alone_from_the_rows_where_it_is_known(hea
     assert np.array_equal(head.__class__(**head.get_params()).fit(X, marked).decision_function(X), scores)
     FittedHead(head, KEY).save(tmp_path / "head")
     after = FittedHead.load(tmp_path / "head").estimator
+    assert isinstance(after, Head)
     assert np.array_equal(after.decision_function(X), scores)
     assert np.array_equal(after.predict_proba(X), chances)
 

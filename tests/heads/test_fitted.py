@@ -87,6 +87,8 @@ def test_comes_back_to_the_bit(head: Head, labels: np.ndarray, tmp_path: Path) -
     assert (after.key, after.card, after.pool) == (KEY, before.card, "mean")
     assert after.key.digest == KEY.digest
     assert np.array_equal(after.scores(Keyed(KEY, X, "mean")), before.estimator.decision_function(X))
+    assert isinstance(after.estimator, Head)
+    assert isinstance(before.estimator, Head)
     assert np.array_equal(after.estimator.predict_proba(X), before.estimator.predict_proba(X))
     assert after.estimator.predict(X).tolist() == before.estimator.predict(X).tolist()
     again = after.estimator.__class__(**after.estimator.get_params()).fit(X, labels[y])  # its parameters came back too

@@ -102,7 +102,8 @@ def test_bad_input(head: OneClassHead) -> None:
             head.fit(np.where(np.eye(40, 8) > 0, wrong, learned))
     with pytest.raises(ValueError, match="features"):
         head.fit(learned).anomaly(held[:, :5])
+    head = head.__class__().fit(learned)
     with pytest.raises(ValueError, match=r"false_alarms is 1\.0; give a share from 0 to less than 1"):
-        head.__class__(false_alarms=1.0).fit(learned)
+        head.set_params(false_alarms=1.0).fit(learned)
     with pytest.raises(ValueError, match="n_neighbors is 0; give 1 or more"):
         KNNNormalHead(0).fit(learned)
