@@ -40,8 +40,8 @@ def averaged(
     """The averages of K blocks of the same F draws, one of each finding.
 
     Items of all findings are ranked together by their probabilities, since decision values of different fits have no common scale, and each
-    is called at the threshold of its own finding. Heads that give no probabilities, such as cosines with one text, are ranked by their
-    decision values.
+    is called at the threshold of its own finding. Of heads that give no probabilities, they are ranked by their decision values: distances
+    from normals, cosines with one text.
     """
     first = blocks[0]
     names = list(first.parts[0].battery.values)
@@ -49,9 +49,11 @@ def averaged(
     reasons = {name: tuple("no finding has a value" if np.isnan(value) else "" for value in values) for name, values in means.items()}
     parts = []
     for block in blocks:
-        chance, cut = probabilities(block.scores), probabilities(block.thresholds)
-        without = np.isnan(chance).all()
-        parts.append(Part(block.y, block.scores, block.thresholds) if without else Part(block.y, chance, cut, chance))
+        chance = probabilities(block.scores)
+        given = not np.isnan(chance).all()
+        parts.append(
+            Part(block.y, chance, probabilities(block.thresholds), chance) if given else Part(block.y, block.scores, block.thresholds)
+        )
     found = {MACRO: Battery(means, reasons), MICRO: micro(names, parts)}
     nothing = np.full(len(first), np.nan)
     told = (first.features, first.head, first.shots, first.repeats, tuple(cells), (), np.empty(0), np.empty((len(first), 0)))

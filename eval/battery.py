@@ -18,7 +18,7 @@ from .delong import delong_intervals
 from .metric_kinds import DEFAULT, METRICS, MetricKind, metrics_named
 from .outcomes import checked_labels, checked_probabilities, checked_scores, checked_thresholds, checked_weights, missing_class
 from .portions import portions
-from .ranked import ranked
+from .ranked import areas, ranked
 from .reliability import reliability
 
 __all__ = [
@@ -98,7 +98,7 @@ def battery(
     values = {kind.name: np.full(fits, np.nan) for kind in kinds}
     for rows in () if nothing else portions(fits, len(labels)):
         statistic: dict[str, Callable[[], Any]] = {
-            "score": lambda rows=rows: ranked(labels, scores[rows], weights),
+            "score": lambda rows=rows: areas(labels, scores[rows]) if weights is None else ranked(labels, scores[rows], weights),
             "threshold": lambda rows=rows: confusion(labels, scores[rows], at[rows], weights),
             "probability": lambda rows=rows: None if probable is None else reliability(labels, np.nan_to_num(probable[rows]), weights),
         }

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
 
 from ..store.errors import UsageError
 from .confusion import Confusion, cell_of
@@ -98,8 +97,8 @@ def replicates(
         kinds: the metrics.
         y: (M,) labels.
         score: (M,).
-        patient: (M,) rows of `times`.
-        times: (patients, draws), each with items of both classes.
+        patient: (M,) columns of `times`.
+        times: (draws, patients), each with items of both classes.
         threshold: NaN: there is none.
         probability: (M,); None or NaN: there are none.
     """
@@ -117,7 +116,7 @@ def replicates(
 
 def with_all(times: Floats) -> Floats:
     """One draw more, of every patient once."""
-    return np.concatenate([times, np.ones((len(times), 1))], axis=1)
+    return np.concatenate([times, np.ones((1, times.shape[1]))])
 
 
 def _interval(kind: MetricKind, found: Mapping[str, Floats], people: tuple[int, int, int]) -> Floats:
@@ -134,18 +133,25 @@ def _interval(kind: MetricKind, found: Mapping[str, Floats], people: tuple[int, 
 
 def of_both_classes(y: Ints, patient: Ints, times: Floats) -> Floats:
     """The draws that hold items of both classes."""
-    held = [np.bincount(patient, weights=y == label, minlength=len(times)) @ times > 0 for label in (0, 1)]
-    return np.ascontiguousarray(times[:, held[0] & held[1]])
+    held = [times @ np.bincount(patient, weights=y == label, minlength=times.shape[1]) > 0 for label in (0, 1)]
+    return times[held[0] & held[1]]
 
 
 def _confusions(y: Ints, score: Floats, threshold: float, patient: Ints, times: Floats) -> Confusion:
     cell = cell_of(y, score[None], np.array([threshold]))[0]
-    return Confusion(*(csr_array((np.ones(len(y)), (cell, patient)), shape=(4, len(times))) @ times))
+    return Confusion(*_summed(np.ones(len(y)), cell, 4, patient, times))
 
 
 def _reliabilities(y: Ints, probability: Floats, patient: Ints, times: Floats) -> Reliability:
     gap, rows = probability - y, np.ones(len(y), np.int64)
     value = np.concatenate([gap, gap**2, np.ones(len(y))])
     place = np.concatenate([bin_of(probability), BINS * rows, (BINS + 1) * rows])
-    sums = csr_array((value, (place, np.tile(patient, 3))), shape=(BINS + 2, len(times))) @ times
+    sums = _summed(value, place, BINS + 2, np.tile(patient, 3), times)
     return Reliability(sums[BINS], sums[:BINS], sums[BINS + 1])
+
+
+def _summed(value: Floats, place: Ints, places: int, patient: Ints, times: Floats) -> Floats:
+    """(places, draws): the values of each place in each draw, added up."""
+    people = times.shape[1]
+    of_people = np.bincount(place * people + patient, weights=value, minlength=places * people).reshape(places, people)
+    return of_people @ times.T

@@ -48,6 +48,8 @@ class How(Protocol):
     def measuring(self) -> Measuring: ...
     @property
     def device(self) -> str: ...
+    @property
+    def predictions(self) -> bool | None: ...
 
 
 @final
@@ -82,7 +84,7 @@ def fit_missing(
         By run, how many were made.
     """
     studies = [run.study for run in runs if run.study is not None]
-    held = _held(bank, [*runs, *([average] if average else [])])
+    held = _held(bank, [*runs, *([average] if average else [])], scored=how.predictions is True)
     val, test = ([study.split.side(side) for study in studies] for side in ("val", "test"))
     queries = np.unique(np.concatenate([study.rows[of] for sides in (val, test) for study, of in zip(studies, sides, strict=True)]))
     places = [[np.searchsorted(queries, study.rows[of[n]]) for of in (val, test)] for n, study in enumerate(studies)]
@@ -172,9 +174,15 @@ def _averaged(
     return [block for some in threads.map(average, parts) for block in some]
 
 
-def _held(bank: Bank, runs: Sequence[Run]) -> set[str]:
+def _held(bank: Bank, runs: Sequence[Run], *, scored: bool) -> set[str]:
+    """Cells that were measured; `scored`: those alone whose scores of items are kept too, where the run has items."""
     names = listed(sorted({run.name for run in runs}))
-    return set(bank.sql(f"SELECT DISTINCT cell FROM metrics WHERE run IN {names} AND cell IS NOT NULL").column("cell").to_pylist())
+    query = f"SELECT DISTINCT cell FROM metrics WHERE run IN {names} AND cell IS NOT NULL"
+    if scored:
+        studied = listed(sorted({run.name for run in runs if run.study is not None}))
+        query += f""" AND (run NOT IN {studied} OR cell IN (
+            SELECT cell FROM predictions WHERE run IN {studied} UNION ALL SELECT cell FROM dense_cells WHERE run IN {studied}))"""
+    return set(bank.sql(query).column("cell").to_pylist())
 
 
 def _cells(runs: Sequence[Run], features: Input, kind: AnyKind, measuring: Measuring, texts: ClassTexts) -> list[_Wanted]:

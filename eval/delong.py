@@ -8,9 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from .edges import newcombe_edge
 from .logit_intervals import logit_intervals
 from .outcomes import Ints, checked_labels, checked_scores, missing_patients, patient_codes, patients_of
-from .placements import clustered_variances, placements
 from .portions import portions
-from .ranked import ranked
+from .ranked import descending
 
 Floats = NDArray[np.float64]
 
@@ -47,8 +46,12 @@ def delong_intervals(y: ArrayLike, score: ArrayLike, patients: ArrayLike | None 
 
 
 def auroc_variances(y: Ints, scores: Floats, patient: Ints) -> tuple[Floats, Floats]:
-    """(F,) AUROCs and (F,) their variances, clustered where patients (M,), whole numbers from 0, have several items."""
-    found = ranked(y, scores)
-    if int(patient.max()) + 1 == len(patient):
-        return found.aurocs(), found.auroc_variances()
-    return found.aurocs(), clustered_variances(y, placements(y, scores), patient)
+    """(F,) AUROCs and (F,) their variances, clustered where patients (M,), whole numbers from 0, have several items.
+
+    NaN where a class has items of one patient only, whose variance nobody can tell.
+    """
+    from .ranking_walks import walk_variances
+
+    area, variance = np.empty(len(scores)), np.empty(len(scores))
+    walk_variances(y, scores, descending(scores), patient, area, variance)
+    return area, variance

@@ -1,15 +1,17 @@
-"""Which examples a few-shot fit learns from: k of each class among training patients, without replacement, the same for all heads and sets.
+"""Which examples a few-shot fit learns from: k of each class among training patients, or k of those without the finding, without
+replacement, the same for all heads and sets.
 
 A draw follows from the seed, the repeat, the finding and the patients' pseudonyms alone, so it needs no order and no state: patients stand
 in an order of their own for each repeat and class, and the first k give one item each. Draws of one repeat are therefore nested: its 5
-shots are among its 10. An item that is added or removed changes a draw by that item at most.
+shots are among its 10. An item that is added or removed changes a draw by that item at most. The k normals of a repeat are those that
+its draw of both classes holds.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, Literal, Self, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from .units import Units
 
 CLASSES = ("absent", "present")
+Drawn = Literal["both", "normals"]
+"""What a draw is of: k of each class, or k without the finding alone."""
+DRAWN: tuple[str, ...] = get_args(Drawn)
 
 
 @final
@@ -32,7 +37,7 @@ class Draw:
     name: str
     """Of the draw in the table `draws`: the same pool and seed give the same name."""
     shots: int | None
-    """Of each class; None for all there are."""
+    """Of each class that is drawn; None for all there are."""
     repeat: int
     """From 0."""
     support: Support
@@ -45,7 +50,13 @@ class Draw:
 
 
 def draw_supports(
-    units: Units, train: NDArray[np.int64], split: str, shots: tuple[int | None, ...], repeats: int, seed: int = 0
+    units: Units,
+    train: NDArray[np.int64],
+    split: str,
+    shots: tuple[int | None, ...],
+    repeats: int,
+    seed: int = 0,
+    of: Drawn = "both",
 ) -> tuple[list[Draw], list[str]]:
     """Draws for each number of shots and each repeat, and remarks on what could not be kept to.
 
@@ -61,6 +72,7 @@ def draw_supports(
         shots: examples of each class.
         repeats: draws for each number of shots.
         seed: of the draws.
+        of: both classes, or normals alone: those without the finding, which may have others.
 
     Raises:
         UsageError: a number is below 1, or the training side has fewer items of a class than shots, or fewer patients where units are
@@ -68,13 +80,14 @@ def draw_supports(
     """
     if repeats < 1 or any(k is not None and k < 1 for k in shots):
         raise UsageError(f"shots {', '.join('all' if k is None else str(k) for k in shots)}, {repeats} repeats: expected 1 or more of each")
-    if (refused := refused_shots(units, train, split, shots)) is not None:
+    if (refused := refused_shots(units, train, split, shots, of)) is not None:
         raise refused
-    pools, patients = _pools(units, train)
+    train = train[units.y[train] == 0] if of == "normals" else train
+    pools, patients = _pools(units, train, of)
     largest = _largest(shots)
     remarks = [
         f"{largest} shots from {patients[c]} training patients with {units.finding!r} {CLASSES[c]}: some give more than one {units.unit}"
-        for c in (0, 1)
+        for c in range(len(pools))
         if patients[c] < largest
     ]
     pool = spec_digest([split, units.finding, units.unit, units.source, seed, [[units.items[r], int(units.y[r])] for r in train.tolist()]])
@@ -87,16 +100,20 @@ def draw_supports(
     for k in shots:
         for repeat in range(repeats if k is not None else 1):
             rows = np.sort(np.concatenate([order[:k] for order in orders[repeat]])) if k is not None else train
-            name = f"{pool[:12]}-{'all' if k is None else k}-{repeat}"
+            name = f"{pool[:12]}-{'' if of == 'both' else f'{of}-'}{'all' if k is None else k}-{repeat}"
             draws.append(Draw(name, k, repeat, Support(rows, units.y[rows])))
     return draws, remarks
 
 
-def refused_shots(units: Units, train: NDArray[np.int64], split: str, shots: tuple[int | None, ...]) -> UsageError | None:
+def refused_shots(
+    units: Units, train: NDArray[np.int64], split: str, shots: tuple[int | None, ...], of: Drawn = "both"
+) -> UsageError | None:
     """Why so many cannot be drawn, as `draw_supports` raises it; None where they can."""
-    pools, patients = _pools(units, train)
+    pools, patients = _pools(units, train, of)
     largest = _largest(shots)
     owned = [f"{len(pool)} {units.unit}s of {patients[c]} patients with {units.finding!r} {CLASSES[c]}" for c, pool in enumerate(pools)]
+    if of == "normals" and not len(pools[0]):
+        return UsageError(f"the training side of split {split!r} has no normals: {owned[0]}; choose another split or finding")
     if not all(map(len, pools)):
         both = " and ".join(owned)
         return UsageError(f"the training side of split {split!r} has one class only: {both}; choose another split or finding")
@@ -109,9 +126,9 @@ def refused_shots(units: Units, train: NDArray[np.int64], split: str, shots: tup
     return None
 
 
-def _pools(units: Units, train: NDArray[np.int64]) -> tuple[list[NDArray[np.int64]], list[int]]:
-    """Training rows of each class, and how many patients they are of."""
-    pools = [train[units.y[train] == c] for c in (0, 1)]
+def _pools(units: Units, train: NDArray[np.int64], of: Drawn) -> tuple[list[NDArray[np.int64]], list[int]]:
+    """Training rows of each class that is drawn, and how many patients they are of."""
+    pools = [train[units.y[train] == c] for c in ((0, 1) if of == "both" else (0,))]
     return pools, [len(set(units.patients[pool].tolist())) for pool in pools]
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import TYPE_CHECKING, Any, Literal, Self, final
 
 import numpy as np
 import pyarrow as pa
 
 from ..store.commit import Commit
+from ..store.dense import DenseFits, append_dense
 from ..store.digests import canonical_json
 from ..store.erasure import tokens
 from ..store.errors import UsageError
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 
 _SECONDS = 30.0
 """A commit that is so old is followed by another: what a kill may cost."""
-_PREDICTIONS = 1 << 20
-"""Rows held until then: some 200 MB."""
+_PREDICTIONS = {"no": 1, "rows": 1 << 20, "dense": 1 << 24}
+"""Scores held until then: some 200 MB."""
+Kept = Literal["no", "rows", "dense"]
+"""How scores of items are kept: not, as rows of the table `predictions`, or as one array a run (`store/dense.py`)."""
 
 
 @final
@@ -57,7 +60,7 @@ class Ledger:
         UsageError: another process gave patients other sides meanwhile, or forgot one.
     """
 
-    def __init__(self, bank: Bank, runs: Iterable[Run], *, predictions: bool, also: Callable[[Commit], None] | None = None) -> None:
+    def __init__(self, bank: Bank, runs: Iterable[Run], *, predictions: Kept, also: Callable[[Commit], None] | None = None) -> None:
         """`also` adds to each commit; while it runs, `bank` shows what the commit builds on."""
         self._bank, self._runs = bank, {run.name: run for run in runs}
         self._predictions, self._also = predictions, also
@@ -73,12 +76,12 @@ class Ledger:
             self.flush()
 
     def add(self, block: Block) -> None:
-        self._blocks.append(block if self._predictions else block.without_predictions())
+        self._blocks.append(block.without_predictions() if self._predictions == "no" else block)
 
     def commit_if_due(self) -> None:
         """Commit where much is held, or the last commit is long ago. Called where a kill may come: what belongs together was added."""
-        held = sum(one.predictions for one in self._blocks) if self._predictions else 0
-        if held > _PREDICTIONS or time.monotonic() - self._last > _SECONDS:
+        held = sum(one.predictions for one in self._blocks)
+        if held > _PREDICTIONS[self._predictions] or time.monotonic() - self._last > _SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -106,8 +109,16 @@ class Ledger:
         told = [{"run": run.name, "command": run.command, "settings": canonical_json(dict(run.settings))} | times for run in runs]
         commit.append("runs", told)
         _append(commit, "metrics", [(piece, len(block)) for block in self._blocks for piece in block.metric_columns()])
-        if self._predictions:
+        if self._predictions == "rows":
             _append(commit, "predictions", [(block.prediction_columns(), block.predictions) for block in self._blocks])
+        if self._predictions == "dense":
+            self._keep_dense(commit, runs)
+
+    def _keep_dense(self, commit: Commit, runs: Sequence[Run]) -> None:
+        for name in (run.name for run in runs if run.study is not None):
+            mine = [block for block in self._blocks if block.run == name]
+            fits = [DenseFits(one.finding, one.features.name, one.head, one.shots, one.repeats, one.cells, one.scores) for one in mine]
+            append_dense(commit, self._bank.snapshot, name, mine[0].items, mine[0].y, fits)
 
     def _keep_splits(self, commit: Commit, runs: Sequence[Run]) -> None:
         written: dict[str, dict[str, str]] = {}

@@ -6,15 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError, UsageError
+from .dense_scores import KeptScores, dense_scores
 from .quoting import quoted
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ..store.bank import Bank
 
 
@@ -100,10 +103,18 @@ def item_scores(bank: Bank, run: str, method: Method) -> dict[int | None, ItemSc
     """
     of = f"run = {quoted(run)} AND head = {quoted(method.head)} AND features = {quoted(method.features)}"
     answer = bank.sql(f"SELECT shots, repeat, item, y, score FROM predictions WHERE {of} ORDER BY shots, repeat, item")
-    if not answer.num_rows:
+    dense = dense_scores(bank, run, method.head, method.features)
+    if not (answer.num_rows or dense):
         raise UsageError(f"run {run} kept no scores of items by {method.name}; run it again with --predictions")
     cuts = bank.sql(f"SELECT shots, repeat, value FROM metrics WHERE {of} AND metric = 'threshold' AND subgroup IS NULL").to_pylist()
     cut = {(row["shots"], row["repeat"]): row["value"] for row in cuts}
+    rows = _of_rows(answer) if answer.num_rows else {}
+    found = {k: rows[k].with_draws(dense.get(k)) if k in rows else dense[k] for k in {**rows, **dense}}
+    return {k: ItemScores(one.items, one.y, one.repeats, one.scores, _thresholds(cut, k, one.repeats)) for k, one in found.items()}
+
+
+def _of_rows(answer: pa.Table) -> dict[int | None, KeptScores]:
+    """By number of shots; rows are ordered by shots, repeat and item."""
     shots, repeats = (answer.column(name).to_pylist() for name in ("shots", "repeat"))
     score, y = (answer.column(name).to_numpy() for name in ("score", "y"))
     items = answer.column("item").to_pylist()
@@ -111,7 +122,18 @@ def item_scores(bank: Bank, run: str, method: Method) -> dict[int | None, ItemSc
     groups: dict[int | None, list[tuple[int, int]]] = {}
     for start, end in pairwise(starts):
         groups.setdefault(shots[start], []).append((start, end))
-    return {k: _joined(k, spans, repeats, items, y, score, cut) for k, spans in groups.items()}
+    found = {}
+    for k, spans in groups.items():
+        first, end = spans[0]
+        scores = np.stack([score[start:stop] for start, stop in spans])
+        found[k] = KeptScores(tuple(items[first:end]), y[first:end].astype(np.int64), tuple(repeats[start] for start, _ in spans), scores)
+    return found
+
+
+def _thresholds(cut: dict[tuple[int | None, int], float | None], shots: int | None, repeats: Sequence[int]) -> NDArray[np.float64]:
+    """(R,) NaN where there is none."""
+    values = [cut.get((shots, repeat)) for repeat in repeats]
+    return np.array([np.nan if value is None else value for value in values])
 
 
 def patients_of_items(bank: Bank, unit: str, items: Sequence[str]) -> NDArray[np.str_]:
@@ -122,24 +144,3 @@ def patients_of_items(bank: Bank, unit: str, items: Sequence[str]) -> NDArray[np
     answer = bank.sql(query)
     of = dict(zip(answer.column("item").to_pylist(), answer.column("patient").to_pylist(), strict=True))
     return np.array([of.get(item, item) for item in items], dtype=np.str_)
-
-
-def _joined(
-    shots: int | None,
-    spans: Sequence[tuple[int, int]],
-    repeats: Sequence[int],
-    items: Sequence[str],
-    y: NDArray[Any],
-    score: NDArray[Any],
-    cut: dict[tuple[int | None, int], float | None],
-) -> ItemScores:
-    first, end = spans[0]
-    numbers = tuple(repeats[start] for start, _ in spans)
-    thresholds = [cut.get((shots, repeat)) for repeat in numbers]
-    return ItemScores(
-        tuple(items[first:end]),
-        y[first:end].astype(np.int64),
-        numbers,
-        np.stack([score[start:stop] for start, stop in spans]),
-        np.array([np.nan if value is None else value for value in thresholds]),
-    )

@@ -20,7 +20,7 @@ Whose = Literal["positive", "negative", "all", "rarer"]
 
 
 class Ranking(Protocol):
-    """What ranking metrics are computed from: of many fits (`Ranked`), or of many draws (`RankingReplicates`)."""
+    """What ranking metrics are computed from: `Areas`, of many fits or of many draws, or `Ranked`, where items have weights."""
 
     def aurocs(self) -> Floats: ...
     def average_precisions(self) -> Floats: ...

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .ranked import ordered
+from .ranked import descending
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -18,23 +18,11 @@ Ints = NDArray[np.int64]
 
 def placements(y: Ints, scores: Floats) -> Floats:
     """(F, M), in the order of the items (M,), which are of both classes."""
-    order, _, last = ordered(scores)
-    fits, items = scores.shape
-    ends = np.flatnonzero(last)
-    label = y[order]
-    true = np.cumsum(label, axis=1).ravel()
-    false = np.tile(np.arange(1, items + 1), fits) - true
-    begins = np.concatenate([[0], ends[:-1] + 1])
-    new_true = true[ends] - true[begins] + label.ravel()[begins]
-    new_false = false[ends] - false[begins] + 1 - label.ravel()[begins]
-    positives = int(y.sum())
-    of_positive = 1 - (false[ends] - new_false / 2) / (items - positives)
-    of_negative = (true[ends] - new_true / 2) / positives
-    group = np.cumsum(last.ravel()) - last.ravel()
-    placed = np.where(label, of_positive[group].reshape(label.shape), of_negative[group].reshape(label.shape))
-    answer = np.empty_like(placed)
-    np.put_along_axis(answer, order, placed, axis=1)
-    return answer
+    from .ranking_walks import walk_placements
+
+    placed = np.empty(scores.shape)
+    walk_placements(y, scores, descending(scores), placed)
+    return placed
 
 
 def clustered_variances(y: Ints, placed: Floats, patient: Ints) -> Floats:

@@ -1,9 +1,4 @@
-"""Ranking metrics of many scorings of the same items at once: one sort for each scoring, then sums over its distinct scores.
-
-The variance of an AUROC is DeLong's (DeLong, DeLong and Clarke-Pearson, Biometrics 1988), which is that of the placements: of a positive,
-the share of negatives under it, and of a negative, the share of positives above it, ties counting one half. Items of equal label and
-score have equal placements, so that sums over distinct scores are all it takes.
-"""
+"""Ranking metrics of many scorings of the same items at once: one sort for each scoring, then sums over its distinct scores."""
 
 from __future__ import annotations
 
@@ -12,8 +7,6 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..store.errors import UsageError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,35 +53,22 @@ class Ranked:
         place = np.where(value == best, np.arange(len(value)), len(value))
         return self.threshold[np.minimum.reduceat(place, self.first)]
 
-    def auroc_variances(self) -> Floats:
-        """(F,) DeLong's; NaN where a class has one item, whose variance nobody can tell.
-
-        Raises:
-            UsageError: items have weights, for which there is no such variance.
-        """
-        if self.true.dtype.kind == "f":
-            raise UsageError("DeLong's variance is of items that count alike; these have weights")
-        new_true, new_false = self._new
-        area = np.repeat(self.aurocs(), self._distinct())
-        of_positives = 1 - (self.false - new_false / 2) / self.negatives - area
-        of_negatives = (self.true - new_true / 2) / self.positives - area
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return (
-                np.add.reduceat(new_true * of_positives**2, self.first) / np.float64(self.positives - 1) / self.positives
-                + np.add.reduceat(new_false * of_negatives**2, self.first) / np.float64(self.negatives - 1) / self.negatives
-            )
-
     def _distinct(self) -> Ints:
         return np.diff(self.first, append=len(self.true))
 
 
 def ordered(scores: Floats) -> tuple[Ints, Floats, NDArray[np.bool_]]:
     """(F, M) each: which item comes where, from the highest score down; its score; whether it is the last of its score."""
-    order = np.argsort(-scores, axis=1)
-    descending = np.take_along_axis(scores, order, axis=1)
+    order = descending(scores)
+    falling = np.take_along_axis(scores, order, axis=1)
     last = np.ones(scores.shape, np.bool_)
-    np.not_equal(descending[:, 1:], descending[:, :-1], out=last[:, :-1])
-    return order, descending, last
+    np.not_equal(falling[:, 1:], falling[:, :-1], out=last[:, :-1])
+    return order, falling, last
+
+
+def descending(scores: Floats) -> Ints:
+    """(F, M): which item comes where, from the highest score down."""
+    return np.argsort(-scores, axis=1)
 
 
 def ranked(y: Ints, scores: Floats, weight: Floats | None = None) -> Ranked:
@@ -96,7 +76,7 @@ def ranked(y: Ints, scores: Floats, weight: Floats | None = None) -> Ranked:
 
     Items may have weights (M,), all positive.
     """
-    order, descending, last = ordered(scores)
+    order, falling, last = ordered(scores)
     fits, items = scores.shape
     ends = np.flatnonzero(last)
     first = np.searchsorted(ends, np.arange(fits) * items)
@@ -104,9 +84,33 @@ def ranked(y: Ints, scores: Floats, weight: Floats | None = None) -> Ranked:
         true = np.cumsum(y[order], axis=1).ravel()[ends]
         false = ends % items + 1 - true
         positives = int(y.sum())
-        return Ranked(true, false, descending.ravel()[ends], first, positives, items - positives)
+        return Ranked(true, false, falling.ravel()[ends], first, positives, items - positives)
     true, false = (np.cumsum((weight * label)[order], axis=1).ravel()[ends] for label in (y, 1 - y))
-    return Ranked(true, false, descending.ravel()[ends], first, float(weight[y == 1].sum()), float(weight[y == 0].sum()))
+    return Ranked(true, false, falling.ravel()[ends], first, float(weight[y == 1].sum()), float(weight[y == 0].sum()))
+
+
+@final
+@dataclass(frozen=True)
+class Areas:
+    """What ranking metrics are, of many fits or of many draws; NaN where there is one class only."""
+
+    auroc: Floats
+    ap: Floats
+
+    def aurocs(self) -> Floats:
+        return self.auroc
+
+    def average_precisions(self) -> Floats:
+        return self.ap
+
+
+def areas(y: Ints, scores: Floats) -> Areas:
+    """The AUROC (F,) and average precision (F,) of each of the scorings, as `ranked` takes them without weights."""
+    from .ranking_walks import walk_fits
+
+    found = Areas(np.empty(len(scores)), np.empty(len(scores)))
+    walk_fits(y, scores, descending(scores), found.auroc, found.ap)
+    return found
 
 
 def _steps(cumulative: Counts, first: Ints) -> Counts:

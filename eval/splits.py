@@ -65,7 +65,7 @@ def split_each(
         UnknownNameError: there is no split of that name.
         UsageError: the split puts one patient on two sides, and `allow_leak` is False.
     """
-    stored = [row["split"] for row in bank.sql("SELECT DISTINCT split FROM splits ORDER BY split").to_pylist()]
+    stored = [row["split"] for row in bank.sql("SELECT DISTINCT split FROM latest_splits ORDER BY split").to_pylist()]
     if name is not None and (named := re.fullmatch(SEEDED.format(r"(\d+)"), name)):
         seed = int(named[1])
     seeded = SEEDED.format(seed)

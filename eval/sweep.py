@@ -16,17 +16,18 @@ from numpy.typing import NDArray
 
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
+from ..heads import HEADS, HeadKind
 from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .averaging import average_run
 from .cells import fit_missing
 from .class_texts import ClassTexts, check_absence, class_texts
-from .draws import Draw, draw_supports, refused_shots
+from .draws import Draw, Drawn, draw_supports, refused_shots
 from .feature_choice import FeatureChoice, choose_features
 from .findings import findings_units
 from .guards import Guarded, check_leaks
-from .inputs import Input, inputs_of
+from .inputs import AnyKind, Input, inputs_of
 from .kinds import kind_named
 from .ledger import Ledger, Run
 from .pooling import UnitFeatures
@@ -86,7 +87,7 @@ def sweep_all(
         bank: the bank.
         findings: names, or `finding=class`.
         heads: names, as in `kinds.KINDS`.
-        shots: examples of each class; None is the whole training side.
+        shots: examples of each class that is drawn; None is the whole training side.
         repeats: draws for each number of shots.
         protocol: seed, unit, labels, sides and metrics.
         choice: which feature sets; by default all that have vectors of the unit.
@@ -100,13 +101,14 @@ def sweep_all(
 
     Raises:
         UnknownNameError: a head, finding, split, source, metric or feature set is none; the message suggests the nearest.
-        UsageError: labels, sides, draws or vectors do not suffice for what is asked.
+        UsageError: labels, sides, draws or vectors do not suffice for what is asked, or a head needs both classes and draws have one.
     """
     protocol, choice, progress = protocol or Protocol(), choice or FeatureChoice(), progress or Silent()
     kinds = [kind_named(name) for name in dict.fromkeys(heads)]
     shots = tuple(dict.fromkeys(shots))
     if not kinds or not shots or not findings:
         raise UsageError("a sweep needs a finding, a head and a number of shots, such as --finding a --heads linear,knn --shots 1,5,all")
+    _check_support(kinds, protocol.support)
     every, remarks = findings_units(bank, tuple(dict.fromkeys(findings)), protocol.unit, protocol.source)
     chosen = choose_features(bank, every[0].unit, choice)
     texts = ClassTexts()
@@ -131,15 +133,24 @@ def sweep_all(
     inputs = inputs_of(bank, kinds, gathered, chosen, texts)
     cells = [len(run.draws) * sum(map(len, inputs.values())) for run in runs]
     rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
-    remarks += protocol.not_kept(rows)
+    kept, said = protocol.kept(rows)
+    remarks += said
     progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", sum(cells))
     every_run = [*runs, *([average] if average else [])]
-    with Ledger(bank, every_run, predictions=protocol.keeps(rows), also=partial(texts.keep, bank)) as ledger:
+    with Ledger(bank, every_run, predictions=kept, also=partial(texts.keep, bank)) as ledger:
         made = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
     return tuple(
         _result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks)
         for run, (study, _, _) in zip(runs, studies, strict=True)
     )
+
+
+def _check_support(kinds: Sequence[AnyKind], support: Drawn) -> None:
+    both = [kind.name for kind in kinds if not (isinstance(kind, HeadKind) and kind.one_class)]
+    if support == "normals" and both:
+        able = ", ".join(kind.name for kind in HEADS.values() if kind.one_class)
+        needs = f"head {both[0]!r} needs" if len(both) == 1 else f"heads {', '.join(both)} need"
+        raise UsageError(f"{needs} both classes, and these draws are of normals alone; choose of {able}, or draw both")
 
 
 _Drawn = tuple[Study, list[Draw], list[str]]
@@ -157,7 +168,7 @@ def _studies(
             check_sides(units, split)
             study = joined(units, split, gathered)
             check_sides(study.units, study.split)
-            draws, said = _draws(study, shots, repeats, protocol.seed, alone=len(every) == 1)
+            draws, said = _draws(study, shots, repeats, protocol, alone=len(every) == 1)
         except UsageError as error:
             failed.append(error)
             continue
@@ -179,7 +190,7 @@ def _whole(studies: Sequence[_Drawn]) -> tuple[Units, NDArray[np.str_], tuple[Un
 def _run(bank: Bank, drawn: _Drawn, repeats: int, protocol: Protocol, command: str, guarded: Guarded, texts: ClassTexts | None) -> Run:
     """The run of a study; what was asked for in words of the user's is a run of its own."""
     study, draws, said = drawn
-    settings = study_settings(study, protocol.seed)
+    settings = study_settings(study, protocol.seed) | ({} if protocol.support == "both" else {"support": protocol.support})
     if texts is not None:
         present, absent = texts.told(study.units.finding)
         settings["texts"] = {"present": present, "absent": absent}
@@ -188,13 +199,13 @@ def _run(bank: Bank, drawn: _Drawn, repeats: int, protocol: Protocol, command: s
     return Run(name, command, study, settings | guarded.settings, held, repeats, (*study.remarks, *said))
 
 
-def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, seed: int, *, alone: bool) -> tuple[list[Draw], list[str]]:
+def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, protocol: Protocol, *, alone: bool) -> tuple[list[Draw], list[str]]:
     """All draws of a finding; among several, those it has examples for, and remarks on the others."""
     train = study.split.side("train")
-    draw = partial(draw_supports, study.units, train, study.split.name, repeats=repeats, seed=seed)
+    draw = partial(draw_supports, study.units, train, study.split.name, repeats=repeats, seed=protocol.seed, of=protocol.support)
     if alone:
         return draw(shots=shots)
-    failed = {k: error for k in shots if (error := refused_shots(study.units, train, study.split.name, (k,))) is not None}
+    failed = {k: error for k in shots if (error := refused_shots(study.units, train, study.split.name, (k,), protocol.support)) is not None}
     if len(failed) == len(shots):
         raise failed[shots[0]]
     draws, remarks = draw(shots=tuple(k for k in shots if k not in failed))

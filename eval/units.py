@@ -84,13 +84,13 @@ def units_of_each(
     if unit not in (None, *UNITS):
         raise UnknownNameError("unit", str(unit), UNITS)
     names = {part for finding in findings for part in (finding, finding.partition("=")[0])}
-    query = """SELECT finding, category, source, level = 'slice' AS by_slice, count(*) AS n FROM labels WHERE finding IN {}
-        GROUP BY ALL ORDER BY ALL"""
-    counts = bank.sql(query.format(listed(sorted(names)))).to_pylist()
+    # the names are those as they were said, which costs a tenth of spreading each to its volumes
+    query = "SELECT DISTINCT finding, category, source, level = 'slice' AS by_slice FROM latest_labels WHERE finding IN {} ORDER BY ALL"
+    said = bank.sql(query.format(listed(sorted(names)))).to_pylist()
     asked: list[_Asked | UsageError] = []
     for finding in findings:
         try:
-            asked.append(_asked(bank, finding, unit, source, counts))
+            asked.append(_asked(bank, finding, unit, source, said))
         except UnknownNameError:
             raise
         except UsageError as error:
@@ -116,9 +116,9 @@ class _Asked:
         return self.unit, self.source
 
 
-def _asked(bank: Bank, finding: str, unit: Unit | None, source: str | None, counts: Sequence[Mapping[str, Any]]) -> _Asked:
-    name, category = _resolved(bank, finding, counts)
-    held = [row for row in counts if row["finding"] == name]
+def _asked(bank: Bank, finding: str, unit: Unit | None, source: str | None, said: Sequence[Mapping[str, Any]]) -> _Asked:
+    name, category = _resolved(bank, finding, said)
+    held = [row for row in said if row["finding"] == name]
     by_slice = {row["by_slice"] for row in held}
     chosen: Unit = unit or ("slice" if by_slice == {True} else "volume")
     if (chosen == "slice") not in by_slice:
@@ -154,9 +154,9 @@ def _rows(bank: Bank, unit: Unit, source: str, findings: Sequence[str]) -> Mappi
     return {name: np.array(answer.column(name).to_pylist(), dtype=types.get(name, object)) for name in answer.column_names}
 
 
-def _resolved(bank: Bank, finding: str, counts: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
+def _resolved(bank: Bank, finding: str, said: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:
     """(name, class) of a finding; the class is None where the finding is no categorical one."""
-    classes = {row["finding"]: sorted({r["category"] for r in counts if r["finding"] == row["finding"]} - {None}) for row in counts}
+    classes = {row["finding"]: sorted({r["category"] for r in said if r["finding"] == row["finding"]} - {None}) for row in said}
     if finding in classes:
         if classes[finding]:
             every = ", ".join(f"{finding}={one}" for one in classes[finding])

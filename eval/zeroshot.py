@@ -125,11 +125,11 @@ def zeroshot_all(
     average = average_run(COMMAND, runs, wording) if len(runs) > 1 else None
     kind = SINGLE if single else PAIR
     inputs = inputs_of(bank, [kind], gathered, chosen, texts)
-    kept = sum(len(study.split.side("test")) for study in studies) * len(chosen)
-    remarks += protocol.not_kept(kept)
+    kept, said = protocol.kept(sum(len(study.split.side("test")) for study in studies) * len(chosen))
+    remarks += said
     progress.start(f"{COMMAND}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", len(runs) * len(chosen))
     every_run = [*runs, *([average] if average else [])]
-    with Ledger(bank, every_run, predictions=protocol.keeps(kept), also=partial(texts.keep, bank)) as ledger:
+    with Ledger(bank, every_run, predictions=kept, also=partial(texts.keep, bank)) as ledger:
         made = fit_missing(bank, runs, average, inputs, [kind], protocol, texts, ledger, progress)
     shown = Asked(tuple(one.name for one in inputs[kind.name]), (kind.name,), (0,), 1, measuring.metrics)
     return tuple(

@@ -4,6 +4,7 @@ from .attention_mil import AttentionMILHead
 from .bags import Bags
 from .base import AnyHead, Head
 from .blocks import Blocks
+from .centroid_normal import CentroidNormalHead
 from .clap import CLAPHead
 from .clip_adapter import CLIPAdapterHead
 from .cls import CosineClsHead, LinearClsHead
@@ -13,12 +14,15 @@ from .flatten import FlattenHead
 from .fusion import FusionHead
 from .kinds import HEADS, HeadKind, Support, head_named
 from .knn import KNNHead
+from .knn_normal import KNNNormalHead
 from .late_fusion import LateFusionHead
 from .lda import LDAHead
 from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .lp_plus_plus import LPPlusPlusHead
-from .many import MANY, ManyKind, Sourced, any_named, many_named
+from .mahalanobis import MahalanobisHead
+from .many import MANY, ManyKind, Sourced, many_named
+from .one_class import OneClassHead
 from .prototype import PrototypeHead
 from .ridge import RidgeHead
 from .router import RouterHead
@@ -37,6 +41,7 @@ __all__ = [
     "Blocks",
     "CLAPHead",
     "CLIPAdapterHead",
+    "CentroidNormalHead",
     "CosineClsHead",
     "CosineHead",
     "FittedHead",
@@ -45,6 +50,7 @@ __all__ = [
     "Head",
     "HeadKind",
     "KNNHead",
+    "KNNNormalHead",
     "Keyed",
     "LDAHead",
     "LPPlusPlusHead",
@@ -52,7 +58,9 @@ __all__ = [
     "LinearClsHead",
     "LinearHead",
     "LinearPathHead",
+    "MahalanobisHead",
     "ManyKind",
+    "OneClassHead",
     "PrototypeHead",
     "RidgeHead",
     "RouterHead",
@@ -63,7 +71,6 @@ __all__ = [
     "TipAdapterFHead",
     "TipAdapterHead",
     "ZeroShotHead",
-    "any_named",
     "head_named",
     "many_named",
     "zero_shot",

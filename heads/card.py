@@ -12,6 +12,7 @@ from ..store.errors import ScanbankError, UsageError
 from ..store.specs import EncoderSpec, FeatureKey, ViewSpec
 from .attention_mil import AttentionMILHead
 from .base import AnyHead
+from .centroid_normal import CentroidNormalHead
 from .clap import CLAPHead
 from .clip_adapter import CLIPAdapterHead
 from .cls import CosineClsHead, LinearClsHead
@@ -19,11 +20,14 @@ from .cosine import CosineHead
 from .flatten import FlattenHead
 from .fusion import FusionHead
 from .knn import KNNHead
+from .knn_normal import KNNNormalHead
 from .late_fusion import LateFusionHead
 from .lda import LDAHead
 from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .lp_plus_plus import LPPlusPlusHead
+from .mahalanobis import MahalanobisHead
+from .one_class import OneClassHead
 from .prototype import PrototypeHead
 from .ridge import RidgeHead
 from .router import RouterHead
@@ -33,7 +37,9 @@ from .tip_adapter import TipAdapterHead
 from .tip_adapter_f import TipAdapterFHead
 from .zeroshot import ZeroShotHead
 
-ESTIMATORS: dict[str, type[AnyHead[Any]]] = {
+Savable = AnyHead[Any] | OneClassHead
+ESTIMATORS: dict[str, type[AnyHead[Any]] | type[OneClassHead]] = {
+    "centroid_normal": CentroidNormalHead,
     "clap": CLAPHead,
     "clip_adapter": CLIPAdapterHead,
     "cosine": CosineHead,
@@ -42,12 +48,14 @@ ESTIMATORS: dict[str, type[AnyHead[Any]]] = {
     "flatten": FlattenHead,
     "fusion": FusionHead,
     "knn": KNNHead,
+    "knn_normal": KNNNormalHead,
     "late_fusion": LateFusionHead,
     "lda": LDAHead,
     "linear": LinearHead,
     "linear_cls": LinearClsHead,
     "linear_path": LinearPathHead,
     "lp++": LPPlusPlusHead,
+    "mahalanobis": MahalanobisHead,
     "prototype": PrototypeHead,
     "tip_adapter": TipAdapterHead,
     "tip_adapter_f": TipAdapterFHead,
@@ -70,7 +78,7 @@ class HeadFileError(ScanbankError, ValueError):
     """The files of a head are missing, damaged or of a format that this version does not read."""
 
 
-def described(head: AnyHead[Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def described(head: Savable) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """A fitted head as (JSON, arrays).
 
     Raises:
@@ -103,7 +111,7 @@ def described(head: AnyHead[Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any
     return data, arrays
 
 
-def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> AnyHead[Any]:
+def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Savable:
     """The inverse of `described`.
 
     Raises:
@@ -135,7 +143,10 @@ def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> AnyHead[An
         )
     head = made(**params)
     head.classes_, head.n_features_in_ = classes, data["width"]
-    head.columns_ = tuple(head.for_column(column, count) for column in range(count))
+    if isinstance(head, AnyHead):
+        head.columns_ = tuple(head.for_column(column, count) for column in range(count))
+    elif count:
+        raise HeadFileError(f"head {data['head']!r} has {count} columns; it learns from normals, and has none")
     for one in head.columns_:
         one.classes_, one.n_features_in_, one.columns_ = np.arange(2), data["width"], ()
     noted = data.get("noted", [{}] * max(1, count))
@@ -147,7 +158,7 @@ def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> AnyHead[An
     return head
 
 
-def _parts(head: AnyHead[Any]) -> list[tuple[str, AnyHead[Any]]]:
+def _parts(head: Savable) -> list[tuple[str, Savable]]:
     """The heads that have learned something, the head itself or those of its columns, and what the names of their arrays begin with."""
     return list(zip(_places(len(head.columns_)), head.columns_ or (head,), strict=True))
 
@@ -156,7 +167,7 @@ def _places(columns: int) -> list[str]:
     return [f"column.{number}." for number in range(columns)] or [""]
 
 
-def _pairs(value: Mapping[Any, Any], name: str, head: AnyHead[Any]) -> list[list[Any]]:
+def _pairs(value: Mapping[Any, Any], name: str, head: Savable) -> list[list[Any]]:
     """A mapping as JSON has it whose keys need not be texts."""
     pairs = [[part.item() if isinstance(part, np.generic) else part for part in pair] for pair in value.items()]
     if not all(isinstance(part, _SCALARS) for pair in pairs for part in pair):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, final
@@ -14,12 +13,10 @@ from .base import Head
 from .class_weights import ClassWeight, row_weights
 from .folds import row_keys
 from .products import decision_values
+from .sgd_fits import sgd_fit
 from .support import Support
 from .threads import one_thread, processors
 from .vectors import Floats, Ints, softmax, unit
-
-_ROOM, _ROOM_GPU = 1 << 22, 1 << 26
-"""Numbers in the largest array of a batch of fits."""
 
 
 class SGDHead(Head):
@@ -47,7 +44,7 @@ class SGDHead(Head):
         V, weights = self.prepared(X), row_weights(self.class_weight, self.classes_, codes)
         order = _in_order(row_keys(unit(X)), codes)
         self.coef_, self.intercept_ = _fits(
-            V, [order], [codes[order]], [weights[order]], [int(self.random_state)], len(self.classes_), self.COSINE, "cpu"
+            V, [order], [codes[order]], [weights[order]], [int(self.random_state)], len(self.classes_), cosine=self.COSINE
         )[0]
 
     def _class_scores(self, X: Floats) -> Floats:
@@ -80,17 +77,17 @@ class CosineClsHead(SGDHead):
         return unit(X)
 
 
-def linear_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
+def linear_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
     """(fits, queries) decision values of `LinearClsHead(random_state)`, with the seed of each support."""
-    return _scores(LinearClsHead(), X, supports, queries, device)
+    return _scores(LinearClsHead(), X, supports, queries)
 
 
-def cosine_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
+def cosine_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
     """(fits, queries) decision values of `CosineClsHead(random_state)`, with the seed of each support."""
-    return _scores(CosineClsHead(), X, supports, queries, device)
+    return _scores(CosineClsHead(), X, supports, queries)
 
 
-def _scores(head: SGDHead, X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
+def _scores(head: SGDHead, X: Floats, supports: Sequence[Support], queries: Ints) -> Floats:
     V = head.prepared(X)
     used = np.unique(np.concatenate([s.rows for s in supports]))
     keys = row_keys(unit(X[used]))
@@ -98,7 +95,7 @@ def _scores(head: SGDHead, X: Floats, supports: Sequence[Support], queries: Ints
     rows, codes = (
         [one[order] for one, order in zip(many, orders, strict=True)] for many in ([s.rows for s in supports], [s.y for s in supports])
     )
-    found = _fits(V, rows, codes, [np.ones(len(s.y)) for s in supports], [s.seed for s in supports], 2, head.COSINE, device)
+    found = _fits(V, rows, codes, [np.ones(len(s.y)) for s in supports], [s.seed for s in supports], 2, cosine=head.COSINE)
     coefficients, intercepts = np.stack([w[1] - w[0] for w, _ in found]), np.array([b[1] - b[0] for _, b in found])
     return decision_values(coefficients, intercepts, V[queries])
 
@@ -109,47 +106,12 @@ def _in_order(keys: Ints, codes: Ints) -> Ints:
 
 
 def _fits(
-    V: Floats,
-    rows: Sequence[Ints],
-    codes: Sequence[Ints],
-    weights: Sequence[Floats],
-    seeds: Sequence[int],
-    classes: int,
-    cosine: bool,
-    device: str,
+    V: Floats, rows: Sequence[Ints], codes: Sequence[Ints], weights: Sequence[Floats], seeds: Sequence[int], classes: int, *, cosine: bool
 ) -> list[tuple[Floats, Floats]]:
-    """Weights (C, D) and biases (C,) of each fit; fits of equal size together."""
-    import torch
+    """Weights (C, D) and biases (C,) of each fit."""
 
-    from .sgd_fits import first_weights, orders_of, sgd_fits
+    def fit(number: int) -> tuple[Floats, Floats]:
+        return sgd_fit(V[rows[number]], codes[number], weights[number], seeds[number], classes, cosine=cosine)
 
-    found: list[tuple[Floats, Floats] | None] = [None] * len(rows)
-    sizes: dict[int, list[int]] = defaultdict(list)
-    for number, own in enumerate(rows):
-        sizes[len(own)].append(number)
-
-    def solve(part: list[int]) -> None:
-        def tensor(arrays: list[np.ndarray]) -> torch.Tensor:
-            return torch.from_numpy(np.stack(arrays)).to(device)
-
-        begun = [first_weights(seeds[number], classes, V.shape[1]) for number in part]
-        fits = sgd_fits(
-            tensor([V[rows[number]] for number in part]),
-            tensor([codes[number] for number in part]),
-            tensor([weights[number] for number in part]),
-            tensor([orders_of(seeds[number], len(rows[number])) for number in part]),
-            tensor([weight for weight, _ in begun]),
-            None if cosine else tensor([bias for _, bias in begun]),
-        )
-        for number, weight, bias in zip(part, fits.weights.cpu().numpy(), fits.biases.cpu().numpy(), strict=True):
-            found[number] = weight, bias
-
-    tasks = []
-    for size in sorted(sizes, reverse=True):
-        largest = max((size + classes) ** 2, size * V.shape[1] // 8, classes * V.shape[1])
-        step = max(16, (_ROOM if device == "cpu" else _ROOM_GPU) // largest // 16 * 16)
-        tasks += [sizes[size][start : start + step] for start in range(0, len(sizes[size]), step)]
-    with one_thread(), ThreadPoolExecutor(processors() if device == "cpu" else 1) as workers:
-        for done in [workers.submit(solve, part) for part in tasks]:
-            done.result()
-    return [one for one in found if one is not None]
+    with one_thread(), ThreadPoolExecutor(processors()) as workers:
+        return list(workers.map(fit, range(len(rows))))

@@ -24,8 +24,8 @@ from ..store.features import FeatureSet
 from ..store.files import write_folder
 from ..store.specs import FeatureKey
 from .bags import Bags
-from .base import AnyHead
-from .card import HeadFileError, described, key_from_dict, key_to_dict, rebuilt
+from .card import HeadFileError, Savable, described, key_from_dict, key_to_dict, rebuilt
+from .one_class import OneClassHead
 
 FORMAT = 1
 ARRAYS, CARD = "head.safetensors", "card.json"
@@ -52,7 +52,7 @@ class FittedHead:
         NotFittedError: the estimator is not fitted.
     """
 
-    estimator: AnyHead[Any]
+    estimator: Savable
     key: FeatureKey
     card: Mapping[str, Any] = field(default_factory=dict)
     """What a reader of the head should know, as JSON has it: the finding, the split, the run."""
@@ -63,7 +63,7 @@ class FittedHead:
         check_is_fitted(self.estimator)
 
     def scores(self, features: FeatureSet | Keyed) -> NDArray[np.float64]:
-        """Decision values of all rows: (N,) of two classes, otherwise (N, C).
+        """Decision values of all rows: (N,) of two classes, otherwise (N, C); of a head that learned from normals, `anomaly` (N,).
 
         Raises:
             UsageError: the features are of another key or width, pooled in another way, or hold NaN or infinity.
@@ -84,7 +84,7 @@ class FittedHead:
             raise UsageError(
                 f"{bad} of {len(vectors)} vectors of {_label(features.key, pool)} hold NaN or infinity; embed those items again"
             )
-        return self.estimator.decision_function(X)
+        return self.estimator.anomaly(X) if isinstance(self.estimator, OneClassHead) else self.estimator.decision_function(X)
 
     def save(self, folder: Path) -> None:
         """Write the head as a new folder; it is there as a whole or not at all.

@@ -12,14 +12,18 @@ from threadpoolctl import threadpool_limits
 
 from ..store.errors import UnknownNameError, UsageError
 from .base import Head
+from .centroid_normal import CentroidNormalHead, centroid_normal_scores
 from .clap import CLAPHead, clap_scores
 from .clip_adapter import CLIPAdapterHead, clip_adapter_scores
 from .cls import CosineClsHead, LinearClsHead, cosine_cls_scores, linear_cls_scores
 from .cosine import CosineHead, cosine_scores
 from .knn import KNNHead, knn_l2_scores, knn_scores, l2_neighbours
+from .knn_normal import KNNNormalHead, knn_normal_scores
 from .lda import LDAHead, lda_scores
 from .linear_path import LinearPathHead, linear_scores, lowshot_scores
 from .lp_plus_plus import LPPlusPlusHead, lp_plus_plus_scores
+from .mahalanobis import MahalanobisHead, mahalanobis_scores
+from .one_class import OneClassHead
 from .prototype import PrototypeHead, prototype_scores
 from .ridge import RidgeHead, ridge_scores
 from .support import Support
@@ -39,6 +43,11 @@ def _of_shares(scores: Floats) -> Floats:
     return (1 + scores) / 2
 
 
+def no_probabilities(scores: Floats) -> Floats:
+    """NaN: a distance from normals alone says nothing of how likely a finding is."""
+    return np.full_like(scores, np.nan)
+
+
 @dataclass(frozen=True)
 class HeadKind:
     """A head that a study may name."""
@@ -46,7 +55,7 @@ class HeadKind:
     name: str
     summary: str
     """One line for lists and help."""
-    make: Callable[[], Head]
+    make: Callable[[], Head | OneClassHead]
     """A head that is not fitted yet, with the parameters that a study uses."""
     together: Together | None = None
     """All fits at once, with the values that `make` and `fit` would give one by one; None: one by one."""
@@ -56,6 +65,8 @@ class HeadKind:
     """Whether it learns from the class texts' vectors too, `Support.texts`."""
     version: int = 1
     """Raised with every change that gives other scores: what a bank holds of an older one is made again."""
+    one_class: bool = False
+    """Whether it learns from a support's absent rows alone; decision values are then distances from them."""
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -77,9 +88,11 @@ class HeadKind:
         if X.ndim != 2:
             raise UsageError(f"features are of shape {X.shape}; (items, width) is wanted")
         for number, support in enumerate(supports):
-            _check(support, number, self.name)
+            _check(support, number, self.name, one_class=self.one_class)
             if self.needs_texts and support.texts is None:
                 raise UsageError(f"head {self.name!r} learns from the class texts' vectors too, and support {number} has none")
+        if self.one_class:
+            supports = [_absent(support) for support in supports]
         if not (len(supports) and len(queries)):
             return np.empty((len(supports), len(queries)))
         tunings = {id(s.tuning): s.tuning for s in supports if s.tuning is not None}
@@ -102,23 +115,35 @@ class HeadKind:
         wanted = rows[asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
-            return np.stack([self._fitted(rows, support).decision_function(wanted) for support in placed])
+            return np.stack([self._fitted(rows, support)(wanted) for support in placed])
 
-    def _fitted(self, X: Floats, support: Support) -> Head:
-        """One fit, with those of the support's class texts and seed that the head has a parameter for."""
+    def _fitted(self, X: Floats, support: Support) -> Callable[[Floats], Floats]:
+        """One fit, with those of the support's class texts and seed that the head has a parameter for: what gives its decision values."""
         head = self.make()
+        if isinstance(head, OneClassHead):
+            return head.fit(X[support.rows]).anomaly
         told = {"prompts": support.texts, "random_state": support.seed}
-        return head.set_params(**{name: value for name, value in told.items() if name in head.get_params()}).fit(X[support.rows], support.y)
+        head.set_params(**{name: value for name, value in told.items() if name in head.get_params()})
+        return head.fit(X[support.rows], support.y).decision_function
 
 
-def _check(support: Support, number: int, name: str) -> None:
-    """A support has a 0 or 1 for each row, and both of them."""
+def _absent(support: Support) -> Support:
+    """The same without its present rows."""
+    rows = support.y == 0
+    patients = None if support.patients is None else support.patients[rows]
+    return replace(support, rows=support.rows[rows], y=support.y[rows], patients=patients)
+
+
+def _check(support: Support, number: int, name: str, *, one_class: bool) -> None:
+    """A support has a 0 or 1 for each row, and both of them; of a head that learns from normals, an absent row."""
     if support.rows.shape != support.y.shape or support.rows.ndim != 1:
         raise UsageError(f"support {number} has rows {support.rows.shape} and labels {support.y.shape}; one label a row is wanted")
     zeros, ones = int((support.y == 0).sum()), int((support.y == 1).sum())
     if zeros + ones != len(support.y):
         raise UsageError(f"support {number} has labels other than 0 and 1")
-    if not (zeros and ones):
+    if one_class and not zeros:
+        raise UsageError(f"head {name!r} learns from absent rows; support {number} has none")
+    if not one_class and not (zeros and ones):
         raise UsageError(f"head {name!r} needs both classes; support {number} has {zeros} absent and {ones} present")
 
 
@@ -131,8 +156,8 @@ HEADS = {
         HeadKind(
             "lowshot_lipro", "the same with nothing but the support, by cross-validation where it suffices", LinearPathHead, lowshot_scores
         ),
-        HeadKind("linear_cls", "a linear layer trained by SGD on the support (Baseline)", LinearClsHead, linear_cls_scores),
-        HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores),
+        HeadKind("linear_cls", "a linear layer trained by SGD on the support (Baseline)", LinearClsHead, linear_cls_scores, version=2),
+        HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores, version=2),
         HeadKind("cosine", "nearest mean direction of a class, by cosine", CosineHead, cosine_scores, _of_cosines),
         HeadKind("knn", "votes of the 5 nearest by cosine, weighted by distance", KNNHead, knn_scores, _of_shares),
         HeadKind("knn_l2", "votes of the 5 nearest by Euclidean distance, weighted by distance", l2_neighbours, knn_l2_scores, _of_shares),
@@ -144,6 +169,30 @@ HEADS = {
         HeadKind("clip_adapter", "zero-shot after a trained bottleneck", CLIPAdapterHead, clip_adapter_scores, needs_texts=True),
         HeadKind("lp++", "linear probe that leans on the class texts", LPPlusPlusHead, lp_plus_plus_scores, needs_texts=True),
         HeadKind("clap", "linear probe from the class texts, held near them", CLAPHead, clap_scores, needs_texts=True),
+        HeadKind(
+            "knn_normal",
+            "normals alone: mean cosine distance from the 2 nearest",
+            KNNNormalHead,
+            knn_normal_scores,
+            no_probabilities,
+            one_class=True,
+        ),
+        HeadKind(
+            "mahalanobis",
+            "normals alone: Mahalanobis distance from their mean, Ledoit and Wolf's covariance",
+            MahalanobisHead,
+            mahalanobis_scores,
+            no_probabilities,
+            one_class=True,
+        ),
+        HeadKind(
+            "centroid_normal",
+            "normals alone: cosine distance from their mean direction",
+            CentroidNormalHead,
+            centroid_normal_scores,
+            no_probabilities,
+            one_class=True,
+        ),
     )
 }
 """What `--heads` may name. Zero-shot is not among them: it needs prompts and no support."""

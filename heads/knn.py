@@ -16,12 +16,13 @@ from .vectors import Floats, Ints, unit
 
 _STEPS = 1 << 40
 """Distances are whole multiples of a step of 2^-40, or 1e-12, so that equal vectors are equally far however the processor adds up."""
-_MOST = 1 << 58
+_MOST = 1 << 62
 _NOTHING = 1e-200
 """Squared length up to which a query is at the origin, and steps are not of its length but of 1."""
-_BLOCK = 512
+_BLOCK = 128
 """Queries at once; always as many, so that products add in the same order."""
 _WEIGHTS = ("uniform", "distance", "temperature")
+"""In the order of the numbers that `knn_votes` has for them."""
 
 
 @final
@@ -66,12 +67,11 @@ class KNNHead(Head):
         self.codes_ = codes
 
     def _class_scores(self, X: Floats) -> Floats:
-        asked, bits = self.prepared(X), (len(self.classes_) - 1).bit_length()
-        shares = []
-        for block in _blocks(len(asked)):
-            steps, step = self.steps_between(asked[block], self.vectors_)
-            shares.append(self.shares(np.ascontiguousarray((steps << bits).T) + self.codes_, bits, len(self.classes_), step))
-        return np.concatenate(shares)
+        asked, support = self.prepared(X), np.arange(len(self.vectors_))
+        return np.concatenate(
+            [self.shares(asked[block], self.vectors_, [support], [self.codes_], len(self.classes_)) for block in _blocks(len(asked))],
+            axis=1,
+        )[0]
 
     def _probabilities(self, scores: Floats) -> Floats:
         return scores
@@ -80,8 +80,19 @@ class KNNHead(Head):
         """(N, D) vectors as distances are taken of."""
         return unit(X) if self.metric == "cosine" else X
 
-    def steps_between(self, Q: Floats, S: Floats) -> tuple[Ints, Floats]:
-        """(S, Q) distances, of Euclidean ones the squares, in whole steps, and how much a step is, (Q, 1)."""
+    def shares(self, Q: Floats, S: Floats, rows: Sequence[Ints], codes: Sequence[Ints], classes: int) -> Floats:
+        """(F, Q, C) shares of the votes of F supports: `rows` (n,) of S, and their classes."""
+        from .knn_votes import vote
+
+        steps, step = self._steps_between(Q, S)
+        shares = np.empty((len(rows), len(Q), classes))
+        starts = np.cumsum([0, *map(len, rows)])
+        told = self.n_neighbors, self.metric == "l2", _WEIGHTS.index(self.weights), float(self.temperature)
+        vote(steps, step, np.concatenate(rows), starts, np.concatenate(codes), *told, shares)
+        return shares
+
+    def _steps_between(self, Q: Floats, S: Floats) -> tuple[Ints, Floats]:
+        """(Q, S) distances, of Euclidean ones the squares, in whole steps, and how much a step is, (Q,)."""
         products = decision_values(S, np.zeros(len(S)), Q)
         if self.metric == "cosine":
             distances, step = np.subtract(1.0, products, out=products), np.full(len(Q), 1 / _STEPS)
@@ -91,44 +102,7 @@ class KNNHead(Head):
             step = np.where(own > _NOTHING, own, 1.0) / _STEPS
         distances /= step
         np.rint(distances, out=distances)
-        return np.clip(distances, 0, _MOST, out=distances).astype(np.int64), step[:, None]
-
-    def shares(self, keys: Ints, bits: int, classes: int, step: Floats) -> Floats:
-        """(Q, C) shares of the votes. `keys` (Q, S) are steps, and in their lowest `bits` bits the class; their order is not kept."""
-        k = self.n_neighbors
-        if keys.shape[1] <= k:
-            return self._weighed(keys, True, bits, classes, step)
-        keys.partition(k, axis=1)
-        near = keys[:, :k]
-        last = near.max(axis=1) >> bits
-        shares = self._weighed(near, True, bits, classes, step)
-        tied = np.flatnonzero(keys[:, k] >> bits == last)
-        if len(tied):
-            rows = keys[tied]
-            shares[tied] = self._weighed(rows, rows >> bits <= last[tied, None], bits, classes, step[tied])
-        return shares
-
-    def _weighed(self, keys: Ints, voting: np.ndarray | Literal[True], bits: int, classes: int, step: Floats) -> Floats:
-        whole, code = keys >> bits, keys & ((1 << bits) - 1)
-        distances = whole * step
-        if self.metric == "l2":
-            distances = np.sqrt(distances)
-        if self.weights == "uniform":
-            weights = np.ones_like(distances)
-        elif self.weights == "temperature":
-            weights = np.exp((distances.min(axis=1, keepdims=True) - distances) / self.temperature)
-        else:
-            at = whole == 0
-            weights = 1 / np.where(at, 1.0, distances)
-            if at.any():
-                weights = np.where(at.any(axis=1, keepdims=True), at, weights)
-        if voting is not True:
-            weights = weights * voting
-        total, votes = weights.sum(axis=1), np.empty((len(keys), classes))
-        for c in range(1, classes):
-            votes[:, c] = (weights * (code == c)).sum(axis=1)
-        votes[:, 0] = np.maximum(total - votes[:, 1:].sum(axis=1), 0.0)
-        return votes / total[:, None]
+        return np.ascontiguousarray(np.clip(distances, 0, _MOST, out=distances).astype(np.int64).T), step
 
 
 def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str, head: KNNHead | None = None) -> Floats:  # noqa: ARG001
@@ -136,17 +110,13 @@ def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: st
     head = head or KNNHead()
     V = head.prepared(X)
     used = np.unique(np.concatenate([s.rows for s in supports]))
-    places = [np.searchsorted(used, s.rows) for s in supports]
+    places, codes = [np.searchsorted(used, s.rows) for s in supports], [s.y for s in supports]
     scores = np.empty((len(supports), len(queries)))
+    nearby = V[used]
 
     def score(block: slice) -> None:
-        steps, step = head.steps_between(V[queries[block]], V[used])
-        steps <<= 1
-        for fit, (columns, support) in enumerate(zip(places, supports, strict=True)):
-            keys = np.ascontiguousarray(steps[columns].T)  # whole rows are copied first: single numbers from afar cost five times as much
-            keys += support.y
-            shares = head.shares(keys, 1, 2, step)
-            scores[fit, block] = shares[:, 1] - shares[:, 0]
+        shares = head.shares(V[queries[block]], nearby, places, codes, 2)
+        np.subtract(shares[:, :, 1], shares[:, :, 0], out=scores[:, block])
 
     with one_thread(), ThreadPoolExecutor(processors()) as workers:
         for done in [workers.submit(score, block) for block in _blocks(len(queries))]:

@@ -1,7 +1,7 @@
 """LDA head: linear discriminant analysis, the classes' common covariance shrunk towards a multiple of the identity.
 
-The shrinkage is Ledoit and Wolf's (Journal of Multivariate Analysis 2004, "A well-conditioned estimator for large-dimensional covariance
-matrices"). With the covariance a I + b R'R of n rows, means and rows are in the span of the rows, so that n unknowns are enough.
+The shrinkage is Ledoit and Wolf's (`ledoit_wolf.py`). With the covariance a I + b R'R of n rows, means and rows are in the span of the
+rows, so that n unknowns are enough.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from .base import Head
+from .ledoit_wolf import LEAST, ledoit_wolf
 from .products import decision_values
 from .support import Support
 from .threads import one_thread, processors
 from .vectors import Floats, Ints, class_means, softmax, unit
-
-_LEAST = 1e-2
-"""Of the identity's weight, where a class has no more rows than features. The estimate from two rows is 0 whatever they are, and the
-covariance then has no inverse."""
 
 
 @final
@@ -65,9 +62,9 @@ def lda_fit(X: Floats, codes: Ints, classes: int, shrinkage: float | Literal["au
             spread = centred.std(axis=0)
             spread[spread == 0] = 1.0
             standard = centred / spread
-            weight, level = _ledoit_wolf(standard)
+            weight, level = ledoit_wolf(standard)
             if own.sum() <= X.shape[1]:
-                weight = max(weight, _LEAST)
+                weight = max(weight, LEAST)
             ridge += shares[c] * weight * level * spread**2
         else:
             weight = float(shrinkage)
@@ -82,20 +79,6 @@ def lda_fit(X: Floats, codes: Ints, classes: int, shrinkage: float | Literal["au
     else:
         coefficients = np.linalg.solve(np.diag(ridge) + rows.T @ rows, means.T).T
     return np.asarray(coefficients, dtype=np.float64), np.log(shares) - (means * coefficients).sum(axis=1) / 2
-
-
-def _ledoit_wolf(X: Floats) -> tuple[float, float]:
-    """The weight of the identity and its level, the mean variance, of centred rows X (n, D)."""
-    n, width = X.shape
-    if width == 1:
-        return 0.0, float((X**2).mean())
-    level = float((X**2).sum() / (n * width))
-    gram = X @ X.T if n < width else X.T @ X
-    squared = float((gram**2).sum()) / n**2  # of the entries of the covariance
-    delta = squared / width - level**2
-    beta = (float(((X**2).sum(axis=1) ** 2).sum()) / n - squared) / (width * n)
-    beta = min(beta, delta)
-    return (0.0 if beta <= 0 else beta / delta), level
 
 
 def lda_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001

@@ -24,4 +24,5 @@ def decision_values(coefficients: Floats, intercepts: Floats, X: Floats) -> Floa
         part = coefficients[start : start + BLOCK]
         block[: len(part)], block[len(part) :] = part, 0
         values[start : start + len(part)] = (block @ asked)[: len(part)]
-    return values + intercepts[:, None]
+    values += intercepts[:, None]
+    return values

@@ -52,7 +52,7 @@ SplitName = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of draws, and of the split where one is made.")]
 
 
-HEADS = "linear,cosine,knn,prototype"
+HEADS, OF_NORMALS = "linear,cosine,knn,prototype", "knn_normal,mahalanobis,centroid_normal"
 Heads = Annotated[str, typer.Option(help="Heads, with commas; `scanbank heads` lists them.")]
 Metrics = Annotated[list[str] | None, typer.Option("--metrics", help="Metrics to keep, with commas; by default all.", show_default=False)]
 Intervals = Annotated[
@@ -65,7 +65,9 @@ Intervals = Annotated[
 Predictions = Annotated[
     bool | None,
     typer.Option(
-        "--predictions/--no-predictions", help="Keep the score of each item; by default up to ten million of them.", show_default=False
+        "--predictions/--no-predictions",
+        help="Keep the score of each item, beyond ten million as one array a run; by default up to ten million.",
+        show_default=False,
     ),
 ]
 AllowLeak = Annotated[bool, typer.Option("--allow-leak", help="Go on where test data is also on the training side; runs and notes say so.")]
@@ -79,8 +81,19 @@ Device = Annotated[str, typer.Option(help="Where heads compute that can do so el
 def sweep(
     bank: BankPath,
     finding: Findings,
-    heads: Heads = HEADS,
+    heads: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Heads, with commas; `scanbank heads` lists them. By default {HEADS}; from normals {OF_NORMALS}.", show_default=False
+        ),
+    ] = None,
     shots: Annotated[str, typer.Option(help="Examples of each class, with commas; `all` is the whole training side.")] = "1,5,10,20",
+    support: Annotated[
+        str,
+        typer.Option(
+            help="What draws are of: both (so many of each class), or normals (so many without the finding, for anomaly detection)."
+        ),
+    ] = "both",
     repeats: Annotated[int, typer.Option(min=1, help="Draws for each number of shots.")] = 10,
     features: Features = None,
     encoder: OfEncoder = "",
@@ -101,7 +114,8 @@ def sweep(
 ) -> None:
     """Few-shot: compare heads and feature sets on findings, over shots and repeats, on test patients. Only what is missing is fitted."""
     numbers = _shots(shots)
-    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by)
+    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by, support)
+    heads = (OF_NORMALS if support == "normals" else HEADS) if heads is None else heads
     _study("sweep", bank, finding, heads, numbers, repeats, protocol, _choice(features, encoder, window, pool), prompts, json=json)
 
 
@@ -261,6 +275,7 @@ def _protocol(
     device: str,
     allow_leak: bool,
     by: list[str] | None,
+    support: str = "both",
 ) -> Protocol:
     from ..embed.device import pick_device
     from ..eval.measuring import Measuring
@@ -273,4 +288,4 @@ def _protocol(
         raise UsageError("heads compute in float64, which mps lacks; choose auto, cpu or cuda")
     picked = "cpu" if picked == "mps" else picked
     measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals))
-    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by))
+    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by), cast("Any", support))

@@ -21,6 +21,7 @@ from .aliases import set_alias
 from .card import FORMAT, check_free, read_card, write_card
 from .checksums import snapshot_files, write_checksums
 from .commit import Commit
+from .dense import DensePredictions, read_dense
 from .errors import UsageError
 from .features import SETS, FeatureSet
 from .key import SecretKey, default_key_file, find_key
@@ -219,6 +220,10 @@ class Bank:
     def features(self, name: str) -> FeatureSet:
         """The feature set of this name, or digest. Raises UnknownNameError."""
         return self.snapshot.feature_set(name)
+
+    def dense_predictions(self, run: str) -> DensePredictions:
+        """Scores of items by a run that keeps them as one array. Raises UnknownNameError where it keeps none so."""
+        return read_dense(self.snapshot, run)
 
     def tag(self, name: str, at: str | None = None) -> str:
         """Give a snapshot, by default the newest, a name that keeps it readable whatever is compacted. Returns its id.

@@ -15,7 +15,7 @@ import numpy as np
 from .commit import Commit
 from .erasure import Finished, Pending, add_token, drop_pending, finish, tokens, write_pending
 from .errors import UsageError
-from .forget_rows import holds, known_ordinals, rewrite_sets, rewrite_tables, without
+from .forget_rows import holds, known_ordinals, rewrite_dense, rewrite_sets, rewrite_tables, without
 from .history import History
 from .patient import Belongings, belongings, names_of
 from .progress import Progress, Silent
@@ -132,6 +132,7 @@ def _take_out(bank: Bank, commit: Commit, names: frozenset[str], token: str, pro
     )
     progress.start("rewriting tables", len(TABLES))
     rows = rewrite_tables(commit, bank.snapshot, history, who)
+    rewrite_dense(commit, history, who)
     progress.start("rewriting feature sets", len(bank.feature_sets))
     vectors = rewrite_sets(commit, bank.feature_sets, known_ordinals(bank.snapshot, who), who)
     add_token(commit.root, token)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .columns import is_in, replaced, rows_where
 from .commit import Commit
+from .dense import COLUMN, DENSE, dense_groups, drop_columns
 from .features import SETS, distinct_names
 from .fresh import FRESH
 from .history import History
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .features import FeatureSet
 
 _MORE_THAN_AN_ID = {"failures": ("source", "reason"), "runs": ("settings",)}
-_OWNED = {"draws": "draw", "runs": "run", "metrics": "run", "predictions": "run"}
+_OWNED = {"draws": "draw", **dict.fromkeys(("runs", "metrics", "predictions", "dense_cells", "dense_items"), "run")}
 """Tables whose rows go by what they are of, too."""
 
 
@@ -78,6 +79,20 @@ def rewrite_sets(commit: Commit, sets: list[FeatureSet], known: NDArray[np.int64
         if count := int(np.isin(one.items(), who.ordinals).sum()):
             counts[names[one.digest]] = count
     return counts
+
+
+def rewrite_dense(commit: Commit, history: History, who: Belongings) -> None:
+    """Take the patient's columns out of dense predictions, and runs that tested nobody else as a whole. What the tables say of them is
+    taken out there.
+    """
+    rows = history.table("dense_items", ("run", "item", "place"))
+    mine = rows_where(rows, is_in(rows["item"], who.ids)).to_pylist()
+    for run, group in dense_groups(commit.root):
+        gone = [row["place"] for row in mine if row["run"] == run]
+        if run in who.runs:
+            del cast("zarr.Group", commit.root[DENSE])[run]
+        elif gone:
+            drop_columns(group, ~np.isin(np.asarray(cast("zarr.Array", group[COLUMN])[:]), gone))
 
 
 def holds(history: History, name: str, who: Belongings) -> bool:

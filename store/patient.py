@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from .columns import is_in, rows_where
@@ -169,7 +170,7 @@ def _slices(history: History, volumes: set[str]) -> tuple[set[str], NDArray[np.i
 def _runs(history: History, ids: frozenset[str]) -> frozenset[str]:
     """Runs that name an id in their settings, and those that have predictions of no one else."""
     named = {row["run"] for row in history.rows("runs", ("run", "settings")) if names_ids(row["settings"], ids)}
-    predictions = history.table("predictions", ("run", "item"))
+    predictions = pa.concat_tables([history.table(table, ("run", "item")) for table in ("predictions", "dense_items")])
     mine = is_in(predictions["item"], ids)
     touched, others = (set(rows_where(predictions, one)["run"].unique().to_pylist()) for one in (mine, ~mine))
     return frozenset(named | (touched - others))

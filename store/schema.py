@@ -153,6 +153,22 @@ _ALL = (
         ),
         ("run", "item", "finding", "features", "head", "shots", "repeat"),
     ),
+    # Of runs with dense predictions (`store/dense.py`): the row of each fit, and the number of each item.
+    Table(
+        "dense_cells",
+        (
+            ("run", _TEXT),
+            ("finding", _TEXT),
+            ("features", _TEXT),
+            ("head", _TEXT),
+            ("shots", _INT),
+            ("repeat", _INT),
+            ("cell", _TEXT),  # as in metrics
+            ("place", _INT),  # row of the array, from 0
+        ),
+        ("run", "features", "head", "shots", "repeat"),
+    ),
+    Table("dense_items", (("run", _TEXT), ("item", _TEXT), ("place", _INT), ("y", _FLOAT)), ("run", "item")),
     # Differences of two methods on the same items (first minus second), as `compare` found them.
     Table(
         "comparisons",

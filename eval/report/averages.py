@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..averaging import MACRO
+from ..averaging import MACRO, MICRO
 from .rows import Cell, Cells, MeasuredRun
 from .studies import FoundStudy
 
 
 def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -> list[FoundStudy]:
-    """The macro average of each set of findings that were swept or probed together; the larger sets first."""
+    """The macro and the micro average of each set of findings that were swept or probed together; the larger sets first."""
     place = {run.rpartition("-")[2]: number for number, study in reversed(list(enumerate(studies))) for run in study.runs}
     groups: dict[tuple[int, ...] | tuple[str, ...], list[MeasuredRun]] = {}
     for run in runs:
@@ -24,15 +24,18 @@ def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -
     found = []
     for key, of in groups.items():
         members = [studies[one] if isinstance(one, int) else None for one in key]
-        cells = _zeroshot([study for study in members if study is not None]) if None not in members else {}
+        macro = _zeroshot([study for study in members if study is not None]) if None not in members else {}
+        averages: dict[str, Cells] = {MACRO: macro, MICRO: {}}
         for run in of:
-            cells |= run.cells.get((MACRO, ""), {})
+            for name, cells in averages.items():
+                cells |= run.cells.get((name, ""), {})
         first = next((study for study in members if study is not None), None)
         drawn = next((study.drawn for study in members if study is not None and study.drawn), None)
         where = (first.unit, first.split, first.source) if first else ("", "", "")
         over = tuple(str(name) for name in of[-1].settings["findings"])
-        found.append(FoundStudy(MACRO, *where, drawn, {}, cells, runs=tuple(run.run for run in of), over=over))
-    return sorted(found, key=lambda one: (-len(one.over), one.over, one.drawn or ()))
+        runs_of = tuple(run.run for run in of)
+        found += [FoundStudy(name, *where, drawn, {}, cells, runs=runs_of, over=over) for name, cells in averages.items() if cells]
+    return sorted(found, key=lambda one: (-len(one.over), one.over, one.drawn or (), one.finding != MACRO))
 
 
 def _zeroshot(studies: Sequence[FoundStudy]) -> Cells:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from ..averaging import MICRO
 from .averages import found_averages
 from .differences import difference_table, differences
 from .rows import measured_runs
@@ -43,8 +44,13 @@ def chapters(bank: Bank) -> list[Chapter]:
 
 
 def _average(study: FoundStudy) -> Chapter:
-    caption = f"Macro average of {', '.join(study.over)}: the mean of their metrics, draw by draw.{_draws(study)}"
-    return Chapter(f"Mean over {len(study.over)} findings", caption, tuple(study_tables(study)), study)
+    of, many = ", ".join(study.over), f"{len(study.over)} findings"
+    if study.finding == MICRO:
+        title, how = f"All items of {many} together", "their items ranked together by probability, each called at its finding's threshold"
+        caption = f"Micro average of {of}: {how}.{_draws(study)}"
+    else:
+        title, caption = f"Mean over {many}", f"Macro average of {of}: the mean of their metrics, draw by draw.{_draws(study)}"
+    return Chapter(title, caption, tuple(study_tables(study)), study)
 
 
 def _chapter(bank: Bank, study: FoundStudy) -> Chapter:

@@ -51,7 +51,7 @@ def pr_lines(scores: Sequence[Scores], styles: Styles) -> list[Line]:
 
 
 def reliability_bins(scores: Sequence[Scores], styles: Styles) -> list[Bins]:
-    """What happened over what was said, of those that give probabilities."""
+    """What happened over what was said, by those methods that give probabilities."""
     return [Bins(label(one.method), styles[one.method], *reliability(one)) for one in scores if one.probable]
 
 

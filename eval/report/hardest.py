@@ -53,7 +53,7 @@ class Picture:
 
 def hardest(scores: Sequence[Scores], most: int = HARDEST) -> list[Hard]:
     """Those that most methods get wrong by more than one half, then by the mean error; each method at its largest number of shots, its
-    probabilities averaged over repeats. Items that no method gets wrong are not among them.
+    probabilities averaged over repeats. Items that no method gets wrong are not among them, nor does a method without probabilities count.
     """
     scores = [one for one in scores if one.probable]
     if not scores:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from ..dense_scores import KeptScores, dense_scores
 from ..kinds import probabilities_of
 from ..quoting import quoted
 from ..reliability import BINS, bin_of
@@ -59,13 +60,15 @@ def _scores(bank: Bank, study: FoundStudy, method: Method) -> Scores | None:
     which = " AND ".join(f"{name} = {quoted(value)}" for name, value in of.items())
     wanted = "shots IS NULL" if shots == ALL else f"shots = {int(shots)}"
     answer = bank.sql(f"SELECT repeat, item, y, score FROM predictions WHERE {which} AND {wanted} ORDER BY repeat, item")
-    if not answer.num_rows:
+    kept = dense_scores(bank, cell.run, method.head, method.features).get(None if shots == ALL else int(shots))
+    if answer.num_rows:
+        repeats = tuple(np.unique(answer.column("repeat").to_numpy()).tolist())
+        items = tuple(answer.column("item").slice(0, answer.num_rows // len(repeats)).to_pylist())
+        y, score = answer.column("y").to_numpy()[: len(items)].astype(np.int64), answer.column("score").to_numpy()
+        kept = KeptScores(items, y, repeats, score.reshape(len(repeats), -1)).with_draws(kept)
+    if kept is None:
         return None
-    repeats = len(np.unique(answer.column("repeat").to_numpy()))
-    items = answer.column("item").slice(0, answer.num_rows // repeats).to_pylist()
-    score = answer.column("score").to_numpy().reshape(repeats, -1)
-    chance = probabilities_of(method.head)(score)
-    return Scores(method, shots, tuple(items), answer.column("y").to_numpy()[: len(items)].astype(np.int64), score, chance)
+    return Scores(method, shots, kept.items, kept.y, kept.scores, probabilities_of(method.head)(kept.scores))
 
 
 def roc(of: Scores) -> tuple[Floats, Floats]:

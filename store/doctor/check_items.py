@@ -26,7 +26,7 @@ _KNOWN = """SELECT item FROM (
     UNION SELECT snippet FROM latest_snippets UNION SELECT study FROM latest_snippets UNION SELECT patient FROM latest_snippets
     ) WHERE item IS NOT NULL"""
 _SAYING = {
-    **dict.fromkeys(("labels", "attributes", "splits", "draws", "predictions"), "item"),
+    **dict.fromkeys(("labels", "attributes", "splits", "draws", "predictions", "dense_items"), "item"),
     **dict.fromkeys(("contents", "masks"), "volume"),
     "references": "snippet",
 }

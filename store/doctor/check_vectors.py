@@ -1,4 +1,4 @@
-"""Feature sets of the newest snapshot, every chunk and value; of older ones, every chunk that is not known to be sound."""
+"""Feature sets and dense predictions: of the newest snapshot every chunk and value, of older ones every chunk not known to be sound."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import zarr
 
+from ..dense import dense_groups
 from ..features import SETS
 from ..snapshot import Snapshot
 from .case import FIRST, Case
+from .dense_check import check_dense
 from .findings import Finding
 from .history import not_whole
 from .reading import are_there, lost_rows
@@ -20,7 +22,7 @@ _Version = tuple[str, tuple[int, ...], tuple[str, ...]]
 
 
 def check_vectors(case: Case) -> Iterator[Finding]:
-    """Chunks fit their checksums, values are finite, and the arrays of a set agree."""
+    """Chunks fit their checksums, values are finite, and the arrays of a set, or of a run's dense predictions, agree."""
     seen: set[_Version] = set()
     head = case.opened(case.head.snapshot)
     if head is not None:
@@ -29,6 +31,8 @@ def check_vectors(case: Case) -> Iterator[Finding]:
             arrays = dict(group.arrays())
             seen |= {_version(case, head, array) for array in arrays.values()}
             yield from check_set(digest, group, {name for name, array in arrays.items() if array.path in lost}, case.progress)
+        seen |= {_version(case, head, array) for _, group in dense_groups(head.root) for _, array in group.arrays()}
+        yield from check_dense(head, lost)
     broken: dict[str, list[str]] = defaultdict(list)
     older = [name for name in case.kept if name not in (FIRST, case.head.snapshot)]
     case.progress.start("looking through vectors of older commits", len(older))
@@ -48,8 +52,9 @@ def _lost(case: Case, held: Snapshot) -> set[str]:
 
 def _of_older(case: Case, held: Snapshot, seen: set[_Version]) -> str:
     lost = _lost(case, held)
-    for digest, group in _sets(held):
-        named = f"feature set {group.attrs.get('name', digest)!r}"
+    named_groups = [(f"feature set {group.attrs.get('name', digest)!r}", group) for digest, group in _sets(held)]
+    named_groups += [(f"predictions of run {run!r}", group) for run, group in dense_groups(held.root)]
+    for named, group in named_groups:
         for name, array in group.arrays():
             version = _version(case, held, array)
             if array.path in lost:

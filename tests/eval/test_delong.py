@@ -12,7 +12,6 @@ from scipy.stats import t
 from scanbank.eval import portions
 from scanbank.eval.delong import auroc_variances, delong_intervals
 from scanbank.eval.placements import clustered_variances, placements
-from scanbank.eval.ranked import ranked
 from scanbank.eval.replicates import drawn, ranking_replicates
 from scanbank.store.errors import UsageError
 
@@ -34,6 +33,13 @@ def by_definition(y: NDArray[np.int64], score: NDArray[np.float64], patient: NDA
     return max(s10 / len(p) + s01 / len(n) + 2 * s11 / (len(p) * len(n)), 0)
 
 
+def placements_variance(y: NDArray[np.int64], score: NDArray[np.float64]) -> float:
+    """By the definition, pair by pair, where each item is a patient."""
+    p, n = score[y == 1], score[y == 0]
+    wins = (p[:, None] > n).astype(float) + 0.5 * (p[:, None] == n)
+    return wins.mean(1).var(ddof=1) / len(p) + wins.mean(0).var(ddof=1) / len(n)
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10_000), st.integers(6, 40), st.integers(2, 8), st.sampled_from([0.0, 0.5, 2.0]))
 def test_variances_are_obuchowskis(seed: int, items: int, patients: int, step: float) -> None:
@@ -46,10 +52,19 @@ def test_variances_are_obuchowskis(seed: int, items: int, patients: int, step: f
         score = np.round(score / step) * step
     area, variance = auroc_variances(y, score, patient)
     assert variance == pytest.approx([by_definition(y, row, patient) for row in score], abs=1e-12)
+    assert clustered_variances(y, placements(y, score), patient) == pytest.approx(variance, abs=1e-12)
     # one item a patient: DeLong's
-    assert clustered_variances(y, placements(y, score), np.arange(items)) == pytest.approx(ranked(y, score).auroc_variances(), abs=1e-12)
+    assert auroc_variances(y, score, np.arange(items))[1] == pytest.approx([placements_variance(y, row) for row in score], abs=1e-14)
     assert placements(y, score)[:, y == 1].mean(axis=1) == pytest.approx(area, abs=1e-12)
     assert placements(y, score)[:, y == 0].mean(axis=1) == pytest.approx(area, abs=1e-12)
+
+
+def test_variances_by_hand() -> None:
+    """Placements of positives 1 and 1/2, of negatives 1/2 and 1: variances 1/8, over 2 items each. Of one positive there is none."""
+    y, scores = np.array([1, 0, 1, 0]), np.array([[4.0, 3.0, 2.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
+    area, variance = auroc_variances(y, scores, np.arange(4))
+    assert (area.tolist(), variance.tolist()) == ([0.75, 0.5], [0.125, 0.0])
+    assert np.isnan(auroc_variances(y[1:] * np.array([0, 1, 1]), scores[:, 1:], np.arange(3))[1]).all()
 
 
 def test_the_interval_by_hand() -> None:

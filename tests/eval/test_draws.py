@@ -88,3 +88,32 @@ def test_more_than_the_class_is_refused(units: Units) -> None:
         draw_supports(replace(units, unit="slice"), np.arange(40), "s", (1, 21), 1)
     with pytest.raises(UsageError, match="one class only: 0 volumes of 0 patients with 'a' absent and 20 volumes of 10 patients with"):
         draw_supports(units, np.arange(20), "s", (None,), 1)
+
+
+def test_normals_are_those_of_the_draws_of_both_classes(units: Units) -> None:
+    train = np.arange(2, 38)
+    both, _ = draw_supports(units, train, "s", (1, 5, 9), 4)
+    normals, remarks = draw_supports(units, train, "s", (1, 5, 9), 4, of="normals")
+    assert remarks == []
+    for one, other in zip(both, normals, strict=True):
+        rows = other.support.rows
+        assert (other.shots, other.repeat) == (one.shots, one.repeat)
+        assert not other.support.y.any()
+        assert rows.tolist() == one.support.rows[one.support.y == 0].tolist()
+        assert len(set(units.patients[rows].tolist())) == len(rows) == other.shots
+    names = {draw.name for draw in (*both, *normals)}
+    assert len(names) == 24
+
+
+def test_normals_do_not_need_the_other_class(units: Units) -> None:
+    train = np.arange(15, 40)
+    (many,), _ = draw_supports(units, train, "s", (18,), 1, of="normals")
+    assert len(many.support.rows) == 18
+    (every,), _ = draw_supports(units, train, "s", (None,), 10, of="normals")
+    assert every.support.rows.tolist() == list(range(20, 40))
+    (alone,), _ = draw_supports(units, train[5:], "s", (None,), 1, of="normals")
+    assert (alone.name, alone.support.rows.tolist()) == (every.name, every.support.rows.tolist())
+    with pytest.raises(UsageError, match=r"21 shots, each of another patient, .*: 20 volumes of 20 patients with 'a' absent; .* most 20$"):
+        draw_supports(units, train, "s", (21,), 1, of="normals")
+    with pytest.raises(UsageError, match="split 's' has no normals: 0 volumes of 0 patients with 'a' absent"):
+        draw_supports(units, np.arange(20), "s", (None,), 1, of="normals")

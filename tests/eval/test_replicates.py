@@ -12,8 +12,8 @@ from scanbank.eval.replicates import drawn, ranking_replicates
 
 def test_as_many_are_drawn_as_there_are_and_the_seed_decides() -> None:
     times = drawn(50, 400, 0)
-    assert times.shape == (50, 400)
-    assert (times.sum(axis=0) == 50).all()
+    assert times.shape == (400, 50)
+    assert (times.sum(axis=1) == 50).all()
     np.testing.assert_array_equal(times, drawn(50, 400, 0))
     assert (times != drawn(50, 400, 1)).any()
     # of n items drawn n times, (1 - 1/n)^n are in none
@@ -30,7 +30,7 @@ def test_each_draw_is_measured_as_its_items_written_out(seed: int, items: int, p
     times = drawn(patients, 20, seed)
     found = ranking_replicates(y, score, patient, times)
     for draw in range(20):
-        often = times[patient, draw].astype(int)
+        often = times[draw, patient].astype(int)
         labels, scores = np.repeat(y, often), np.repeat(score, often)
         if len(set(labels.tolist())) < 2:
             assert np.isnan([found.auroc[draw], found.ap[draw]]).all()

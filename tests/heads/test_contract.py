@@ -12,17 +12,21 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from scanbank.heads import (
     HEADS,
+    CentroidNormalHead,
     CLAPHead,
     CLIPAdapterHead,
     CosineClsHead,
     CosineHead,
     Head,
     KNNHead,
+    KNNNormalHead,
     LDAHead,
     LinearClsHead,
     LinearHead,
     LinearPathHead,
     LPPlusPlusHead,
+    MahalanobisHead,
+    OneClassHead,
     PrototypeHead,
     RidgeHead,
     TipAdapterFHead,
@@ -125,6 +129,14 @@ def passes_sklearns_checks(head: Head) -> None:
     skipped = {r["check_name"] for r in results if r["status"] != "passed"}
     assert skipped <= {"check_array_api_input", "check_classifier_data_not_an_array", *expected}
     assert len(results) > 40
+
+
+@pytest.mark.parametrize("head", [KNNNormalHead(), MahalanobisHead(), CentroidNormalHead()], ids=repr)
+def test_sklearns_own_checks_of_heads_that_learn_from_normals(head: OneClassHead) -> None:
+    results = check_estimator(head, on_skip=None, on_fail="raise")
+    skipped = {r["check_name"] for r in results if r["status"] != "passed"}
+    assert skipped <= {"check_array_api_input", "check_classifier_data_not_an_array"}
+    assert {"check_outliers_train", "check_outliers_fit_predict"} <= {r["check_name"] for r in results} - skipped
 
 
 @pytest.mark.parametrize("head", [ZeroShotHead(), *(kind.make() for kind in HEADS.values() if kind.needs_texts)], ids=repr)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from scanbank.heads import HEADS, Head, HeadKind, Support, head_named
+from scanbank.heads import HEADS, Head, HeadKind, OneClassHead, Support, head_named
 from scanbank.store.errors import UnknownNameError, UsageError
 
 LONG = ("clip_adapter", "clap")
@@ -41,12 +41,20 @@ def some(kind: HeadKind, supports: list[Support]) -> list[Support]:
     return [supports[place] for place in (0, 4, 5, 6)] if kind.needs_texts or kind.name.endswith("_cls") else supports
 
 
-def fitted(kind: HeadKind, X: NDArray[np.float32], support: Support) -> Head:
+def fitted(kind: HeadKind, X: NDArray[np.float32], support: Support) -> Head | OneClassHead:
     """As a study fits it, alone."""
     head = kind.make()
+    if isinstance(head, OneClassHead):
+        return head.fit(X[support.rows[support.y == 0]])
     told = {"prompts": support.texts, "random_state": support.seed}
     known = {name: value for name, value in told.items() if name in head.get_params()}
     return head.set_params(**known).fit(X[support.rows], support.y)
+
+
+def scored(kind: HeadKind, X: NDArray[np.float32], support: Support, queries: NDArray[np.int64]) -> NDArray[np.float64]:
+    """As a study scores with it, alone."""
+    head = fitted(kind, X, support)
+    return head.anomaly(X[queries]) if isinstance(head, OneClassHead) else head.decision_function(X[queries])
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
@@ -55,7 +63,7 @@ def test_together_is_as_one_by_one(name: str, seed: int) -> None:
     X, supports, queries = study(seed)
     kind = HEADS[name]
     supports = some(kind, supports)
-    single = np.stack([fitted(kind, X, s).decision_function(X[queries]) for s in supports])
+    single = np.stack([scored(kind, X, s, queries) for s in supports])
     assert kind.scores(X, supports, queries) == pytest.approx(single, abs=1e-9, rel=1e-9)
     assert dataclasses.replace(kind, together=None).scores(X, supports, queries) == pytest.approx(single, abs=1e-9, rel=1e-9)
 
@@ -110,6 +118,8 @@ def test_bad_input() -> None:
     rows = np.array([0, 1])
     with pytest.raises(UsageError, match=r"'cosine' needs both classes; support 1 has 0 absent and 2 present"):
         kind.scores(X, [supports[0], Support(rows, np.array([1, 1]))], queries)
+    with pytest.raises(UsageError, match="'mahalanobis' learns from absent rows; support 0 has none"):
+        head_named("mahalanobis").scores(X, [Support(rows, np.array([1, 1]))], queries)
     with pytest.raises(UsageError, match="labels other than 0 and 1"):
         kind.scores(X, [Support(rows, np.array([0, 2]))], queries)
     with pytest.raises(UsageError, match="one label a row"):
@@ -134,6 +144,9 @@ def test_names() -> None:
 @pytest.mark.parametrize("name", HEADS)
 def test_probabilities_follow_from_decision_values(name: str) -> None:
     X, supports, queries = study(2)
+    found = HEADS[name].probabilities(scored(HEADS[name], X, supports[5], queries))
     head = fitted(HEADS[name], X, supports[5])
-    found = HEADS[name].probabilities(head.decision_function(X[queries]))
-    assert found == pytest.approx(head.predict_proba(X[queries])[:, 1], abs=1e-12)
+    if isinstance(head, OneClassHead):
+        assert np.isnan(found).all()  # a distance from normals is no probability
+    else:
+        assert found == pytest.approx(head.predict_proba(X[queries])[:, 1], abs=1e-12)

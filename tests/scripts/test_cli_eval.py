@@ -56,6 +56,15 @@ def test_sweep_as_json_holds_what_the_bank_holds(full: Path) -> None:
     assert Bank.open(full).sql("SELECT run FROM runs").to_pylist() == [{"run": said["run"]}]
 
 
+def test_normals_alone_are_drawn_on_request(full: Path) -> None:
+    done = run("sweep", full, "--finding", "bleed", "--support", "normals", "--shots", "1,5", "--repeats", "2", "--features", VOLUME.name)
+    assert done.exit_code == 0, done.output
+    rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines() if line.startswith("toy/brain/volume")]
+    assert [row[1] for row in rows] == ["knn_normal", "mahalanobis", "centroid_normal"] * 3
+    drawn = Bank.open(full).sql("SELECT DISTINCT l.value FROM draws d JOIN labels l ON l.item = d.item").column("value").to_pylist()
+    assert drawn == [0]
+
+
 @pytest.mark.parametrize(
     ("words", "pattern"),
     [
@@ -65,6 +74,11 @@ def test_sweep_as_json_holds_what_the_bank_holds(full: Path) -> None:
         (("sweep", "--finding", "bleed", "--shots", "0"), "--shots holds '0'"),
         (("sweep", "--finding", "bleed", "--shots", ","), "--shots holds nothing"),
         (("sweep", "--finding", "bleed", "--shots", "999"), "999 shots, each of another patient, are more than"),
+        (
+            ("sweep", "--finding", "bleed", "--support", "normals", "--heads", "linear,knn"),
+            "heads linear, knn need both classes, and these",
+        ),
+        (("sweep", "--finding", "bleed", "--support", "normal"), "support 'normal' is unknown; did you mean 'normals'"),
         (("sweep", "--finding", "bleed", "--unit", "pixel"), "unit 'pixel'"),
         (("sweep", "--finding", "bleed", "--window", "bone"), "there are: flat/brain/slice, toy/brain/volume"),
         (("zeroshot", "--finding", "bled"), "did you mean 'bleed'"),

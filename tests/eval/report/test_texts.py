@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from eval_banks import add_labels, toy_bank
 from scanbank.eval.compare import compare_methods
@@ -61,6 +63,18 @@ def test_the_macro_average_is_the_mean_of_the_findings(measured: Bank) -> None:
     (one,) = measured.sql("""SELECT avg(value) AS mean FROM metrics WHERE metric = 'auroc' AND run LIKE 'sweep-%' AND finding NOT LIKE '(%'
         AND head = 'linear' AND features LIKE 'flat%' AND shots = 5""").to_pylist()
     assert row[4].replace("*", "").startswith(f"{one['mean']:.3f} ± ")
+
+
+def test_the_micro_average_is_of_all_items_together(measured: Bank) -> None:
+    text = markdown(measured)
+    average = rows_of(text[text.index("## All items of 2 findings together") :], "### AUROC, few-shot")
+    (row,) = (row for row in average if row[0] == "knn" and "flat" in row[1])
+    kept = measured.sql("""SELECT repeat, y, score FROM predictions JOIN runs USING (run) WHERE command = 'sweep' AND head = 'knn'
+        AND features LIKE 'flat%' AND shots = 1""").to_pylist()
+    by_repeat = [[(one["y"], one["score"]) for one in kept if one["repeat"] == repeat] for repeat in range(3)]
+    # shares of votes are -1 to 1, and probabilities follow from them in order
+    expected = np.mean([roc_auc_score(*zip(*pairs, strict=True)) for pairs in by_repeat])
+    assert row[3].replace("*", "").startswith(f"{expected:.3f} ± ")
 
 
 def test_names_are_no_markup(measured: Bank) -> None:
