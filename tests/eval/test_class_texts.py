@@ -94,7 +94,8 @@ def test_coop_learns_before_the_words(told: Bank, tiny: TorchEncoder) -> None:
     absent, present = context.vectors(tiny)
     scale = tiny.spec.logit_scale or 0.0
     assert list(found.values()) == pytest.approx(zero_shot(present, absent, scale).decision_function(X[asked]), abs=1e-6)
-    usual = zero_shot(*tiny.encode_texts(list(SAID)).vector, scale).decision_function(X[asked])
+    there, not_there = tiny.encode_texts(list(SAID)).vector
+    usual = zero_shot(there, not_there, scale).decision_function(X[asked])
     assert np.abs(np.array(list(found.values())) - usual).max() > 0.1
     (again,) = sweep_all(told, ["hemorrhage"], ["coop"], [1], 1, opened_by=lambda _: tiny)
     assert again.made == 0
