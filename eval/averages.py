@@ -49,6 +49,8 @@ class Part:
     """(F,)."""
     probability: ArrayLike | None = None
     """(F, M)."""
+    called: ArrayLike | None = None
+    """(F, M) whether each item is called; None: where its score reaches the threshold."""
 
 
 def micro(names: Iterable[str], parts: Sequence[Part]) -> Battery:
@@ -64,7 +66,10 @@ def micro(names: Iterable[str], parts: Sequence[Part]) -> Battery:
     chances = [checked_probabilities(score.shape, part.probability) for score, part in zip(scores, parts, strict=True)]
     lacks = np.isnan(np.stack(cuts)).any(axis=0)
     y, score = np.concatenate(labels), np.concatenate(scores, axis=1)
-    called = np.concatenate([row >= cut[:, None] for row, cut in zip(scores, cuts, strict=True)], axis=1).astype(np.float64)
+    calls = [
+        row >= cut[:, None] if part.called is None else np.asarray(part.called) for part, row, cut in zip(parts, scores, cuts, strict=True)
+    ]
+    called = np.concatenate(calls, axis=1).astype(np.float64)
     whole = [chance for chance in chances if chance is not None]
     probability = np.concatenate(whole, axis=1) if len(whole) == len(parts) else None
     if probability is not None:

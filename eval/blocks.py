@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .battery import Battery
+from .chances import Chances
 from .inputs import Input
 
 THRESHOLD = "threshold"
@@ -75,6 +76,8 @@ class Block:
     threshold_reason: str
     parts: tuple[Part, ...]
     """The whole test side first."""
+    chances: Chances
+    """Of these scores."""
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -99,6 +102,7 @@ class Block:
             scores=self.scores[rows],
             thresholds=self.thresholds[rows],
             parts=(part,),
+            chances=self.chances.of(fits),
         )
 
     def without_predictions(self) -> Self:
@@ -142,6 +146,7 @@ class Block:
             "item": list(self.items) * fits,
             "y": np.tile(self.y, fits),
             "score": self.scores.ravel(),
+            "probability": self.chances.of_scores(self.scores).ravel(),
         }
         return {"run": self.run, "finding": self.finding, "features": self.features.name, "head": self.head} | each
 

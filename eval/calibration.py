@@ -12,17 +12,21 @@ from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from ..store.errors import UnknownNameError, UsageError
-from .validation import Validation
+from .calibration_fits import scales, sigmoids
+from .validation import Validation, Validations
 
 Floats = NDArray[np.float64]
 
+ISOTONIC = "isotonic"
 ISOTONIC_NEEDS = 1000
 """Items: with fewer it overfits, and a sigmoid does better (Niculescu-Mizil and Caruana, ICML 2005)."""
-_LOG_SCALES = (-12.0, 12.0)
-"""Of 1 / temperature, for scores of deviation 1: beyond, probabilities are 1/2, or 0 and 1, for all that anyone could tell."""
+_SEPARATE = ("temperature: the scores separate the classes of the validation side; none is best, and it is left at 1",)
+_NOTHING = ("temperature: the scores tell nothing of the validation side, or the contrary; all probabilities are 1/2 for that",)
+_FLAT = ("platt: all scores of the validation side are equal, so that probabilities do not depend on them",)
+_FALLING = ("platt: the slope is negative: on the validation side scores fall as the finding gets likelier",)
 _VERSION = 1
 
 
@@ -87,7 +91,7 @@ class Platt(Calibrator):
 class Isotonic(Calibrator):
     """The best fit that does not fall, linear between its knots and level beyond them (Zadrozny and Elkan, KDD 2002)."""
 
-    NAME = "isotonic"
+    NAME = ISOTONIC
 
     knots: tuple[float, ...]
     values: tuple[float, ...]
@@ -96,89 +100,61 @@ class Isotonic(Calibrator):
         return np.interp(np.asarray(score, dtype=np.float64), self.knots, self.values)
 
 
-def fit_temperature(validation: Validation) -> Temperature:
-    """The temperature of least log loss."""
-    from scipy.optimize import minimize_scalar
-
-    margin = np.where(validation.y == 1, 1, -1) * validation.score
-    if (margin >= 0).all() and margin.any():
-        return Temperature(("temperature: the scores separate the classes of the validation side; none is best, and it is left at 1",), 1.0)
-    spread = float(validation.score.std()) or 1.0
-
-    def loss(log_scale: float) -> float:
-        return float(np.logaddexp(0, -margin / spread * np.exp(log_scale)).sum())
-
-    # the loss is convex in 1 / temperature, and rises from 0 on where the margins' sum is not positive
-    if margin.sum() <= 0:
-        remark = "temperature: the scores tell nothing of the validation side, or the contrary; all probabilities are 1/2 for that"
-        return Temperature((remark,), float(spread * np.exp(-_LOG_SCALES[0])))
-    found = minimize_scalar(loss, bounds=_LOG_SCALES, method="bounded", options={"xatol": 1e-10})
-    return Temperature((), float(spread / np.exp(found.x)))
+def fit_temperatures(side: Validations) -> tuple[Temperature, ...]:
+    """The temperature of least log loss for each fit."""
+    margin = np.where(side.y == 1, 1, -1) * side.scores
+    apart = (margin >= 0).all(axis=1) & (margin > 0).any(axis=1)
+    remarks = [_SEPARATE if apart_ else () if tells else _NOTHING for apart_, tells in zip(apart, margin.sum(axis=1) > 0, strict=True)]
+    found = (1 / scales(side.y, side.scores)).tolist()
+    return tuple(Temperature(remark, temperature) for remark, temperature in zip(remarks, found, strict=True))
 
 
-def fit_platt(validation: Validation) -> Platt:
-    """Slope and intercept of least log loss against Platt's targets, (P + 1) / (P + 2) and 1 / (N + 2): finite even if scores separate.
-
-    Newton's method with step halving (Lin, Lin and Weng, Machine Learning 2007), to a gradient of 0.
-    """
-    y = validation.y
-    positives = int(y.sum())
-    target = np.where(y == 1, (positives + 1) / (positives + 2), 1 / (len(y) - positives + 2))
-    middle, spread = float(validation.score.mean()), float(validation.score.std())
-    if spread == 0:
-        remark = "platt: all scores of the validation side are equal, so that probabilities do not depend on them"
-        return Platt((remark,), 0.0, float(logit(target.mean())))
-    design = np.stack([(validation.score - middle) / spread, np.ones(len(y))], axis=1)
-
-    def loss(weights: Floats) -> float:
-        value = design @ weights
-        return float((np.logaddexp(0, value) - target * value).sum())
-
-    weights = np.array([0.0, float(logit(target.mean()))])
-    for _ in range(100):
-        chance = expit(design @ weights)
-        gradient = design.T @ (chance - target)
-        if np.abs(gradient).max() < 1e-10 * len(y):
-            break
-        curvature = (design * (chance * (1 - chance))[:, None]).T @ design
-        step = np.linalg.solve(curvature + 1e-12 * np.eye(2), gradient)
-        before, scale = loss(weights), 1.0
-        while loss(weights - scale * step) > before and scale > 1e-10:
-            scale /= 2
-        weights = weights - scale * step
-    slope = float(weights[0] / spread)
-    remarks = ("platt: the slope is negative: on the validation side scores fall as the finding gets likelier",) if slope < 0 else ()
-    return Platt(remarks, slope, float(weights[1] - slope * middle))
+def fit_platts(side: Validations) -> tuple[Platt, ...]:
+    """Slope and intercept of least log loss against Platt's targets, for each fit: finite even if scores separate."""
+    flat = (side.scores.std(axis=1) == 0).tolist()
+    slopes, intercepts = (numbers.tolist() for numbers in sigmoids(side.y, side.scores))
+    remarks = [_FLAT if equal else _FALLING if slope < 0 else () for equal, slope in zip(flat, slopes, strict=True)]
+    return tuple(map(Platt, remarks, slopes, intercepts))
 
 
-def fit_isotonic(validation: Validation) -> Isotonic:
-    """The fit of least squares that does not fall; a remark where there are too few items for it."""
+def fit_isotonics(side: Validations) -> tuple[Isotonic, ...]:
+    """The fit of least squares that does not fall, for each fit; a remark where there are too few items for it."""
     from sklearn.isotonic import IsotonicRegression
 
-    fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(validation.score, validation.y)
-    items = len(validation.score)
-    remark = f"isotonic: fitted on {items} items; below {ISOTONIC_NEEDS} it overfits, and platt or temperature do better"
-    remarks = (remark,) if items < ISOTONIC_NEEDS else ()
-    return Isotonic(remarks, tuple(fitted.X_thresholds_.tolist()), tuple(fitted.y_thresholds_.tolist()))
+    remarks = (remark,) if (remark := isotonic_remark(len(side.y))) else ()
+    fitted = (IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(row, side.y) for row in side.scores)
+    return tuple(Isotonic(remarks, tuple(one.X_thresholds_.tolist()), tuple(one.y_thresholds_.tolist())) for one in fitted)
 
 
-_FITS: Mapping[str, tuple[type[Calibrator], Callable[[Validation], Calibrator]]] = {
-    "temperature": (Temperature, fit_temperature),
-    "platt": (Platt, fit_platt),
-    "isotonic": (Isotonic, fit_isotonic),
+def isotonic_remark(items: int) -> str:
+    """A warning where a validation side is too small; empty where it is not."""
+    if items >= ISOTONIC_NEEDS:
+        return ""
+    return f"isotonic: fitted on {items} items; below {ISOTONIC_NEEDS} it overfits, and platt or temperature do better"
+
+
+_FITS: Mapping[str, tuple[type[Calibrator], Callable[[Validations], tuple[Calibrator, ...]]]] = {
+    "temperature": (Temperature, fit_temperatures),
+    "platt": (Platt, fit_platts),
+    ISOTONIC: (Isotonic, fit_isotonics),
 }
 CALIBRATORS = tuple(_FITS)
 
 
-def fit_calibrator(name: str, validation: Validation) -> Calibrator:
-    """The calibrator of this name.
+def fit_calibrators(name: str, side: Validations) -> tuple[Calibrator, ...]:
+    """The calibrator of this name for each fit, of whom none depends on those beside it.
 
     Raises:
         UnknownNameError: there is none of this name.
     """
     if name not in _FITS:
         raise UnknownNameError("calibration", name, _FITS)
-    return _FITS[name][1](validation)
+    return _FITS[name][1](side)
+
+
+def fit_calibrator(name: str, validation: Validation) -> Calibrator:
+    """The calibrator of this name. Raises as `fit_calibrators`."""
+    return fit_calibrators(name, validation.alone)[0]
 
 
 def calibrator_from(data: Mapping[str, Any]) -> Calibrator:

@@ -77,19 +77,19 @@ def fit_missing(
     texts: ClassTexts,
     ledger: Ledger,
     progress: Progress,
-) -> Mapping[str, int]:
+) -> tuple[Mapping[str, int], Mapping[str, int]]:
     """Make the cells of these runs that the bank does not hold, and those of the averages over them.
 
     Returns:
-        By run, how many were made.
+        By run, how many were made; and by remark, of how many of them their calibrators say so.
     """
     studies = [run.study for run in runs if run.study is not None]
     held = _held(bank, [*runs, *([average] if average else [])], scored=how.predictions is True)
     val, test = ([study.split.side(side) for study in studies] for side in ("val", "test"))
     queries = np.unique(np.concatenate([study.rows[of] for sides in (val, test) for study, of in zip(studies, sides, strict=True)]))
     places = [[np.searchsorted(queries, study.rows[of[n]]) for of in (val, test)] for n, study in enumerate(studies)]
-    tunings = [_tuning(study, of) for study, of in zip(studies, val, strict=True)]
-    made: Counter[str] = Counter()
+    tunings = [tuning_of(study, of) for study, of in zip(studies, val, strict=True)]
+    made, said = Counter[str](), Counter[str]()
     for kind in kinds:
         for features in inputs[kind.name]:
             if kind.needs_texts and texts.of(studies[0].units.finding, features.text) is None:
@@ -101,7 +101,7 @@ def fit_missing(
             note = f"{features.name} {kind.name}"
             progress.advance(len(every) - len(wanted), note=note)
             for chunk in _chunks(wanted, _SLOW if isinstance(kind, CoOpKind) else max(1, _SCORES // len(queries))):
-                supports = [_support(runs[c.run], studies[c.run], c.draw, tunings[c.run], texts, features) for c in chunk]
+                supports = [support_of(runs[c.run], studies[c.run], c.draw, tunings[c.run], texts, features) for c in chunk]
                 scores = kind.scores(features.value, supports, queries, how.device)
                 due = {key: digest for key, digest in whole.items() if digest not in held}
                 measure = partial(_measure, runs, features, kind, chunk, scores, places, how.measuring)
@@ -111,11 +111,12 @@ def fit_missing(
                     for number, block in blocks.items():
                         ledger.add(block)
                         made[runs[number].name] += len(block)
-                    for block in _averaged(average, chunk, blocks, due, kind, threads):
+                        said.update(block.chances.remarks)
+                    for block in _averaged(average, chunk, blocks, due, threads):
                         ledger.add(block)
                 ledger.commit_if_due()
                 progress.advance(len(chunk), note=note)
-    return made
+    return made, said
 
 
 def _measure(
@@ -158,7 +159,6 @@ def _averaged(
     chunk: Sequence[_Wanted],
     blocks: Mapping[int, Block],
     due: Mapping[tuple[bool, int, int], str],
-    kind: AnyKind,
     threads: ThreadPoolExecutor,
 ) -> list[Block]:
     keys = [key for key in dict.fromkeys(cell.draw_key for cell in chunk) if key in due]
@@ -168,7 +168,7 @@ def _averaged(
 
     def average(some: Sequence[tuple[bool, int, int]]) -> list[Block]:
         parts = [block.of([of[number][key] for key in some]) for number, block in blocks.items()]
-        return averaged(run, parts, [due[key] for key in some], kind.probabilities)
+        return averaged(run, parts, [due[key] for key in some])
 
     parts = [keys[start : start + _DRAWS] for start in range(0, len(keys), _DRAWS)]
     return [block for some in threads.map(average, parts) for block in some]
@@ -187,7 +187,7 @@ def _held(bank: Bank, runs: Sequence[Run], *, scored: bool) -> set[str]:
 
 def _cells(runs: Sequence[Run], features: Input, kind: AnyKind, measuring: Measuring, texts: ClassTexts) -> list[_Wanted]:
     """Those of a head on a feature set, by shots and repeat, so that the findings of one draw lie together."""
-    of = [features.digest, features.name, kind.spec, list(measuring.metrics), measuring.intervals]
+    of = [features.digest, features.name, kind.spec, list(measuring.metrics), measuring.intervals, *sorted(measuring.unusual.items())]
     cells = []
     for number, run in enumerate(runs):
         subgroups = sorted(measuring.subgroups.get(run.name, ()))
@@ -214,13 +214,13 @@ def _chunks(cells: Sequence[_Wanted], most: int) -> Iterator[Sequence[_Wanted]]:
         yield chunk
 
 
-def _tuning(study: Study, val: NDArray[np.int64]) -> Support | None:
+def tuning_of(study: Study, val: NDArray[np.int64]) -> Support | None:
     """What settings may be chosen on; nothing where it holds one class only."""
     y = study.units.y[val]
     return Support(study.rows[val], y) if 0 < y.sum() < len(y) else None
 
 
-def _support(run: Run, study: Study, draw: Draw, tuning: Support | None, texts: ClassTexts, features: Input) -> Support:
+def support_of(run: Run, study: Study, draw: Draw, tuning: Support | None, texts: ClassTexts, features: Input) -> Support:
     rows = draw.support.rows
     _, patients = np.unique(study.units.patients[rows], return_inverse=True)
     seed = int.from_bytes(hashlib.sha256(draw.name.encode()).digest()[:4], "little")

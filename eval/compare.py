@@ -11,10 +11,12 @@ import numpy as np
 
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
+from .chances import UNCALIBRATED
 from .comparison import Difference, Scored, compare
 from .holm import holm
 from .kinds import probabilities_of
 from .methods import ItemScores, MeasuredRun, Method, item_scores, measured_runs, method_named, patients_of_items
+from .metric_kinds import metrics_named
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -95,7 +97,8 @@ def compare_methods(
     one, other = method_named(bank, first), method_named(bank, second)
     if one == other:
         raise UsageError(f"{one.name} is compared with itself; name two methods")
-    pairs = _pairs(measured_runs(bank, one), measured_runs(bank, other))
+    ranking = all(kind.needs == "score" for kind in metrics_named(metrics))
+    pairs = _pairs(measured_runs(bank, one), measured_runs(bank, other), ranking=ranking)
     pairs = {finding: pair for finding, pair in pairs.items() if not findings or finding in findings}
     if lacking := [finding for finding in findings if finding not in pairs]:
         raise UsageError(f"{one.name} and {other.name} were not tested on the same items of {', '.join(lacking)}; run one sweep with both")
@@ -106,7 +109,7 @@ def compare_methods(
     for finding, alike in sorted(pairs.items()):
         for (left, right), shots, scores in _each(bank, one, other, alike):
             patients = patients_of_items(bank, left.unit, scores[0].items)
-            mine, theirs = _scored(one, scores[0]), _scored(other, scores[1])
+            mine, theirs = _scored(one, left, scores[0]), _scored(other, right, scores[1])
             told = (one, other, finding, shots, (left.run, right.run), len(patients), len(np.unique(patients)))
             found += [Compared(*told, one_) for one_ in compare(metrics, scores[0].y, mine, theirs, patients, draws, seed)]
         progress.advance(note=finding)
@@ -124,15 +127,19 @@ _Runs = tuple[MeasuredRun, MeasuredRun]
 _Both = tuple[ItemScores, ItemScores]
 
 
-def _pairs(first: Sequence[MeasuredRun], second: Sequence[MeasuredRun]) -> dict[str, list[_Runs]]:
-    """By finding, the runs of the two on the same items and draws, the latest first; one run of both before two runs."""
+def _pairs(first: Sequence[MeasuredRun], second: Sequence[MeasuredRun], *, ranking: bool) -> dict[str, list[_Runs]]:
+    """By finding, the runs of the two on the same items and draws, the latest first; one run of both before two runs.
+
+    Unless metrics are of `ranking` alone, thresholds of both are by the same rule, and probabilities of the same calibration.
+    """
     found: dict[str, list[_Runs]] = {}
     for same in (True, False):
         for one in first:
             for other in second:
                 alike = (one.finding, one.items) == (other.finding, other.items)
                 drawn_alike = None in (one.seed, other.seed) or one.seed == other.seed
-                if alike and drawn_alike and (one.run == other.run) == same:
+                fitted_alike = (one.threshold, one.calibration) == (other.threshold, other.calibration)
+                if alike and drawn_alike and (ranking or fitted_alike) and (one.run == other.run) == same:
                     found.setdefault(one.finding, []).append((one, other))
     return found
 
@@ -169,8 +176,12 @@ def _of_same_draws(one: ItemScores, other: ItemScores) -> tuple[ItemScores, Item
 
 def _at(scores: ItemScores, places: Sequence[int]) -> ItemScores:
     rows = np.array(places, dtype=np.int64)
-    return replace(scores, repeats=tuple(scores.repeats[p] for p in places), scores=scores.scores[rows], thresholds=scores.thresholds[rows])
+    arrays = {name: getattr(scores, name)[rows] for name in ("scores", "thresholds", "chances")}
+    return replace(scores, repeats=tuple(scores.repeats[p] for p in places), **arrays)
 
 
-def _scored(method: Method, side: ItemScores) -> Scored:
-    return Scored(side.scores, side.thresholds, probabilities_of(method.head)(side.scores))
+def _scored(method: Method, run: MeasuredRun, side: ItemScores) -> Scored:
+    chance = side.chances
+    if run.calibration == UNCALIBRATED and np.isnan(chance).any():  # kept before probabilities were
+        chance = probabilities_of(method.head)(side.scores)
+    return Scored(side.scores, side.thresholds, chance)

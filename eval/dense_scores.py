@@ -28,14 +28,17 @@ class KeptScores:
     """(R,) increasing."""
     scores: NDArray[np.float64]
     """(R, M); of an array rounded to float32 when they were kept."""
+    chance: NDArray[np.float64]
+    """(R, M) probabilities; NaN where none were kept, as beside arrays."""
 
     def with_draws(self, other: KeptScores | None) -> KeptScores:
         """With those of another part of the same run; of the same draw, the other's count."""
         if other is None:
             return self
-        of = dict(zip(self.repeats, self.scores, strict=True)) | dict(zip(other.repeats, other.scores, strict=True))
+        of = {repeat: pair for one in (self, other) for repeat, *pair in zip(one.repeats, one.scores, one.chance, strict=True)}
         repeats = tuple(sorted(of))
-        return KeptScores(other.items, other.y, repeats, np.stack([of[repeat] for repeat in repeats]))
+        scores, chance = (np.stack([of[repeat][place] for repeat in repeats]) for place in (0, 1))
+        return KeptScores(other.items, other.y, repeats, scores, chance)
 
 
 def dense_scores(bank: Bank, run: str, head: str, features: str) -> dict[int | None, KeptScores]:
@@ -60,5 +63,5 @@ def dense_scores(bank: Bank, run: str, head: str, features: str) -> dict[int | N
     for shots, of_shots in places.items():
         repeats, rows = zip(*of_shots, strict=True)
         scores = held.scores(np.array(rows, dtype=np.int64))[:, order].astype(np.float64)
-        found[shots] = KeptScores(items, y, repeats, scores)
+        found[shots] = KeptScores(items, y, repeats, scores, np.full_like(scores, np.nan))
     return found

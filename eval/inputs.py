@@ -13,6 +13,7 @@ from ..embed.encoder import Encoder
 from ..heads import Bags, HeadKind, ManyKind, Sourced
 from ..heads.blocks import Blocks
 from ..store.errors import UsageError
+from ..store.specs import FeatureKey
 from .bag_features import KINDS, unit_bags
 from .class_texts import SCALE, ClassTexts
 from .contexts import tower_of
@@ -49,12 +50,16 @@ class Input:
     """Digest of the encoder whose texts are beside them; empty where there is none."""
     scale: float = SCALE
     """Of cosines with texts."""
+    key: FeatureKey | None = None
+    """Of the feature set; None where there are several."""
+    pool: str = ""
+    """How its vectors became one of each unit; empty where nothing was pooled."""
 
     @classmethod
     def of_vectors(cls, features: UnitFeatures) -> Input:
         key = features.key
         told = (features.name, f"{key.digest}/{features.pool}", key.encoder.name, key.view.window_label, features.X, features.present)
-        return cls(*told, key.encoder.digest, key.encoder.logit_scale or SCALE)
+        return cls(*told, key.encoder.digest, key.encoder.logit_scale or SCALE, key, features.pool)
 
 
 def inputs_of(
@@ -110,6 +115,8 @@ def _made(bank: Bank, kind: ManyKind[Any], gathered: Gathered, chosen: Sequence[
             one.key.view.window_label,
             Sourced(Bags.of_rows(one.X), sources),
             one.present,
+            key=one.key,
+            pool=one.pool,
         )
         for one in gathered.features
     ]
@@ -124,5 +131,6 @@ def _bags(bank: Bank, kind: ManyKind[Any], gathered: Gathered, chosen: Sequence[
     for one in sets.values():
         bags = unit_bags(bank, one.features, gathered.units, one.name)
         key = bags.key
-        found.append(Input(f"{bags.name}/bag", f"{key.digest}/bag", key.encoder.name, key.view.window_label, bags.bags, bags.present))
+        told = (f"{bags.name}/bag", f"{key.digest}/bag", key.encoder.name, key.view.window_label, bags.bags, bags.present)
+        found.append(Input(*told, key=key))
     return found

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from ..store.errors import UnknownNameError
 from .battery import DEFAULT, battery, bootstrap_intervals, delong_intervals, metrics_named, thresholds
 from .blocks import Block, Interval, Part
+from .calibration import CALIBRATORS
+from .chances import UNCALIBRATED, Chances
 from .inputs import Input
 from .metrics import youden_threshold
 from .study import Study
+from .thresholding import YOUDEN, fit_thresholds, rule_named
+from .validation import Validations
 
 BOOTSTRAP = 1000
 Intervals = Literal["auto", "bootstrap", "delong", "none"]
@@ -32,9 +36,26 @@ class Measuring:
     have several items. `bootstrap`, `delong` and `none`: of all fits."""
     subgroups: Mapping[str, Mapping[str, NDArray[np.bool_]]] = field(default_factory=dict)
     """By run, then by what a subgroup is called, such as `source=a`: a mask (M,) over the test side."""
+    threshold: str = YOUDEN
+    """The rule for the scores at which items are called, as `thresholding.rule_named` takes it."""
+    calibration: str = UNCALIBRATED
+    """What probabilities come from: `temperature`, `platt` or `isotonic` of each fit's validation scores, or `none`: the head itself."""
+
+    @property
+    def fitted(self) -> dict[str, str]:
+        """What of it is fitted on the validation side: another of these is another run."""
+        return {"threshold": self.threshold, "calibration": self.calibration}
+
+    @property
+    def unusual(self) -> dict[str, str]:
+        """What of `fitted` is not as it is by default."""
+        return {name: value for name, value in self.fitted.items() if value not in (YOUDEN, UNCALIBRATED)}
 
     def __post_init__(self) -> None:
         metrics_named(self.metrics)
+        rule_named(self.threshold)
+        if self.calibration not in (UNCALIBRATED, *CALIBRATORS):
+            raise UnknownNameError("calibration", self.calibration, (UNCALIBRATED, *CALIBRATORS))
         if self.intervals not in INTERVALS:
             raise UnknownNameError("kind of intervals", self.intervals, INTERVALS)
 
@@ -62,7 +83,7 @@ def measured(
     probabilities: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     how: Measuring,
 ) -> Block:
-    """Measure F fits.
+    """Measure F fits. Thresholds and calibrators are fitted on `tuned`.
 
     Args:
         fits: whose they are.
@@ -75,15 +96,23 @@ def measured(
     test, val = study.split.side("test"), study.split.side("val")
     y, patients = study.units.y[test], study.units.patients[test]
     reason = youden_threshold(study.units.y[val], np.zeros(len(val))).reason
-    cut = thresholds(study.units.y[val], tuned) if not reason else np.full(len(scores), np.nan)
-    chance = probabilities(scores)
+    side = None if reason else Validations(study.units, study.split, val, tuned)
+    cut = _cut(how.threshold, side) if side is not None else np.full(len(scores), np.nan)
+    chances = Chances.fitted(how.calibration, probabilities, side, reason)
+    chance = chances.of_scores(scores)
+    told_why = (reason, chances.reason or "the head gives none")
     masks = {"": np.ones(len(test), dtype=np.bool_), **how.subgroups.get(fits.run, {})}
     parts = tuple(
-        _part(name, how, fits.alone, y[mask], patients[mask], scores[:, mask], chance[:, mask], cut, reason) for name, mask in masks.items()
+        _part(name, how, fits.alone, y[mask], patients[mask], scores[:, mask], chance[:, mask], cut, told_why)
+        for name, mask in masks.items()
     )
     items = tuple(study.units.items[row] for row in test.tolist())
     told = (fits.run, study.units.finding, fits.features, fits.head, fits.shots, fits.repeats, fits.cells)
-    return Block(*told, items, y.astype(np.float64), scores, cut, reason, parts)
+    return Block(*told, items, y.astype(np.float64), scores, cut, reason, parts, chances)
+
+
+def _cut(rule: str, side: Validations) -> NDArray[np.float64]:
+    return thresholds(side.y, side.scores) if rule == YOUDEN else fit_thresholds(rule_named(rule), side)
 
 
 def _part(
@@ -95,9 +124,9 @@ def _part(
     scores: NDArray[np.float64],
     chance: NDArray[np.float64],
     cut: NDArray[np.float64],
-    reason: str,
+    why: tuple[str, str],
 ) -> Part:
-    whole = battery(how.metrics, y, scores, threshold=cut, threshold_reason=reason, probability=chance)
+    whole = battery(how.metrics, y, scores, threshold=cut, threshold_reason=why[0], probability=chance, probability_reason=why[1])
     found: dict[str, Interval] = {}
     if len(np.unique(y)) == 2:
         drawn, placed = _who(how.intervals, np.array(alone))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError, UsageError
 from .dense_scores import KeptScores, dense_scores
+from .measuring import Measuring
 from .quoting import quoted
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class MeasuredRun:
     seed: int | None
     """Of the draws; None where nothing was drawn."""
     unit: str
+    threshold: str
+    """The rule of its thresholds."""
+    calibration: str
 
 
 @final
@@ -61,6 +65,8 @@ class ItemScores:
     """(R, M)."""
     thresholds: NDArray[np.float64]
     """(R,) NaN where there is none."""
+    chances: NDArray[np.float64]
+    """(R, M) probabilities; NaN where none were kept."""
 
 
 def method_named(bank: Bank, text: str) -> Method:
@@ -91,7 +97,9 @@ def measured_runs(bank: Bank, method: Method) -> list[MeasuredRun]:
         told = json.loads(row["settings"])
         if "items" in told:
             drawn = None if "prompt" in told else int(told["seed"])
-            found.append(MeasuredRun(row["run"], str(told["finding"]), str(told["items"]), drawn, str(told["unit"])))
+            named = (str(told[name]) for name in ("finding", "items"))
+            fitted = (str(told.get(name, usual)) for name, usual in Measuring().fitted.items())
+            found.append(MeasuredRun(row["run"], *named, drawn, str(told["unit"]), *fitted))
     return found
 
 
@@ -102,7 +110,7 @@ def item_scores(bank: Bank, run: str, method: Method) -> dict[int | None, ItemSc
         UsageError: they were not kept.
     """
     of = f"run = {quoted(run)} AND head = {quoted(method.head)} AND features = {quoted(method.features)}"
-    answer = bank.sql(f"SELECT shots, repeat, item, y, score FROM predictions WHERE {of} ORDER BY shots, repeat, item")
+    answer = bank.sql(f"SELECT shots, repeat, item, y, score, probability FROM predictions WHERE {of} ORDER BY shots, repeat, item")
     dense = dense_scores(bank, run, method.head, method.features)
     if not (answer.num_rows or dense):
         raise UsageError(f"run {run} kept no scores of items by {method.name}; run it again with --predictions")
@@ -110,13 +118,15 @@ def item_scores(bank: Bank, run: str, method: Method) -> dict[int | None, ItemSc
     cut = {(row["shots"], row["repeat"]): row["value"] for row in cuts}
     rows = _of_rows(answer) if answer.num_rows else {}
     found = {k: rows[k].with_draws(dense.get(k)) if k in rows else dense[k] for k in {**rows, **dense}}
-    return {k: ItemScores(one.items, one.y, one.repeats, one.scores, _thresholds(cut, k, one.repeats)) for k, one in found.items()}
+    return {
+        k: ItemScores(one.items, one.y, one.repeats, one.scores, _thresholds(cut, k, one.repeats), one.chance) for k, one in found.items()
+    }
 
 
 def _of_rows(answer: pa.Table) -> dict[int | None, KeptScores]:
     """By number of shots; rows are ordered by shots, repeat and item."""
     shots, repeats = (answer.column(name).to_pylist() for name in ("shots", "repeat"))
-    score, y = (answer.column(name).to_numpy() for name in ("score", "y"))
+    score, y, chance = (answer.column(name).to_numpy() for name in ("score", "y", "probability"))
     items = answer.column("item").to_pylist()
     starts = [0, *(i for i in range(1, len(shots)) if (shots[i], repeats[i]) != (shots[i - 1], repeats[i - 1])), len(shots)]
     groups: dict[int | None, list[tuple[int, int]]] = {}
@@ -125,8 +135,8 @@ def _of_rows(answer: pa.Table) -> dict[int | None, KeptScores]:
     found = {}
     for k, spans in groups.items():
         first, end = spans[0]
-        scores = np.stack([score[start:stop] for start, stop in spans])
-        found[k] = KeptScores(tuple(items[first:end]), y[first:end].astype(np.int64), tuple(repeats[start] for start, _ in spans), scores)
+        told = (np.stack([of[start:stop] for start, stop in spans]).astype(np.float64) for of in (score, chance))
+        found[k] = KeptScores(tuple(items[first:end]), y[first:end].astype(np.int64), tuple(repeats[start] for start, _ in spans), *told)
     return found
 
 

@@ -63,6 +63,8 @@ class Result:
     made: int
     """Fits that were missing; the others were in the bank."""
     rows: tuple[Summary, ...]
+    saved: tuple[str, ...] = ()
+    """Folders of heads that were saved."""
 
     def summary(self) -> list[Summary]:
         """By feature set, head, shots and metric, as they were asked for; of the whole test side."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .averaging import average_run
+from .calibration import ISOTONIC, isotonic_remark
 from .cells import fit_missing
+from .chances import UNCALIBRATED
 from .class_texts import ClassTexts, check_absence, class_texts
 from .draws import Draw, Drawn, draw_supports, refused_shots
 from .feature_choice import FeatureChoice, choose_features
@@ -34,6 +37,7 @@ from .pooling import UnitFeatures
 from .prompts import Wording
 from .protocol import Protocol
 from .results import Asked, Result, summarized
+from .saved_heads import HeadFiles
 from .splits import check_sides, split_each
 from .stored_draws import as_stored
 from .study import Gathered, Study, gather, joined, study_settings, together
@@ -79,6 +83,7 @@ def sweep_all(
     command: str = "sweep",
     wording: Wording | None = None,
     opened_by: Callable[[str], Encoder] = open_named,
+    save: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[Result, ...]:
     """Compare heads by their metrics on the test side; what is missing of it is fitted, measured and kept.
@@ -94,6 +99,7 @@ def sweep_all(
         command: what the runs are called.
         wording: what class texts say, for heads that learn from them too; by default "... is present." and "... is not present."
         opened_by: opens an encoder by its name, where a head learns from class texts too.
+        save: a folder for the fitted heads of the whole training side, one folder in it for each finding, head and feature set.
         progress: told of fits.
 
     Returns:
@@ -131,6 +137,7 @@ def sweep_all(
     protocol = replace(protocol, measuring=measuring)
     average = average_run(command, runs, wording) if len(runs) > 1 else None
     inputs = inputs_of(bank, kinds, gathered, chosen, texts)
+    files = HeadFiles.planned(save, runs, kinds, inputs, texts) if save is not None else HeadFiles(())
     cells = [len(run.draws) * sum(map(len, inputs.values())) for run in runs]
     rows = sum(count * len(study.split.side("test")) for count, (study, _, _) in zip(cells, studies, strict=True))
     kept, said = protocol.kept(rows)
@@ -138,9 +145,12 @@ def sweep_all(
     progress.start(f"{command}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", sum(cells))
     every_run = [*runs, *([average] if average else [])]
     with Ledger(bank, every_run, predictions=kept, also=partial(texts.keep, bank)) as ledger:
-        made = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
+        made, said = fit_missing(bank, runs, average, inputs, kinds, protocol, texts, ledger, progress)
+    if measuring.calibration != ISOTONIC:  # whose remark is of the validation side, and told already
+        remarks += [f"{remark} ({count} of {sum(made.values())} fits)" for remark, count in said.items()]
+    saved = files.save(measuring, texts, progress)
     return tuple(
-        _result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks)
+        replace(_result(bank, run, study, inputs, shots, repeats, protocol, made.get(run.name, 0), remarks), saved=saved.get(run.name, ()))
         for run, (study, _, _) in zip(runs, studies, strict=True)
     )
 
@@ -174,6 +184,10 @@ def _studies(
             continue
         if len(set(study.units.y[study.split.side("val")].tolist())) == 1:
             said.append(f"the validation side has one class of {units.finding!r} only: heads choose their settings without it")
+            if protocol.measuring.calibration != UNCALIBRATED:
+                said.append(f"probabilities of {units.finding!r} cannot be calibrated on it: there is no Brier score and no ECE")
+        elif protocol.measuring.calibration == ISOTONIC and (few := isotonic_remark(len(study.split.side("val")))):
+            said.append(few)
         found.append((study, draws, said))
     if not found:
         raise failed[0]
@@ -194,9 +208,10 @@ def _run(bank: Bank, drawn: _Drawn, repeats: int, protocol: Protocol, command: s
     if texts is not None:
         present, absent = texts.told(study.units.finding)
         settings["texts"] = {"present": present, "absent": absent}
-    name = f"{command}-{spec_digest(settings)[:12]}"
+    measuring = protocol.measuring
+    name = f"{command}-{spec_digest(settings | measuring.unusual)[:12]}"
     held = as_stored(bank, study.units, draws)
-    return Run(name, command, study, settings | guarded.settings, held, repeats, (*study.remarks, *said))
+    return Run(name, command, study, settings | measuring.fitted | guarded.settings, held, repeats, (*study.remarks, *said))
 
 
 def _draws(study: Study, shots: tuple[int | None, ...], repeats: int, protocol: Protocol, *, alone: bool) -> tuple[list[Draw], list[str]]:

@@ -37,23 +37,53 @@ class Validation:
     """(V,) the larger, the more likely."""
 
     def __post_init__(self) -> None:
-        if len(self.split.sides) != len(self.units):
-            raise UsageError(f"split {self.split.name!r} tells the sides of {len(self.split.sides)} units; there are {len(self.units)}")
-        if self.score.shape != self.rows.shape or self.rows.ndim != 1 or len(np.unique(self.rows)) != len(self.rows):
-            raise UsageError(f"rows of shape {self.rows.shape}, each once, and as many scores are wanted; scores are {self.score.shape}")
-        sides = Counter(self.split.sides[self.rows].tolist())
-        if others := {side: count for side, count in sides.items() if side != SIDE}:
-            found = ", ".join(f"{count} on {f'side {side!r}' if side else 'no side'}" for side, count in sorted(others.items()))
-            raise UsageError(
-                f"thresholds and calibrations are fitted on the validation side only; of these {len(self.rows)} {self.units.unit}s split "
-                f"{self.split.name!r} has {found}; give the rows of split.side({SIDE!r})"
-            )
-        if not np.isfinite(self.score).all():
-            raise UsageError(f"{int((~np.isfinite(self.score)).sum())} of {len(self.score)} scores are NaN or infinite")
-        if why := missing_class(self.y):
-            raise UsageError(f"the validation side of split {self.split.name!r} tells nothing of {self.units.finding!r}: {why}")
+        _check(self.units, self.split, self.rows, self.score[None])
 
     @property
     def y(self) -> NDArray[np.int64]:
         """(V,) labels, 0 or 1."""
         return self.units.y[self.rows]
+
+    @property
+    def alone(self) -> Validations:
+        """As the validation side of one fit among several."""
+        return Validations(self.units, self.split, self.rows, self.score[None])
+
+
+@final
+@dataclass(frozen=True)
+class Validations:
+    """Decision values that F fits give the same V units of the validation side. Raises as `Validation`."""
+
+    units: Units
+    split: Split
+    rows: NDArray[np.int64]
+    """(V,) rows of the units, each once."""
+    scores: NDArray[np.float64]
+    """(F, V) the larger, the more likely."""
+
+    def __post_init__(self) -> None:
+        _check(self.units, self.split, self.rows, self.scores)
+
+    @property
+    def y(self) -> NDArray[np.int64]:
+        """(V,) labels, 0 or 1."""
+        return self.units.y[self.rows]
+
+
+def _check(units: Units, split: Split, rows: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+    if len(split.sides) != len(units):
+        raise UsageError(f"split {split.name!r} tells the sides of {len(split.sides)} units; there are {len(units)}")
+    if scores.shape[1:] != rows.shape or rows.ndim != 1 or len(np.unique(rows)) != len(rows):
+        raise UsageError(f"rows of shape {rows.shape}, each once, and as many scores are wanted; scores are {scores.shape[1:]}")
+    sides = Counter(split.sides[rows].tolist())
+    if others := {side: count for side, count in sides.items() if side != SIDE}:
+        found = ", ".join(f"{count} on {f'side {side!r}' if side else 'no side'}" for side, count in sorted(others.items()))
+        raise UsageError(
+            f"thresholds and calibrations are fitted on the validation side only; of these {len(rows)} {units.unit}s split "
+            f"{split.name!r} has {found}; give the rows of split.side({SIDE!r})"
+        )
+    if not np.isfinite(scores).all():
+        raise UsageError(f"{int((~np.isfinite(scores)).sum())} of {scores.size} scores are NaN or infinite")
+    if why := missing_class(units.y[rows]):
+        raise UsageError(f"the validation side of split {split.name!r} tells nothing of {units.finding!r}: {why}")

@@ -119,7 +119,7 @@ def zeroshot_all(
     tested = np.where(sides == "test", "test", "")  # nobody learns: what matters is what the encoders were trained on
     guarded = check_leaks(bank, units, tested, gathered.features, allow=protocol.allow_leak, rows=rows)
     remarks += [*_foreign(chosen, texts), *failed, *guarded.remarks]
-    runs = [_run(study, texts, protocol.seed, guarded) for study in studies]
+    runs = [_run(study, texts, protocol, guarded) for study in studies]
     measuring = replace(protocol.measuring, subgroups=subgroups_of(bank, runs, protocol.by))
     protocol = replace(protocol, measuring=measuring)
     average = average_run(COMMAND, runs, wording) if len(runs) > 1 else None
@@ -130,7 +130,8 @@ def zeroshot_all(
     progress.start(f"{COMMAND}: {every[0].finding if len(runs) == 1 else f'{len(runs)} findings'}", len(runs) * len(chosen))
     every_run = [*runs, *([average] if average else [])]
     with Ledger(bank, every_run, predictions=kept, also=partial(texts.keep, bank)) as ledger:
-        made = fit_missing(bank, runs, average, inputs, [kind], protocol, texts, ledger, progress)
+        made, said = fit_missing(bank, runs, average, inputs, [kind], protocol, texts, ledger, progress)
+    remarks += [f"{remark} ({count} of {sum(made.values())} fits)" for remark, count in said.items()]
     shown = Asked(tuple(one.name for one in inputs[kind.name]), (kind.name,), (0,), 1, measuring.metrics)
     return tuple(
         Result(run.name, study, run.settings, (*remarks, *study.remarks), made.get(run.name, 0), summarized(bank, run.name, shown))
@@ -162,10 +163,12 @@ def _studies(
     return found, [f"{error}: it is left out" for error in failed]
 
 
-def _run(study: Study, texts: ClassTexts, seed: int, guarded: Guarded) -> Run:
+def _run(study: Study, texts: ClassTexts, protocol: Protocol, guarded: Guarded) -> Run:
     present, absent = texts.told(study.units.finding)
-    settings = study_settings(study, seed) | {"prompt": present, "negative": absent}
-    return Run(f"{COMMAND}-{spec_digest(settings)[:12]}", COMMAND, study, settings | guarded.settings, (_NOBODY,))
+    settings = study_settings(study, protocol.seed) | {"prompt": present, "negative": absent}
+    measuring = protocol.measuring
+    name = f"{COMMAND}-{spec_digest(settings | measuring.unusual)[:12]}"
+    return Run(name, COMMAND, study, settings | measuring.fitted | guarded.settings, (_NOBODY,))
 
 
 def _foreign(chosen: Sequence[ChosenSet], texts: ClassTexts) -> list[str]:

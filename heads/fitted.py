@@ -1,7 +1,7 @@
 """A head with the key of the features that it was fitted on: it refuses all others, and it can be kept.
 
-A saved head is a folder of `head.safetensors` (what was learned, float64) and `card.json` (the rest, and the sha256 of the former). A KNN
-head holds the vectors of its support: keep it as carefully as the bank.
+A saved head is a folder of `head.safetensors` (what was learned, float64) and `card.json` (the rest, the sha256 of the former and a digest
+of itself, which cards of the first heads lack). A KNN head holds the vectors of its support: keep it as carefully as the bank.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from sklearn.utils.validation import check_is_fitted
 
+from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.features import FeatureSet
 from ..store.files import write_folder
@@ -29,6 +30,8 @@ from .one_class import OneClassHead
 
 FORMAT = 1
 ARRAYS, CARD = "head.safetensors", "card.json"
+DIGEST = "digest"
+"""Of everything else on the card."""
 
 
 @final
@@ -69,11 +72,7 @@ class FittedHead:
             UsageError: the features are of another key or width, pooled in another way, or hold NaN or infinity.
         """
         pool = features.pool if isinstance(features, Keyed) else ""
-        if (features.key.digest, pool) != (self.key.digest, self.pool):
-            raise UsageError(
-                f"the head was fitted on {_label(self.key, self.pool)} and cannot score {_label(features.key, pool)}; "
-                "give features of that key, or fit a head on these"
-            )
+        self.check_key(features.key, pool)
         X = features.X if isinstance(features, Keyed) else features.vectors()
         wanted = int(self.estimator.n_features_in_)
         vectors = X.X if isinstance(X, Bags) else X
@@ -85,6 +84,14 @@ class FittedHead:
                 f"{bad} of {len(vectors)} vectors of {_label(features.key, pool)} hold NaN or infinity; embed those items again"
             )
         return self.estimator.anomaly(X) if isinstance(self.estimator, OneClassHead) else self.estimator.decision_function(X)
+
+    def check_key(self, key: FeatureKey, pool: str = "") -> None:
+        """Raises UsageError where features of this key, pooled so, are not those that the head was fitted on."""
+        if (key.digest, pool) != (self.key.digest, self.pool):
+            raise UsageError(
+                f"the head was fitted on {_label(self.key, self.pool)} and cannot score {_label(key, pool)}; "
+                "give features of that key, or fit a head on these"
+            )
 
     def save(self, folder: Path) -> None:
         """Write the head as a new folder; it is there as a whole or not at all.
@@ -98,9 +105,10 @@ class FittedHead:
         tensors = safetensors.numpy.save(arrays)
         about = {"format": FORMAT, **data, "key": key_to_dict(self.key), "pool": self.pool, "card": dict(self.card)}
         try:
-            text = json.dumps({**about, "sha256": hashlib.sha256(tensors).hexdigest()}, indent=2, allow_nan=False)
+            plain = json.loads(json.dumps({**about, "sha256": hashlib.sha256(tensors).hexdigest()}, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise UsageError(f"the card of a head holds what JSON cannot: {error}") from error
+        text = json.dumps({**plain, DIGEST: spec_digest(plain)}, indent=2)
         write_folder(folder, {ARRAYS: tensors, CARD: text.encode()})
 
     @classmethod
@@ -124,11 +132,14 @@ class FittedHead:
             raise HeadFileError(f"{str(folder / ARRAYS)!r} is damaged: its sha256 is not the one on the card")
         try:
             estimator = rebuilt(about, safetensors.numpy.load(tensors))
-            return cls(estimator, key_from_dict(about["key"]), about["card"], about["pool"])
+            head = cls(estimator, key_from_dict(about["key"]), dict(about["card"]), str(about["pool"]))
+            if about.pop(DIGEST, None) not in (None, spec_digest(about)):
+                raise HeadFileError(f"{str(folder / CARD)!r} is damaged: it is not what was written; restore it, or fit the head again")
         except HeadFileError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
             raise HeadFileError(f"{str(folder / CARD)!r} is damaged ({type(error).__name__}: {error})") from error
+        return head
 
 
 def _label(key: FeatureKey, pool: str) -> str:

@@ -25,6 +25,7 @@ from .lp_plus_plus import LPPlusPlusHead, lp_plus_plus_scores
 from .mahalanobis import MahalanobisHead, mahalanobis_scores
 from .one_class import OneClassHead
 from .prototype import PrototypeHead, prototype_scores
+from .refit import plain, told, tuned_path, tuned_ratio, tuned_tip, tuned_tip_f, untuned_path
 from .ridge import RidgeHead, ridge_scores
 from .support import Support
 from .tip_adapter import TipAdapterHead, tip_adapter_scores
@@ -63,6 +64,8 @@ class HeadKind:
     """From decision values, what `predict_proba` says of class 1."""
     needs_texts: bool = False
     """Whether it learns from the class texts' vectors too, `Support.texts`."""
+    learn: Callable[[Any, Floats, Support], Head] = plain
+    """Fits one of `make` on a support's rows of X (N, D), tuned as `together` tunes it."""
     version: int = 1
     """Raised with every change that gives other scores: what a bank holds of an older one is made again."""
     one_class: bool = False
@@ -115,16 +118,33 @@ class HeadKind:
         wanted = rows[asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
-            return np.stack([self._fitted(rows, support)(wanted) for support in placed])
+            return np.stack([_values(self.fitted(rows, support), wanted) for support in placed])
 
-    def _fitted(self, X: Floats, support: Support) -> Callable[[Floats], Floats]:
-        """One fit, with those of the support's class texts and seed that the head has a parameter for: what gives its decision values."""
+    def fitted(self, X: NDArray[np.floating], support: Support) -> Head | OneClassHead:
+        """The estimator whose decision values `scores` gives for this support; of one that learns from normals, its `anomaly`.
+
+        Args:
+            X: (N, D) features, float16 to float64; only rows of the support and its tuning are looked at.
+            support: what it learns from.
+
+        Raises:
+            UsageError: as `scores`.
+        """
+        _check(support, 0, self.name, one_class=self.one_class)
+        if self.needs_texts and support.texts is None:
+            raise UsageError(f"head {self.name!r} learns from the class texts' vectors too, and the support has none")
         head = self.make()
         if isinstance(head, OneClassHead):
-            return head.fit(X[support.rows]).anomaly
-        told = {"prompts": support.texts, "random_state": support.seed}
-        head.set_params(**{name: value for name, value in told.items() if name in head.get_params()})
-        return head.fit(X[support.rows], support.y).decision_function
+            return head.fit(X[_absent(support).rows].astype(np.float64))
+        tuning, own = support.tuning, len(support.rows)
+        named = support.rows if tuning is None else np.concatenate([support.rows, tuning.rows])
+        rows = X[named].astype(np.float64)
+        beside = None if tuning is None else replace(tuning, rows=np.arange(own, len(named)))
+        return self.learn(head.set_params(**told(head, support)), rows, replace(support, rows=np.arange(own), tuning=beside))
+
+
+def _values(head: Head | OneClassHead, X: Floats) -> Floats:
+    return head.anomaly(X) if isinstance(head, OneClassHead) else head.decision_function(X)
 
 
 def _absent(support: Support) -> Support:
@@ -151,10 +171,18 @@ HEADS = {
     kind.name: kind
     for kind in (
         HeadKind(
-            "linear", "logistic regression on unit vectors, its penalty chosen on validation rows (LiPro)", LinearPathHead, linear_scores
+            "linear",
+            "logistic regression on unit vectors, its penalty chosen on validation rows (LiPro)",
+            LinearPathHead,
+            linear_scores,
+            learn=tuned_path,
         ),
         HeadKind(
-            "lowshot_lipro", "the same with nothing but the support, by cross-validation where it suffices", LinearPathHead, lowshot_scores
+            "lowshot_lipro",
+            "the same with nothing but the support, by cross-validation where it suffices",
+            LinearPathHead,
+            lowshot_scores,
+            learn=untuned_path,
         ),
         HeadKind("linear_cls", "a linear layer trained by SGD on the support (Baseline)", LinearClsHead, linear_cls_scores, version=2),
         HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores, version=2),
@@ -164,9 +192,25 @@ HEADS = {
         HeadKind("prototype", "nearest class mean after centring and L2 normalisation (SimpleShot)", PrototypeHead, prototype_scores),
         HeadKind("ridge", "least squares on -1 and 1, L2 penalty", RidgeHead, ridge_scores),
         HeadKind("lda", "linear discriminant analysis, Ledoit and Wolf's shrinkage", LDAHead, lda_scores),
-        HeadKind("tip_adapter", "zero-shot and votes of the support (Tip-Adapter)", TipAdapterHead, tip_adapter_scores, needs_texts=True),
-        HeadKind("tip_adapter_f", "Tip-Adapter with trained keys", TipAdapterFHead, tip_adapter_f_scores, needs_texts=True),
-        HeadKind("clip_adapter", "zero-shot after a trained bottleneck", CLIPAdapterHead, clip_adapter_scores, needs_texts=True),
+        HeadKind(
+            "tip_adapter",
+            "zero-shot and votes of the support (Tip-Adapter)",
+            TipAdapterHead,
+            tip_adapter_scores,
+            needs_texts=True,
+            learn=tuned_tip,
+        ),
+        HeadKind(
+            "tip_adapter_f", "Tip-Adapter with trained keys", TipAdapterFHead, tip_adapter_f_scores, needs_texts=True, learn=tuned_tip_f
+        ),
+        HeadKind(
+            "clip_adapter",
+            "zero-shot after a trained bottleneck",
+            CLIPAdapterHead,
+            clip_adapter_scores,
+            needs_texts=True,
+            learn=tuned_ratio,
+        ),
         HeadKind("lp++", "linear probe that leans on the class texts", LPPlusPlusHead, lp_plus_plus_scores, needs_texts=True),
         HeadKind("clap", "linear probe from the class texts, held near them", CLAPHead, clap_scores, needs_texts=True),
         HeadKind(

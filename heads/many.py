@@ -15,6 +15,7 @@ from ..store.errors import UnknownNameError, UsageError
 from .attention_mil import AttentionMILHead
 from .bag_head import BagHead
 from .bags import Bags
+from .base import AnyHead
 from .blocks import Blocks
 from .flatten import FlattenHead
 from .fusion import FusionHead
@@ -88,8 +89,8 @@ class ManyKind(Generic[G]):
     """One line for lists and help."""
     takes: type[G]
     """What it learns from: `Bags`, `Blocks` or `Sourced`."""
-    learn: Callable[[Lesson[G]], Callable[[G], Floats]]
-    """From what it is given to what gives decision values of class 1, (M,); their sigmoid is the probability."""
+    learn: Callable[[Lesson[G]], AnyHead[Any]]
+    """From what it is given to a fitted estimator; the sigmoid of its decision values is the probability."""
     needs_tuning: bool = False
     """Whether it learns from validation rows too, `Support.tuning`."""
     version: int = 1
@@ -126,10 +127,18 @@ class ManyKind(Generic[G]):
         with threadpool_limits(1, user_api="blas"):
             fitted = [self.learn(_lesson(features, support)) for support in supports]
             for start in range(0, len(queries), _QUERIES):
-                part = _taken(features, queries[start : start + _QUERIES])
-                for row, score in zip(scores, fitted, strict=True):
-                    row[start : start + _QUERIES] = score(part)
+                part = told_to(_taken(features, queries[start : start + _QUERIES]))
+                for row, head in zip(scores, fitted, strict=True):
+                    row[start : start + _QUERIES] = head.decision_function(part)
         return scores
+
+    def fitted(self, features: G, support: Support) -> AnyHead[Any]:
+        """The estimator whose decision values `scores` gives for this support. Arguments and raises as there."""
+        if not isinstance(features, self.takes):
+            raise UsageError(f"head {self.name!r} learns from {self.takes.__name__}; {type(features).__name__} are given")
+        self._check(support, 0, len(features))
+        with threadpool_limits(1, user_api="blas"):
+            return self.learn(_lesson(features, support))
 
     def _check(self, support: Support, number: int, items: int) -> None:
         if support.rows.shape != support.y.shape or set(np.unique(support.y).tolist()) != {0, 1}:
@@ -139,6 +148,13 @@ class ManyKind(Generic[G]):
             _check_range(support.tuning.rows, items)
         elif self.needs_tuning:
             raise UsageError(f"head {self.name!r} learns weights on validation rows; support {number} has none: choose another head")
+
+
+def told_to(features: Bags | Blocks | Sourced) -> Any:
+    """What an estimator's methods take of features: bags, or a matrix (N, D)."""
+    if isinstance(features, Blocks):
+        return features.X
+    return features.bags if isinstance(features, Sourced) else features
 
 
 def _check_range(rows: Ints, items: int) -> None:
@@ -159,41 +175,36 @@ def _taken(features: G, rows: Ints) -> G:
     return part
 
 
-def _slices(pool: Literal["mean", "max"], given: Lesson[Bags]) -> Callable[[Bags], Floats]:
+def _slices(pool: Literal["mean", "max"], given: Lesson[Bags]) -> SliceHead:
     bags = given.features
     few = len(bags.X) <= _SLICES
     head = SliceHead(pool, sub_bag=None if few else max(1, _SLICES // len(bags)), random_state=given.seed)
-    return head.fit(bags, given.y).decision_function
+    return head.fit(bags, given.y)
 
 
-def _seeded(make: Callable[..., BagHead], given: Lesson[Bags]) -> Callable[[Bags], Floats]:
-    return make(random_state=given.seed).fit(given.features, given.y).decision_function
+def _seeded(make: Callable[..., BagHead], given: Lesson[Bags]) -> BagHead:
+    return make(random_state=given.seed).fit(given.features, given.y)
 
 
-def _flatten(given: Lesson[Bags]) -> Callable[[Bags], Floats]:
-    return FlattenHead().fit(given.features, given.y).decision_function
+def _flatten(given: Lesson[Bags]) -> FlattenHead:
+    return FlattenHead().fit(given.features, given.y)
 
 
-def _fusion(given: Lesson[Blocks]) -> Callable[[Blocks], Floats]:
-    head = FusionHead(given.features.widths).fit(given.features.X, given.y)
-    return lambda asked: head.decision_function(asked.X)
+def _fusion(given: Lesson[Blocks]) -> FusionHead:
+    return FusionHead(given.features.widths).fit(given.features.X, given.y)
 
 
-def _late_fusion(given: Lesson[Blocks]) -> Callable[[Blocks], Floats]:
-    head = LateFusionHead(given.features.widths).fit(given.features.X, given.y)
-    return lambda asked: head.decision_function(asked.X)
+def _late_fusion(given: Lesson[Blocks]) -> LateFusionHead:
+    return LateFusionHead(given.features.widths).fit(given.features.X, given.y)
 
 
-def _weighted_fusion(given: Lesson[Blocks]) -> Callable[[Blocks], Floats]:
+def _weighted_fusion(given: Lesson[Blocks]) -> LateFusionHead:
     assert given.tuning is not None  # `needs_tuning`
-    head = LateFusionHead(given.features.widths).fit(given.features.X, given.y)
-    head.tune(given.tuning[0].X, given.tuning[1])
-    return lambda asked: head.decision_function(asked.X)
+    return _late_fusion(given).tune(given.tuning[0].X, given.tuning[1])
 
 
-def _router(routing: Literal["soft", "hard"], given: Lesson[Sourced]) -> Callable[[Sourced], Floats]:
-    head = RouterHead(routing).fit(given.features.bags, given.y, given.features.sources)
-    return lambda asked: head.decision_function(asked.bags)
+def _router(routing: Literal["soft", "hard"], given: Lesson[Sourced]) -> RouterHead:
+    return RouterHead(routing).fit(given.features.bags, given.y, given.features.sources)
 
 
 _KINDS: tuple[ManyKind[Any], ...] = (

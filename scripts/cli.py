@@ -23,6 +23,7 @@ from . import (
     cli_forget,
     cli_ingest,
     cli_phantom,
+    cli_predict,
     cli_report,
     cli_search,
     cli_serve,
@@ -86,6 +87,7 @@ app.command("phantom")(cli_phantom.phantom)
 app.command("sweep")(cli_eval.sweep)
 app.command("probe")(cli_eval.probe)
 app.command("zeroshot")(cli_eval.zeroshot)
+app.command("predict")(cli_predict.predict)
 app.command("compare")(cli_compare.compare)
 app.command("heads")(cli_eval.heads)
 app.command("search")(cli_search.search)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -50,6 +51,9 @@ SplitName = Annotated[
     typer.Option("--split", help="A stored split, or patients-SEED; by default the user's, else patients-SEED.", show_default=False),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of draws, and of the split where one is made.")]
+Seeds = Annotated[
+    str, typer.Option("--seed", help="Of draws, and of the split where one is made. Several, with commas, are a run each: 0,1,2.")
+]
 
 
 HEADS, OF_NORMALS = "linear,cosine,knn,prototype", "knn_normal,mahalanobis,centroid_normal"
@@ -74,6 +78,25 @@ AllowLeak = Annotated[bool, typer.Option("--allow-leak", help="Go on where test 
 By = Annotated[
     list[str] | None,
     typer.Option("--by", help="Measure apart by an attribute of scans, such as source; takes commas.", show_default=False),
+]
+Threshold = Annotated[
+    str,
+    typer.Option(
+        metavar="RULE",
+        help="Where a score counts as a call, chosen on the validation side: youden, sensitivity=S, specificity=S, or cost=MISS:ALARM.",
+    ),
+]
+Calibrate = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW", help="Probabilities from the head (none), or fitted on the validation side: temperature, platt or isotonic."
+    ),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="Save each fitted head in a folder of its own in this one, for `scanbank predict`.", show_default=False
+    ),
 ]
 Device = Annotated[str, typer.Option(help="Where heads compute that can do so elsewhere: auto, cpu, cuda or cuda:N.")]
 
@@ -102,7 +125,9 @@ def sweep(
     unit: Unit = None,
     source: Source = None,
     split: SplitName = None,
-    seed: Seed = 0,
+    seed: Seeds = "0",
+    threshold: Threshold = "youden",
+    calibrate: Calibrate = "none",
     metrics: Metrics = None,
     intervals: Intervals = "auto",
     predictions: Predictions = None,
@@ -114,9 +139,12 @@ def sweep(
 ) -> None:
     """Few-shot: compare heads and feature sets on findings, over shots and repeats, on test patients. Only what is missing is fitted."""
     numbers = _shots(shots)
-    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by, support)
     heads = (OF_NORMALS if support == "normals" else HEADS) if heads is None else heads
-    _study("sweep", bank, finding, heads, numbers, repeats, protocol, _choice(features, encoder, window, pool), prompts, json=json)
+    each = [
+        _protocol(one, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by, support)
+        for one in _seeds(seed)
+    ]
+    _study("sweep", bank, finding, heads, numbers, repeats, each, _choice(features, encoder, window, pool), prompts, json=json)
 
 
 def probe(
@@ -131,6 +159,8 @@ def probe(
     source: Source = None,
     split: SplitName = None,
     seed: Seed = 0,
+    threshold: Threshold = "youden",
+    calibrate: Calibrate = "none",
     metrics: Metrics = None,
     intervals: Intervals = "auto",
     predictions: Predictions = None,
@@ -138,11 +168,17 @@ def probe(
     prompts: PromptFile = None,
     allow_leak: AllowLeak = False,
     device: Device = "auto",
+    save: Save = None,
     json: Json = False,
 ) -> None:
     """Full data: heads that learn from the whole training side, tuned on the validation side, with intervals on test patients."""
-    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, device, allow_leak, by)
-    _study("probe", bank, finding, heads, (None,), 1, protocol, _choice(features, encoder, window, pool), prompts, json=json)
+    from .target import check_folder
+
+    if save is not None:
+        check_folder("--save", save)
+    protocol = _protocol(seed, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by)
+    choice = _choice(features, encoder, window, pool)
+    _study("probe", bank, finding, heads, (None,), 1, [protocol], choice, prompts, save=save, json=json)
 
 
 def heads(json: Json = False) -> None:
@@ -177,6 +213,8 @@ def zeroshot(
     source: Source = None,
     split: SplitName = None,
     seed: Seed = 0,
+    threshold: Threshold = "youden",
+    calibrate: Calibrate = "none",
     metrics: Metrics = None,
     intervals: Intervals = "auto",
     predictions: Predictions = None,
@@ -193,7 +231,7 @@ def zeroshot(
     from .text_encoders import opener
 
     choice, wording = _choice(features, encoder, window, pool), _wording(prompt, negative, prompts, single=single)
-    protocol = _protocol(seed, unit, source, split, metrics, intervals, predictions, "cpu", allow_leak, by)
+    protocol = _protocol(seed, unit, source, split, threshold, calibrate, metrics, intervals, predictions, "cpu", allow_leak, by)
     opened_by = opener(device, typed=encoder, trust_code=trust_code)
     with progress(not json) as listener:
         opened = Bank.open(bank)
@@ -223,10 +261,11 @@ def _study(
     heads: str,
     shots: tuple[int | None, ...],
     repeats: int,
-    protocol: Protocol,
+    protocols: Sequence[Protocol],
     choice: FeatureChoice,
     prompts: Path | None,
     *,
+    save: Path | None = None,
     json: bool,
 ) -> None:
     from ..eval.findings import asked_findings
@@ -239,10 +278,15 @@ def _study(
     opened_by = opener("auto", typed=choice.encoder)
     with progress(not json) as listener:
         opened = Bank.open(bank)
-        results = sweep_all(
-            opened, asked_findings(opened, findings), listed([heads]), shots, repeats, protocol=protocol, choice=choice,
-            command=command, wording=wording, opened_by=opened_by, progress=listener,
-        )  # fmt: skip
+        names = asked_findings(opened, findings)
+        results = [
+            result
+            for protocol in protocols
+            for result in sweep_all(
+                opened, names, listed([heads]), shots, repeats, protocol=protocol, choice=choice, command=command, wording=wording,
+                opened_by=opened_by, save=save, progress=listener,
+            )
+        ]  # fmt: skip
     tell(results, json=json)
 
 
@@ -258,6 +302,16 @@ def _shots(text: str) -> tuple[int | None, ...]:
     return tuple(None if word == ALL else int(word) for word in words)
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    from ..store.errors import UsageError
+
+    words = listed([text])
+    wrong = [word for word in words if not (word.isascii() and word.isdigit())]
+    if wrong or not words:
+        raise UsageError(f"--seed holds {', '.join(map(repr, wrong)) or 'nothing'}; expected whole numbers from 0: --seed 0,1,2")
+    return tuple(dict.fromkeys(map(int, words)))
+
+
 def _choice(features: list[str] | None, encoder: str, window: str, pool: str) -> FeatureChoice:
     from ..eval.feature_choice import FeatureChoice
 
@@ -269,6 +323,8 @@ def _protocol(
     unit: str | None,
     source: str | None,
     split: str | None,
+    threshold: str,
+    calibrate: str,
     metrics: list[str] | None,
     intervals: str,
     predictions: bool | None,
@@ -287,5 +343,6 @@ def _protocol(
     if device == "mps":
         raise UsageError("heads compute in float64, which mps lacks; choose auto, cpu or cuda")
     picked = "cpu" if picked == "mps" else picked
-    measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals))
-    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by), cast("Any", support))
+    measuring = Measuring(listed(metrics) or DEFAULT, cast("Any", intervals), threshold=threshold, calibration=calibrate)
+    drawn = cast("Any", support)
+    return Protocol(seed, cast("Any", unit), source, split, measuring, picked, predictions, allow_leak, listed(by), support=drawn)

@@ -19,7 +19,7 @@ from .real_data import scanbank
 from .real_study import TASKS, Task, few_shot_table, slice_table, write_study
 
 BEGIN, END = "<!-- figures: written by scripts/imported_study.py -->", "<!-- end of figures -->"
-HEADS = ("linear", "lowshot_lipro", "linear_cls", "cosine_cls", "cosine", "knn", "prototype")
+HEADS = ("linear", "lowshot_lipro", "linear_cls", "cosine_cls", "cosine", "knn", "prototype", "ridge", "lda")
 INTRODUCTION = """## Real vectors
 
 Written by `python -m scanbank.scripts.imported_study ../shared/data --page docs/real-data.md`. 1024-d vectors of an ImageNet MobileNet

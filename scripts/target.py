@@ -16,11 +16,26 @@ def check_target(option: str, path: Path, *suffixes: str) -> None:
         raise UsageError(f"{option} {path}: expected a name that ends in {' or '.join(suffixes)}")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{option} {path}: its folder does not exist; make it first")
+    _check_outside(option, path)
+
+
+def check_folder(option: str, path: Path) -> None:
+    """Raises UsageError where no folder can be made at `path`, or it lies in a bank."""
+    from ..store.errors import UsageError
+
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{option} {path}: it is a file; name a folder")
+    _check_outside(option, path / "new")
+
+
+def _check_outside(option: str, path: Path) -> None:
+    from ..store.errors import UsageError
+
     inside = next(
         (folder for folder in path.resolve().parents if (folder / "bank.json").is_file() and (folder / "features").is_dir()), None
     )
     if inside:
-        raise UsageError(f"{option} {path}: it lies in the bank {inside}, whose files are its own; name a file elsewhere")
+        raise UsageError(f"{option} {path}: it lies in the bank {inside}, whose files are its own; choose another place")
 
 
 def save(path: Path, data: bytes | Iterable[bytes]) -> None:

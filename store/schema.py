@@ -149,6 +149,7 @@ _ALL = (
             ("repeat", _INT),
             ("y", _FLOAT),
             ("score", _FLOAT),
+            ("probability", _FLOAT),  # of the finding, by the head or its calibrator; null where there is none
             ("cell", _TEXT),  # as in metrics
         ),
         ("run", "item", "finding", "features", "head", "shots", "repeat"),

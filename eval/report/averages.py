@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..averaging import MACRO, MICRO
+from ..measuring import Measuring
 from .rows import Cell, Cells, MeasuredRun
 from .studies import FoundStudy
 
@@ -33,8 +34,10 @@ def found_averages(runs: Sequence[MeasuredRun], studies: Sequence[FoundStudy]) -
         drawn = next((study.drawn for study in members if study is not None and study.drawn), None)
         where = (first.unit, first.split, first.source) if first else ("", "", "")
         over = tuple(str(name) for name in of[-1].settings["findings"])
-        runs_of = tuple(run.run for run in of)
-        found += [FoundStudy(name, *where, drawn, {}, cells, runs=runs_of, over=over) for name, cells in averages.items() if cells]
+        runs_of, how = tuple(run.run for run in of), first.measuring if first else Measuring()
+        found += [
+            FoundStudy(name, *where, drawn, {}, cells, runs=runs_of, over=over, measuring=how) for name, cells in averages.items() if cells
+        ]
     return sorted(found, key=lambda one: (-len(one.over), one.over, one.drawn or (), one.finding != MACRO))
 
 

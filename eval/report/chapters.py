@@ -47,9 +47,9 @@ def _average(study: FoundStudy) -> Chapter:
     of, many = ", ".join(study.over), f"{len(study.over)} findings"
     if study.finding == MICRO:
         title, how = f"All items of {many} together", "their items ranked together by probability, each called at its finding's threshold"
-        caption = f"Micro average of {of}: {how}.{_draws(study)}"
+        caption = f"Micro average of {of}: {how}.{_told(study)}"
     else:
-        title, caption = f"Mean over {many}", f"Macro average of {of}: the mean of their metrics, draw by draw.{_draws(study)}"
+        title, caption = f"Mean over {many}", f"Macro average of {of}: the mean of their metrics, draw by draw.{_told(study)}"
     return Chapter(title, caption, tuple(study_tables(study)), study)
 
 
@@ -60,7 +60,7 @@ def _chapter(bank: Bank, study: FoundStudy) -> Chapter:
         if (count := study.counts[side])["patients"]
     )
     leaks = f" Test data may be on the training side, and that was allowed: {', '.join(study.leaks)}." if study.leaks else ""
-    caption = f"By {study.unit}, labels of {study.source or 'any source'}, split {study.split}: {sides}.{_draws(study)}{leaks}"
+    caption = f"By {study.unit}, labels of {study.source or 'any source'}, split {study.split}: {sides}.{_told(study)}{leaks}"
     tables: Sequence[Table] = study_tables(study)
     if best := study.ranked_by_part(PARTS):
         tables = [*tables, part_table(study, "auroc", best)]
@@ -69,8 +69,14 @@ def _chapter(bank: Bank, study: FoundStudy) -> Chapter:
     return Chapter(study.finding, caption, tuple(tables), study)
 
 
-def _draws(study: FoundStudy) -> str:
-    if study.drawn is None:
-        return ""
-    seed, repeats = study.drawn
-    return f" {repeats} draw{'s' * (repeats != 1)} of each number of shots, seed {seed}, the same for every method."
+def _told(study: FoundStudy) -> str:
+    """Of draws, and of what is not as usual about thresholds and probabilities."""
+    said, how = "", study.measuring
+    if study.drawn is not None:
+        seed, repeats = study.drawn
+        said = f" {repeats} draw{'s' * (repeats != 1)} of each number of shots, seed {seed}, the same for every method."
+    named = {
+        "threshold": f" Called at the validation side's threshold of the rule {how.threshold}.",
+        "calibration": f" Probabilities calibrated on the validation side ({how.calibration}).",
+    }
+    return said + "".join(named[name] for name in how.unusual)

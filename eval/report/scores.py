@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from ..chances import UNCALIBRATED
 from ..dense_scores import KeptScores, dense_scores
 from ..kinds import probabilities_of
 from ..quoting import quoted
@@ -37,11 +38,11 @@ class Scores:
     scores: Floats
     """(R, M), of R repeats."""
     chance: Floats
-    """(R, M) probabilities of class 1, as the head gives them; NaN where it gives none."""
+    """(R, M) probabilities of class 1, as they were kept, or else as the head gives them; NaN where there are none."""
 
     @property
     def probable(self) -> bool:
-        """Whether the head gives probabilities."""
+        """Whether there are probabilities."""
         return not np.isnan(self.chance).any()
 
 
@@ -59,16 +60,20 @@ def _scores(bank: Bank, study: FoundStudy, method: Method) -> Scores | None:
     of = {"run": cell.run, "head": method.head, "features": method.features}
     which = " AND ".join(f"{name} = {quoted(value)}" for name, value in of.items())
     wanted = "shots IS NULL" if shots == ALL else f"shots = {int(shots)}"
-    answer = bank.sql(f"SELECT repeat, item, y, score FROM predictions WHERE {which} AND {wanted} ORDER BY repeat, item")
+    answer = bank.sql(f"SELECT repeat, item, y, score, probability FROM predictions WHERE {which} AND {wanted} ORDER BY repeat, item")
     kept = dense_scores(bank, cell.run, method.head, method.features).get(None if shots == ALL else int(shots))
     if answer.num_rows:
         repeats = tuple(np.unique(answer.column("repeat").to_numpy()).tolist())
         items = tuple(answer.column("item").slice(0, answer.num_rows // len(repeats)).to_pylist())
-        y, score = answer.column("y").to_numpy()[: len(items)].astype(np.int64), answer.column("score").to_numpy()
-        kept = KeptScores(items, y, repeats, score.reshape(len(repeats), -1)).with_draws(kept)
+        y = answer.column("y").to_numpy()[: len(items)].astype(np.int64)
+        told = (answer.column(name).to_numpy().astype(np.float64).reshape(len(repeats), -1) for name in ("score", "probability"))
+        kept = KeptScores(items, y, repeats, *told).with_draws(kept)
     if kept is None:
         return None
-    return Scores(method, shots, kept.items, kept.y, kept.scores, probabilities_of(method.head)(kept.scores))
+    chance = kept.chance
+    if np.isnan(chance).any() and study.measuring.calibration == UNCALIBRATED:  # kept without, as arrays are: as the head gives them
+        chance = probabilities_of(method.head)(kept.scores)
+    return Scores(method, shots, kept.items, kept.y, kept.scores, chance)
 
 
 def roc(of: Scores) -> tuple[Floats, Floats]:

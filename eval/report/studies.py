@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from ..measuring import Measuring
 from ..metric_kinds import METRICS
 from .rows import ALL, Cell, Cells, MeasuredRun, Method, measured_runs
 
@@ -35,6 +36,8 @@ class FoundStudy:
     """What the user let pass."""
     over: tuple[str, ...] = ()
     """Of an average, the findings."""
+    measuring: Measuring = field(default_factory=Measuring)
+    """How thresholds were chosen and probabilities calibrated; of other ways, results are another study."""
 
     @property
     def methods(self) -> list[Method]:
@@ -87,7 +90,8 @@ def found_studies(bank: Bank, runs: Sequence[MeasuredRun] | None = None) -> list
         if "items" not in told:  # averages over findings
             continue
         # the same question of the same units: the digest of items stands for their labels and sides
-        name = (str(told["finding"]), str(told["unit"]), str(told["split"]), str(told["source"]), str(told["items"]))
+        fitted = (str(told.get(one, usual)) for one, usual in Measuring().fitted.items())
+        name = (*(str(told[one]) for one in ("finding", "unit", "split", "source")), *fitted, str(told["items"]))
         groups.setdefault((name, int(told["seed"]) if run.draws else None), []).append(run)
     drawn = {name for name, seed in groups if seed is not None}
     found = []
@@ -108,10 +112,12 @@ def _joined(name: tuple[str, ...], seed: int | None, runs: Sequence[MeasuredRun]
     drawn = None if seed is None else (seed, max(run.draws for run in runs))
     leaks = [f"{leak['count']} {leak['kind']}" for run in runs for leak in run.settings.get("allowed_leaks", ())]
     counts = runs[-1].settings["counts"]
-    finding, unit, split, source = name[:4]
+    finding, unit, split, source, threshold, calibration = name[:6]
     names = tuple(run.run for run in runs)
     of_parts = dict(sorted(parts.items()))
-    return FoundStudy(finding, unit, split, source, drawn, counts, cells, of_parts, names, tuple(dict.fromkeys(leaks)))
+    how = Measuring(threshold=threshold, calibration=calibration)
+    told = (drawn, counts, cells, of_parts, names, tuple(dict.fromkeys(leaks)))
+    return FoundStudy(finding, unit, split, source, *told, measuring=how)
 
 
 def label(method: Method) -> str:

@@ -21,9 +21,6 @@ from scanbank.eval.calibration import (
     Temperature,
     calibrator_from,
     fit_calibrator,
-    fit_isotonic,
-    fit_platt,
-    fit_temperature,
 )
 from scanbank.store.errors import UnknownNameError, UsageError
 from validation_sides import validation_of
@@ -38,7 +35,7 @@ def overconfident(seed: int, items: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 def test_temperature_is_the_best_of_all() -> None:
     y, score = overconfident(0)
-    found = fit_temperature(validation_of(y, score))
+    found = fit_calibrator("temperature", validation_of(y, score))
     losses = [
         log_loss(y, found.probabilities(score) if t is None else Temperature((), t).probabilities(score)) for t in (None, 1.0, 2.9, 6.0)
     ]
@@ -51,7 +48,7 @@ def test_temperature_is_the_best_of_all() -> None:
 
 def test_platt_is_scikit_learns() -> None:
     y, score = overconfident(1)
-    found = fit_platt(validation_of(y, score))
+    found = fit_calibrator("platt", validation_of(y, score))
 
     class Given(LogisticRegression):
         def decision_function(self, X):
@@ -75,12 +72,12 @@ def test_platt_is_scikit_learns() -> None:
 def test_isotonic_is_scikit_learns_with_its_warning() -> None:
     y, score = overconfident(2, 300)
     score = np.round(score, 1)
-    found = fit_isotonic(validation_of(y, score))
+    found = fit_calibrator("isotonic", validation_of(y, score))
     asked = np.linspace(-20, 20, 501)
     theirs = IsotonicRegression(out_of_bounds="clip").fit(score, y).predict(asked)
     np.testing.assert_allclose(found.probabilities(asked), theirs, atol=1e-12)
     assert found.remarks == ("isotonic: fitted on 300 items; below 1000 it overfits, and platt or temperature do better",)
-    assert fit_isotonic(validation_of(*overconfident(3, 1000))).remarks == ()
+    assert fit_calibrator("isotonic", validation_of(*overconfident(3, 1000))).remarks == ()
 
 
 @pytest.mark.parametrize("name", CALIBRATORS)
@@ -115,11 +112,11 @@ def test_scores_that_separate_or_tell_nothing_give_finite_numbers(name: str, sco
 
 
 def test_remarks_say_what_is_odd() -> None:
-    separate = fit_temperature(validation_of([0, 0, 1, 1], [-2.0, -1.0, 1.0, 2.0]))
+    separate = fit_calibrator("temperature", validation_of([0, 0, 1, 1], [-2.0, -1.0, 1.0, 2.0]))
     assert "separate the classes" in separate.remarks[0]
-    assert "tell nothing" in fit_temperature(validation_of([1, 1, 0, 0], [-2.0, -1.0, 1.0, 2.0])).remarks[0]
-    assert "slope is negative" in fit_platt(validation_of([1, 1, 0, 0], [1.0, 2.0, 3.0, 4.0])).remarks[0]
-    constant = fit_platt(validation_of([1, 0, 0, 0], [1.0] * 4))
+    assert "tell nothing" in fit_calibrator("temperature", validation_of([1, 1, 0, 0], [-2.0, -1.0, 1.0, 2.0])).remarks[0]
+    assert "slope is negative" in fit_calibrator("platt", validation_of([1, 1, 0, 0], [1.0, 2.0, 3.0, 4.0])).remarks[0]
+    constant = fit_calibrator("platt", validation_of([1, 0, 0, 0], [1.0] * 4))
     assert "all scores of the validation side are equal" in constant.remarks[0]
     # targets 2/3 and three times 1/5
     assert constant.probabilities([7.0]) == pytest.approx([(2 / 3 + 3 / 5) / 4])

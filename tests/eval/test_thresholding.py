@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanbank.eval import portions
+from scanbank.eval.battery import thresholds
 from scanbank.eval.metrics import youden_threshold
-from scanbank.eval.thresholding import Threshold, fit_threshold, rule_named
+from scanbank.eval.thresholding import Threshold, fit_threshold, fit_thresholds, rule_named
 from scanbank.store.errors import UnknownNameError, UsageError
 from validation_sides import validation_of
 
@@ -54,9 +58,22 @@ def test_no_other_threshold_is_better(seed: int, items: int, level: float, cost:
     paid = {t: cost * (score[y == 1] < t).sum() + (score[y == 0] >= t).sum() for t in tried}
     assert paid[fit_threshold(rule_named(f"cost={cost}:1"), side).value] == pytest.approx(min(paid.values()))
     found = fit_threshold(rule_named("youden"), side)
-    if found.sensitivity + found.specificity > 1:
-        assert found.value == youden_threshold(y, score).value
+    assert found.value == youden_threshold(y, score).value
     assert (found.sensitivity, found.specificity) == pytest.approx((sensitivity[found.value], specificity[found.value]))
+
+
+@pytest.mark.parametrize("rule", ["youden", "sensitivity=0.95", "specificity=0.9", "cost=5:1", "cost=1:50"])
+def test_many_fits_have_the_thresholds_of_each_alone(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    y, scores = rng.integers(0, 2, 40), np.round(rng.normal(size=(30, 40)), 1)
+    side = validation_of(y, scores[0]).alone
+    together = fit_thresholds(rule_named(rule), replace(side, scores=scores))
+    alone = [fit_threshold(rule_named(rule), validation_of(y, row)).value for row in scores]
+    assert together.tolist() == alone
+    monkeypatch.setattr(portions, "SCORES", 90)  # two fits at once
+    assert fit_thresholds(rule_named(rule), replace(side, scores=scores)).tolist() == alone
+    if rule == "youden":
+        assert thresholds(y, scores).tolist() == alone  # as studies are measured
 
 
 @pytest.mark.parametrize(

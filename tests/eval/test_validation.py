@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scanbank.eval.splits import Split
-from scanbank.eval.validation import Validation
+from scanbank.eval.validation import Validation, Validations
 from scanbank.store.errors import UsageError
 from validation_sides import units_of, validation_of
 
@@ -33,6 +33,18 @@ def test_labels_are_those_of_the_units() -> None:
 def test_other_rows_are_refused(rows: list[int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Validation(UNITS, SPLIT, np.array(rows, dtype=np.int64), np.arange(len(rows), dtype=np.float64))
+
+
+def test_several_fits_are_held_to_the_same() -> None:
+    rows = SPLIT.side("val")
+    side = Validations(UNITS, SPLIT, rows, np.array([[0.5, 0.1, 0.9], [1.0, 2.0, 3.0]]))
+    assert side.y.tolist() == [1, 0, 1]
+    with pytest.raises(UsageError, match="1 on side 'test'"):
+        Validations(UNITS, SPLIT, np.array([1, 2, 3]), np.zeros((2, 3)))
+    with pytest.raises(UsageError, match="as many scores"):
+        Validations(UNITS, SPLIT, rows, np.zeros(3))
+    with pytest.raises(UsageError, match="1 of 6 scores are NaN"):
+        Validations(UNITS, SPLIT, rows, np.array([[0.5, 0.1, 0.9], [1.0, np.nan, 3.0]]))
 
 
 def test_scores_must_fit() -> None:

@@ -164,6 +164,7 @@ def test_a_card_from_before_a_parameter_is_read_with_its_default(tmp_path: Path)
     before.save(tmp_path / "head")
     path = tmp_path / "head" / "card.json"
     card = json.loads(path.read_text("utf-8"))
+    del card["digest"]
     path.write_text(json.dumps({**card, "params": {"n_neighbors": 5}}), "utf-8")
     after = FittedHead.load(tmp_path / "head")
     assert np.array_equal(after.estimator.decision_function(X), before.estimator.decision_function(X))
@@ -210,6 +211,9 @@ def test_every_damage_is_one_clear_error(name: str, tmp_path: Path) -> None:
         ({"key": {}}, "is damaged"),
         ({"key": 3}, "is damaged"),
         ({"pool": None, "key": None}, "is damaged"),
+        ({"card": [1]}, "is damaged"),
+        ({"card": {"threshold": 0.5}}, "it is not what was written"),
+        ({"pool": "max"}, "it is not what was written"),
     ],
 )
 def test_what_a_card_may_say(changes: dict[str, Any], message: str, tmp_path: Path) -> None:

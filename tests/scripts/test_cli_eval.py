@@ -65,6 +65,32 @@ def test_normals_alone_are_drawn_on_request(full: Path) -> None:
     assert drawn == [0]
 
 
+def test_several_seeds_are_a_run_each_and_nothing_is_fitted_twice(full: Path) -> None:
+    words = ("sweep", full, "--finding", "bleed", "--features", VOLUME.name, "--heads", "cosine", "--shots", "1,5", "--repeats", "2")
+    alone = json.loads(run(*words, "--seed", "1", "--json").stdout)
+    both = json.loads(run(*words, "--seed", "0,1", "--json").stdout)
+    assert [(said["settings"]["seed"], said["fitted"]) for said in both] == [(0, 4), (1, 0)]
+    assert both[1]["results"] == alone["results"]
+    assert both[1]["run"] == alone["run"] != both[0]["run"]
+    lines = run(*words, "--seed", "0,1").stdout.splitlines()
+    assert [line.split(", ")[1:3] for line in lines[:2]] == [["split patients-0", "seed 0"], ["split patients-1", "seed 1"]]
+    assert [line.split()[0] for line in lines if "toy/brain/volume" in line] == ["0", "1"] * 3
+    assert any(line.split()[:3] == ["seed", "features", "head"] for line in lines)
+
+
+def test_other_thresholds_and_calibrated_probabilities_are_told(full: Path) -> None:
+    words = ("sweep", full, "--finding", "bleed", "--features", VOLUME.name, "--heads", "cosine", "--shots", "5", "--repeats", "2")
+    done = run(*words, "--threshold", "sensitivity=0.95", "--calibrate", "temperature")
+    assert done.exit_code == 0, done.output
+    assert "calls at the threshold of the validation side by sensitivity=0.95" in done.stdout
+    assert "probabilities calibrated on the validation side by temperature" in done.stdout
+    done = run("report", full, "-o", full.parent / "report.html", "--markdown", full.parent / "report.md")
+    assert done.exit_code == 0, done.output
+    text = (full.parent / "report.md").read_text("utf-8")
+    assert "threshold of the rule sensitivity=0.95" in text
+    assert r"calibrated on the validation side (temperature)" in text
+
+
 @pytest.mark.parametrize(
     ("words", "pattern"),
     [
@@ -80,6 +106,9 @@ def test_normals_alone_are_drawn_on_request(full: Path) -> None:
         ),
         (("sweep", "--finding", "bleed", "--support", "normal"), "support 'normal' is unknown; did you mean 'normals'"),
         (("sweep", "--finding", "bleed", "--unit", "pixel"), "unit 'pixel'"),
+        (("sweep", "--finding", "bleed", "--seed", "0,-1"), "--seed holds '-1'"),
+        (("sweep", "--finding", "bleed", "--threshold", "sensitivity"), "such as sensitivity=0.95"),
+        (("probe", "--finding", "bleed", "--calibrate", "plat"), "did you mean 'platt'"),
         (("sweep", "--finding", "bleed", "--window", "bone"), "there are: flat/brain/slice, toy/brain/volume"),
         (("zeroshot", "--finding", "bled"), "did you mean 'bleed'"),
         (("zeroshot", "--finding", "bleed", "--prompt", "x", "--negative", "x"), "two different texts"),
