@@ -117,7 +117,7 @@ def test_what_coop_cannot_learn_from(told: Bank, tiny: TorchEncoder) -> None:
 
 
 def test_a_context_is_not_saved_as_a_head(told: Bank, tiny: TorchEncoder, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'coop' is a context of an encoder, which a study does not save: .* learn_context"):
+    with pytest.raises(UsageError, match=r"'coop' is a context of an encoder, which a study does not save: .*learn_context"):
         sweep_all(told, ["hemorrhage"], ["coop"], [None], 1, command="probe", opened_by=lambda _: tiny, save=tmp_path / "heads")
     assert not (tmp_path / "heads").exists()
     assert told.sql("SELECT * FROM metrics").num_rows == 0
