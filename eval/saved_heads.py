@@ -36,7 +36,7 @@ class _Wanted:
 
     run: Run
     study: Study
-    kind: AnyKind
+    kind: HeadKind | ManyKind[Any]
     features: Input
     folder: Path
 
@@ -68,8 +68,11 @@ class HeadFiles:
         ]
         if not every:
             raise UsageError("no head to save: those that learn from the whole training side are saved, as `scanbank probe` fits them")
-        if unsaved := [kind.name for _, _, kind, _ in every if not isinstance(kind, HeadKind | ManyKind)]:
-            raise UsageError(f"head {unsaved[0]!r} is a context of its encoder's text side, not saved here: leave it out, or --save")
+        if texts_side := [kind.name for _, _, kind, _ in every if not isinstance(kind, HeadKind | ManyKind)]:
+            raise UsageError(
+                f"head {texts_side[0]!r} is a context of an encoder, which a study does not save: leave it out, or learn and save one with "
+                "scanbank.eval.coop.learn_context"
+            )
         if many := [kind.name for _, _, kind, features in every if features.key is None]:
             raise UsageError(
                 f"head {many[0]!r} learns from several feature sets, and a saved head is of one: leave it out, or probe without --save"
@@ -78,6 +81,7 @@ class HeadFiles:
         taken = {name for name in names if names.count(name) > 1}
         wanted = []
         for name, (run, study, kind, features) in zip(names, every, strict=True):
+            assert isinstance(kind, HeadKind | ManyKind)  # others are refused above
             own = f"{name}.{spec_digest([run.name, kind.name, features.digest])[:8]}" if name in taken else name
             wanted.append(_Wanted(run, study, kind, features, folder / own))
         if there := [one.folder for one in wanted if one.folder.exists()]:

@@ -16,7 +16,6 @@ from ..store.digests import spec_digest
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from .averaging import average_run
-from .calibration import ISOTONIC
 from .cells import fit_missing
 from .class_texts import ClassTexts, check_absence, class_texts
 from .draws import Draw
@@ -132,8 +131,7 @@ def zeroshot_all(
     every_run = [*runs, *([average] if average else [])]
     with Ledger(bank, every_run, predictions=kept, also=partial(texts.keep, bank)) as ledger:
         made, said = fit_missing(bank, runs, average, inputs, [kind], protocol, texts, ledger, progress)
-    if measuring.calibration != ISOTONIC:  # whose remark is of the validation side, and told already
-        remarks += [f"{remark} ({count} of {sum(made.values())} fits)" for remark, count in said.items()]
+    remarks += [f"{remark} ({count} of {sum(made.values())} fits)" for remark, count in said.items()]
     shown = Asked(tuple(one.name for one in inputs[kind.name]), (kind.name,), (0,), 1, measuring.metrics)
     return tuple(
         Result(run.name, study, run.settings, (*remarks, *study.remarks), made.get(run.name, 0), summarized(bank, run.name, shown))
@@ -168,8 +166,9 @@ def _studies(
 def _run(study: Study, texts: ClassTexts, protocol: Protocol, guarded: Guarded) -> Run:
     present, absent = texts.told(study.units.finding)
     settings = study_settings(study, protocol.seed) | {"prompt": present, "negative": absent}
-    name = f"{COMMAND}-{spec_digest(settings | protocol.measuring.unusual)[:12]}"
-    return Run(name, COMMAND, study, settings | protocol.measuring.fitted | guarded.settings, (_NOBODY,))
+    measuring = protocol.measuring
+    name = f"{COMMAND}-{spec_digest(settings | measuring.unusual)[:12]}"
+    return Run(name, COMMAND, study, settings | measuring.fitted | guarded.settings, (_NOBODY,))
 
 
 def _foreign(chosen: Sequence[ChosenSet], texts: ClassTexts) -> list[str]:

@@ -21,7 +21,7 @@ from .linear import LinearHead
 from .linear_path import LinearPathHead
 from .lp_plus_plus import LPPlusPlusHead
 from .mahalanobis import MahalanobisHead
-from .many import MANY, ManyKind, Sourced, any_named, many_named
+from .many import MANY, ManyKind, Sourced, many_named
 from .one_class import OneClassHead
 from .prototype import PrototypeHead
 from .ridge import RidgeHead
@@ -71,7 +71,6 @@ __all__ = [
     "TipAdapterFHead",
     "TipAdapterHead",
     "ZeroShotHead",
-    "any_named",
     "head_named",
     "many_named",
     "zero_shot",

@@ -19,7 +19,6 @@ from .base import AnyHead
 from .blocks import Blocks
 from .flatten import FlattenHead
 from .fusion import FusionHead
-from .kinds import HEADS, HeadKind
 from .late_fusion import LateFusionHead
 from .router import RouterHead
 from .slice_transformer import SliceTransformerHead
@@ -233,12 +232,3 @@ def many_named(name: str) -> ManyKind[Any]:
     if name not in MANY:
         raise UnknownNameError("head", name, MANY)
     return MANY[name]
-
-
-def any_named(name: str) -> HeadKind | ManyKind[Any]:
-    """The kind of this name, whatever it learns from. Raises as `many_named`."""
-    if name in MANY:
-        return MANY[name]
-    if name not in HEADS:
-        raise UnknownNameError("head", name, {**HEADS, **MANY})
-    return HEADS[name]

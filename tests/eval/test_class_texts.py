@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,8 @@ def test_coop_learns_before_the_words(told: Bank, tiny: TorchEncoder) -> None:
     absent, present = context.vectors(tiny)
     scale = tiny.spec.logit_scale or 0.0
     assert list(found.values()) == pytest.approx(zero_shot(present, absent, scale).decision_function(X[asked]), abs=1e-6)
-    usual = zero_shot(*tiny.encode_texts(list(SAID)).vector, scale).decision_function(X[asked])
+    there, not_there = tiny.encode_texts(list(SAID)).vector
+    usual = zero_shot(there, not_there, scale).decision_function(X[asked])
     assert np.abs(np.array(list(found.values())) - usual).max() > 0.1
     (again,) = sweep_all(told, ["hemorrhage"], ["coop"], [1], 1, opened_by=lambda _: tiny)
     assert again.made == 0
@@ -112,6 +114,13 @@ def test_what_coop_cannot_learn_from(told: Bank, tiny: TorchEncoder) -> None:
     with pytest.raises(UsageError, match="'coop' learns a context before one text of presence and one of absence"):
         sweep_all(told, ["hemorrhage"], ["cosine", "coop"], [1], 1, wording=several, opened_by=lambda _: tiny)
     assert told.sql("SELECT * FROM metrics").num_rows == 0  # nothing was fitted before
+
+
+def test_a_context_is_not_saved_as_a_head(told: Bank, tiny: TorchEncoder, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'coop' is a context of an encoder, which a study does not save: .*learn_context"):
+        sweep_all(told, ["hemorrhage"], ["coop"], [None], 1, command="probe", opened_by=lambda _: tiny, save=tmp_path / "heads")
+    assert not (tmp_path / "heads").exists()
+    assert told.sql("SELECT * FROM metrics").num_rows == 0
 
 
 def test_coop_needs_a_text_side_that_can_be_learned_through(bank: Bank) -> None:
