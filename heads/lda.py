@@ -21,6 +21,8 @@ from .vectors import Floats, Ints, class_means, softmax, unit
 _LEAST = 1e-2
 """Of the identity's weight, where a class has no more rows than features. The estimate from two rows is 0 whatever they are, and the
 covariance then has no inverse."""
+_ROUNDING = 1e-13
+"""Up to which an entry of a unit vector is that of the mean: the mean of equal rows is not always theirs to the last bit."""
 
 
 @final
@@ -61,6 +63,7 @@ def lda_fit(X: Floats, codes: Ints, classes: int, shrinkage: float | Literal["au
     for c in range(classes):
         own = codes == c
         centred = X[own] - means[c]
+        centred[np.abs(centred) <= _ROUNDING] = 0.0
         if shrinkage == "auto":
             spread = centred.std(axis=0)
             spread[spread == 0] = 1.0
