@@ -206,7 +206,7 @@ def _shots(text: str) -> tuple[int | None, ...]:
     from ..store.errors import UsageError
 
     words = listed([text])
-    wrong = [word for word in words if word != ALL and not (word.isascii() and word.isdigit() and int(word))]
+    wrong = [word for word in words if word != ALL and not (word.isascii() and word.isdigit() and word.strip("0") and len(word) < 19)]
     if wrong or not words:
         raise UsageError(
             f"--shots holds {', '.join(map(repr, wrong)) or 'nothing'}; expected whole numbers from 1, or all: --shots 1,5,all"

@@ -62,6 +62,7 @@ def test_sweep_as_json_holds_what_the_bank_holds(full: Path) -> None:
         (("sweep", "--finding", "bleed", "--heads", "liner"), "did you mean 'linear'"),
         (("sweep", "--finding", "bleed", "--shots", "1,x"), "--shots holds 'x'"),
         (("sweep", "--finding", "bleed", "--shots", "0"), "--shots holds '0'"),
+        (("sweep", "--finding", "bleed", "--shots", "9" * 5000), "--shots holds '999"),
         (("sweep", "--finding", "bleed", "--shots", ","), "--shots holds nothing"),
         (("sweep", "--finding", "bleed", "--shots", "999"), "999 shots, each of another patient, are more than"),
         (("sweep", "--finding", "bleed", "--unit", "pixel"), "unit 'pixel'"),
