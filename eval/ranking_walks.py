@@ -87,7 +87,7 @@ def walk_placements(y: Ints, scores: Floats, order: Ints, placed: Floats) -> Non
 @compiled
 def _group(y: Ints, score: Floats, order: Ints, begin: int) -> tuple[int, int]:
     """Where items of the same score as that at `begin` end, and how many of them are positive."""
-    end, positive, value = begin, 0, score[order[begin]]
+    end, positive, value = begin + 1, y[order[begin]], score[order[begin]]  # NaN, equal to nothing, would never end
     while end < len(order) and score[order[end]] == value:
         positive += y[order[end]]
         end += 1
