@@ -60,3 +60,5 @@ def test_bad_parameters() -> None:
         RidgeHead(alpha=0).fit(X, y)
     with pytest.raises(ValueError, match="shrinkage is 2; give 'auto'"):
         LDAHead(shrinkage=2).fit(X, y)
+    with pytest.raises(ValueError, match="class_weight is 'even'; give None, 'balanced', or a mapping"):
+        RidgeHead(class_weight="even").fit(X, y)  # pyright: ignore[reportArgumentType]
