@@ -87,10 +87,12 @@ def walk_placements(y: Ints, scores: Floats, order: Ints, placed: Floats) -> Non
 @compiled
 def _group(y: Ints, score: Floats, order: Ints, begin: int) -> tuple[int, int]:
     """Where items of the same score as that at `begin` end, and how many of them are positive."""
-    end, positive, value = begin + 1, y[order[begin]], score[order[begin]]  # NaN, equal to nothing, would never end
-    while end < len(order) and score[order[end]] == value:
-        positive += y[order[end]]
+    end, positive, value = begin, 0, score[order[begin]]
+    while True:  # at least once: NaN is equal to nothing, and the walk would never end
+        positive += int(y[order[end]])
         end += 1
+        if end == len(order) or score[order[end]] != value:
+            break
     return end, positive
 
 
