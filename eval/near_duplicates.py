@@ -61,8 +61,12 @@ def near_duplicates(X: NDArray[np.floating], patients: NDArray[np.str_], sides: 
     cloud = _Cloud(X, rows, np.unique(patients[rows], return_inverse=True)[1])
     if len(rows) < FEWEST_UNITS or cloud.people < FEWEST_PATIENTS:
         return _untold(f"{len(rows)} units of {cloud.people} patients are too few to tell what is usual")
-    sample = np.unique(np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).round().astype(np.int64))
-    near = cloud.nearest_patients(sample)
+    near = cloud.nearest_patients(_sample(len(rows)))
+    if np.median(near[:, 0]) <= cloud.resolution:  # copies hide what is usual: that of vectors of which no two are equal
+        alone = np.unique(cloud.Z, axis=0, return_index=True)[1]
+        if len(alone) < max(FEWEST_UNITS, len(rows) // NEIGHBOURS):
+            return _untold("half of its vectors have an equal one of another patient")
+        near = _Cloud(X, rows[alone], np.arange(len(alone))).nearest_patients(_sample(len(alone)))
     usual = float(np.median(near[:, 0]))
     if usual <= cloud.resolution:
         return _untold("half of its vectors have an equal one of another patient")
@@ -93,21 +97,30 @@ def near_duplicates(X: NDArray[np.floating], patients: NDArray[np.str_], sides: 
     return NearDuplicates(pairs, int((own <= cloud.resolution).sum()), "")
 
 
+def _sample(units: int) -> NDArray[np.int64]:
+    """At most `SAMPLE` of the units, evenly."""
+    return np.unique(np.linspace(0, units - 1, min(SAMPLE, units)).round().astype(np.int64))
+
+
 def _untold(reason: str) -> NearDuplicates:
     return NearDuplicates(np.empty((0, 2), np.int64), 0, reason)
 
 
 @final
 class _Cloud:
-    """Centred vectors, and whose they are."""
+    """Centred vectors of a mean square length of 1, which float32 holds the squares of whatever they were, and whose they are."""
 
     def __init__(self, X: NDArray[np.floating], rows: NDArray[np.int64], owner: NDArray[np.int64]) -> None:
         self.owner = owner
         self.people = int(owner.max(initial=-1)) + 1
         mean = X[rows].mean(axis=0, dtype=np.float64) if len(rows) else 0.0
-        self.Z = (X[rows] - mean).astype(np.float32)
+        centred = X[rows] - mean
+        largest = max(float(centred.max(initial=0.0)), -float(centred.min(initial=0.0))) or 1.0
+        centred /= largest  # squares of 1e-200 are 0
+        centred /= float(np.sqrt(np.einsum("nd,nd->", centred, centred) / max(1, len(rows)))) or 1.0
+        self.Z = centred.astype(np.float32)
         self.lengths = np.einsum("nd,nd->n", self.Z, self.Z, dtype=np.float64)
-        self.resolution = _RESOLUTION * float(np.sqrt(self.lengths.mean())) if len(rows) else 0.0
+        self.resolution = _RESOLUTION if centred.any() else 0.0
         self._by_owner = np.argsort(owner, kind="stable")
         self._starts = np.flatnonzero(np.diff(owner[self._by_owner], prepend=-1))
 

@@ -88,9 +88,11 @@ def walk_placements(y: Ints, scores: Floats, order: Ints, placed: Floats) -> Non
 def _group(y: Ints, score: Floats, order: Ints, begin: int) -> tuple[int, int]:
     """Where items of the same score as that at `begin` end, and how many of them are positive."""
     end, positive, value = begin, 0, score[order[begin]]
-    while end < len(order) and score[order[end]] == value:
-        positive += y[order[end]]
+    while True:  # at least once: NaN is equal to nothing, and the walk would never end
+        positive += int(y[order[end]])
         end += 1
+        if end == len(order) or score[order[end]] != value:
+            break
     return end, positive
 
 

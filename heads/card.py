@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..store.errors import ScanbankError, UsageError
 from ..store.specs import EncoderSpec, FeatureKey, ViewSpec
 from .attention_mil import AttentionMILHead
-from .base import AnyHead
+from .base import AnyHead, Head
 from .centroid_normal import CentroidNormalHead
 from .clap import CLAPHead
 from .clip_adapter import CLIPAdapterHead
@@ -155,7 +155,22 @@ def rebuilt(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Savable:
             raise HeadFileError(f"head {data['head']!r} notes {sorted(notes)}; plain values of {sorted(made.NOTED)} are wanted")
         for name, value in {**{name: learned[place + name] for name in made.LEARNED}, **notes}.items():
             setattr(one, name, value)
+    if isinstance(head, Head):
+        _try(head, arrays)
     return head
+
+
+def _try(head: Head, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Score a vector, so that arrays which do not fit together are found here and not by who scores."""
+    name, width, wanted = type(head).__name__, head.n_features_in_, len(head.classes_)
+    try:
+        if width not in {length for array in arrays.values() for length in array.shape}:
+            raise ValueError(f"no array has the width {width}")
+        found = head.predict_proba(np.ones((1, width)))
+        if found.shape != (1, wanted) or not np.isfinite(found).all():
+            raise ValueError(f"probabilities of shape {found.shape} where {(1, wanted)} is wanted, or not finite")
+    except (ValueError, IndexError, TypeError) as error:
+        raise HeadFileError(f"arrays of {name} do not fit together: {error}") from error
 
 
 def _parts(head: Savable) -> list[tuple[str, Savable]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,9 @@ def row_weights(class_weight: ClassWeight, classes: NDArray[Any], codes: Ints) -
     """
     if class_weight is None:
         return np.ones(len(codes))
-    given = class_weight if class_weight == "balanced" else dict(cast("Mapping[Any, float]", class_weight))
+    if class_weight != "balanced" and not isinstance(class_weight, Mapping):
+        raise ValueError(f"class_weight is {class_weight!r}; give None, 'balanced', or a mapping of classes to weights")
+    given = class_weight if class_weight == "balanced" else dict(class_weight)
     weights = np.asarray(compute_class_weight(given, classes=classes, y=classes[codes]), dtype=np.float64)
     if not (np.isfinite(weights).all() and (weights >= 0).all() and (weights > 0).sum() > 1):
         raise ValueError(f"class_weight is {class_weight!r}; weights are finite and not negative, and of two classes at least positive")

@@ -86,14 +86,15 @@ class HeadKind:
             device: where torch computes, such as `cuda`, for heads that do it with torch.
 
         Raises:
-            UsageError: X is not a matrix, a row is out of range or not finite, a support lacks a class, or class texts are missing.
+            UsageError: X is not a matrix, a row is out of range or not finite, a support lacks a class, or class texts are missing, of
+                another width or not finite.
         """
         if X.ndim != 2:
             raise UsageError(f"features are of shape {X.shape}; (items, width) is wanted")
         for number, support in enumerate(supports):
             _check(support, number, self.name, one_class=self.one_class)
-            if self.needs_texts and support.texts is None:
-                raise UsageError(f"head {self.name!r} learns from the class texts' vectors too, and support {number} has none")
+            if self.needs_texts:
+                _check_texts(support, number, self.name, X.shape[1])
         if self.one_class:
             supports = [_absent(support) for support in supports]
         if not (len(supports) and len(queries)):
@@ -131,8 +132,8 @@ class HeadKind:
             UsageError: as `scores`.
         """
         _check(support, 0, self.name, one_class=self.one_class)
-        if self.needs_texts and support.texts is None:
-            raise UsageError(f"head {self.name!r} learns from the class texts' vectors too, and the support has none")
+        if self.needs_texts:
+            _check_texts(support, 0, self.name, X.shape[1])
         head = self.make()
         if isinstance(head, OneClassHead):
             return head.fit(X[_absent(support).rows].astype(np.float64))
@@ -163,6 +164,17 @@ def _check(support: Support, number: int, name: str, *, one_class: bool) -> None
         raise UsageError(f"head {name!r} needs both classes; support {number} has {zeros} absent and {ones} present")
 
 
+def _check_texts(support: Support, number: int, name: str, width: int) -> None:
+    """A support has two finite class texts as wide as the features."""
+    if support.texts is None:
+        raise UsageError(f"head {name!r} learns from the class texts' vectors too, and support {number} has none")
+    if support.texts.shape != (2, width) or not np.isfinite(support.texts).all():
+        raise UsageError(
+            f"class texts of support {number} are of shape {support.texts.shape} or not finite; head {name!r} wants finite ones of "
+            f"{(2, width)}, as wide as the features: encode them with the encoder of the features"
+        )
+
+
 HEADS = {
     kind.name: kind
     for kind in (
@@ -187,7 +199,7 @@ HEADS = {
         HeadKind("knn_l2", "votes of the 5 nearest by Euclidean distance, weighted by distance", l2_neighbours, knn_l2_scores, _of_shares),
         HeadKind("prototype", "nearest class mean after centring and L2 normalisation (SimpleShot)", PrototypeHead, prototype_scores),
         HeadKind("ridge", "least squares on -1 and 1, L2 penalty", RidgeHead, ridge_scores),
-        HeadKind("lda", "linear discriminant analysis, Ledoit and Wolf's shrinkage", LDAHead, lda_scores),
+        HeadKind("lda", "linear discriminant analysis, Ledoit and Wolf's shrinkage", LDAHead, lda_scores, version=2),
         HeadKind(
             "tip_adapter",
             "zero-shot and votes of the support (Tip-Adapter)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 from typing import ClassVar, Literal, final
 
 import numpy as np
@@ -55,8 +56,8 @@ class KNNHead(Head):
         self.temperature = temperature
 
     def _learn(self, X: Floats, codes: Ints) -> None:
-        if self.n_neighbors < 1:
-            raise ValueError(f"n_neighbors is {self.n_neighbors}; give 1 or more")
+        if not isinstance(self.n_neighbors, Integral) or isinstance(self.n_neighbors, bool) or self.n_neighbors < 1:
+            raise ValueError(f"n_neighbors is {self.n_neighbors!r}; give a whole number, 1 or more")
         if self.metric not in ("cosine", "l2") or self.weights not in _WEIGHTS:
             raise ValueError(
                 f"metric is {self.metric!r} and weights {self.weights!r}; choose cosine or l2, and one of {', '.join(_WEIGHTS)}"
@@ -68,6 +69,11 @@ class KNNHead(Head):
 
     def _class_scores(self, X: Floats) -> Floats:
         asked, support = self.prepared(X), np.arange(len(self.vectors_))
+        if self.codes_.shape != support.shape or not (0 <= self.codes_.min() <= self.codes_.max() < len(self.classes_)):
+            # of a file: nothing else tells the compiled walk where to stop
+            raise ValueError(
+                f"codes of shape {self.codes_.shape} are not one of {len(self.classes_)} classes for each of {len(support)} rows"
+            )
         return np.concatenate(
             [self.shares(asked[block], self.vectors_, [support], [self.codes_], len(self.classes_)) for block in _blocks(len(asked))],
             axis=1,
@@ -87,7 +93,8 @@ class KNNHead(Head):
         steps, step = self._steps_between(Q, S)
         shares = np.empty((len(rows), len(Q), classes))
         starts = np.cumsum([0, *map(len, rows)])
-        told = self.n_neighbors, self.metric == "l2", _WEIGHTS.index(self.weights), float(self.temperature)
+        most = min(int(self.n_neighbors), max(map(len, rows)))
+        told = most, self.metric == "l2", _WEIGHTS.index(self.weights), float(self.temperature)
         vote(steps, step, np.concatenate(rows), starts, np.concatenate(codes), *told, shares)
         return shares
 

@@ -19,6 +19,9 @@ from .support import Support
 from .threads import one_thread, processors
 from .vectors import Floats, Ints, class_means, softmax, unit
 
+_ROUNDING = 1e-13
+"""Up to which an entry of a unit vector is that of the mean: the mean of equal rows is not always theirs to the last bit."""
+
 
 @final
 class LDAHead(Head):
@@ -58,6 +61,7 @@ def lda_fit(X: Floats, codes: Ints, classes: int, shrinkage: float | Literal["au
     for c in range(classes):
         own = codes == c
         centred = X[own] - means[c]
+        centred[np.abs(centred) <= _ROUNDING] = 0.0
         if shrinkage == "auto":
             spread = centred.std(axis=0)
             spread[spread == 0] = 1.0

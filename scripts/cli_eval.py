@@ -117,7 +117,7 @@ def sweep(
             help="What draws are of: both (so many of each class), or normals (so many without the finding, for anomaly detection)."
         ),
     ] = "both",
-    repeats: Annotated[int, typer.Option(min=1, help="Draws for each number of shots.")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, max=100_000, help="Draws for each number of shots.")] = 10,
     features: Features = None,
     encoder: OfEncoder = "",
     window: OfWindow = "",
@@ -293,7 +293,7 @@ def _shots(text: str) -> tuple[int | None, ...]:
     from ..store.errors import UsageError
 
     words = listed([text])
-    wrong = [word for word in words if word != ALL and not (word.isascii() and word.isdigit() and int(word))]
+    wrong = [word for word in words if word != ALL and not (word.isascii() and word.isdigit() and word.strip("0") and len(word) < 19)]
     if wrong or not words:
         raise UsageError(
             f"--shots holds {', '.join(map(repr, wrong)) or 'nothing'}; expected whole numbers from 1, or all: --shots 1,5,all"

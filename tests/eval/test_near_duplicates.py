@@ -53,7 +53,8 @@ def test_scale_shift_and_what_has_no_side_do_not_matter() -> None:
     X[104], X[109] = X[0] + 0.01, X[5] + 0.01
     sides = spread(n)
     assert near_duplicates(X, names(n), sides).pairs.tolist() == [[104, 0], [109, 5]]
-    assert near_duplicates(7 * X + 3, names(n), sides).pairs.tolist() == [[104, 0], [109, 5]]
+    for scale, shift in ((7, 3), (1e30, 0), (1e-30, 0)):
+        assert near_duplicates(np.float32(scale) * X + shift, names(n), sides).pairs.tolist() == [[104, 0], [109, 5]]
     sides[5] = ""
     assert near_duplicates(X, names(n), sides).pairs.tolist() == [[104, 0]]
 
@@ -68,6 +69,13 @@ def test_slices_of_one_patient_are_no_copies_and_lie_closer_than_those_of_two() 
     assert near_duplicates(X, patients, sides).pairs.tolist() == []
     X[4 * 20 + 7] = X[7] + 0.001
     assert near_duplicates(X, patients, sides).pairs.tolist() == [[87, 7]]
+
+
+def test_copies_of_all_are_found() -> None:
+    """Where each vector is there twice, under two names, none is unusual: still they are copies."""
+    X = np.random.default_rng(0).normal(size=(50, 16)).astype(np.float32)
+    sides = np.repeat(["train", "test"], 50)
+    assert near_duplicates(np.concatenate([X, X]), names(100), sides).pairs.tolist() == [[50 + i, i] for i in range(50)]
 
 
 def test_many_equal_vectors_are_told_of_as_such() -> None:

@@ -37,3 +37,9 @@ def test_by_hand() -> None:
     assert found.aurocs().tolist() == [0.75, 0.5]
     assert found.average_precisions().tolist() == pytest.approx([(1 + 2 / 3) / 2, 0.5])
     assert found.youden_thresholds().tolist() == [4.0, 1.0]
+
+
+def test_a_score_that_is_no_number_ends_the_walk_all_the_same() -> None:
+    """No metric is made of such scores, but a loop without end would be worse."""
+    scores = np.array([[np.nan, 1.0, np.nan], [3.0, 2.0, 1.0]])
+    assert areas(np.array([1, 0, 0]), scores).auroc[1] == 1.0

@@ -239,3 +239,23 @@ def test_a_head_has_its_own_arrays_only() -> None:
     ):
         with pytest.raises(HeadFileError, match=r"finite ones of \['codes_', 'vectors_'\] are wanted"):
             rebuilt(data, wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("codes_", np.full(30, 2)),
+        ("codes_", np.full(30, -1)),
+        ("codes_", np.zeros(29, np.int64)),
+        ("vectors_", np.ones((30, 7))),
+        ("vectors_", np.ones((0, 6))),
+    ],
+    ids=["class 2 of 2", "negative class", "a code short", "another width", "no rows"],
+)
+def test_arrays_of_a_file_fit_together(name: str, wrong: np.ndarray) -> None:
+    """What a compiled walk is given is never beyond its arrays, whatever a file says."""
+    from scanbank.heads.card import described, rebuilt
+
+    data, arrays = described(fitted(KNNHead()).estimator)
+    with pytest.raises(HeadFileError, match="arrays of KNNHead do not fit together"):
+        rebuilt(data, {**arrays, name: wrong})

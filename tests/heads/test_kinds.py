@@ -150,3 +150,10 @@ def test_probabilities_follow_from_decision_values(name: str) -> None:
         assert np.isnan(found).all()  # a distance from normals is no probability
     else:
         assert found == pytest.approx(head.predict_proba(X[queries])[:, 1], abs=1e-12)
+
+
+@pytest.mark.parametrize("texts", [np.ones((2, 5)), np.ones((1, 4)), np.full((2, 4), np.nan)], ids=["wide", "one", "nan"])
+def test_class_texts_are_two_finite_ones_as_wide_as_the_features(texts: np.ndarray) -> None:
+    support = Support(np.arange(2), np.array([0, 1]), texts=texts)
+    with pytest.raises(UsageError, match=r"class texts of support 0 are of shape .* 'tip_adapter' wants finite ones of \(2, 4\)"):
+        head_named("tip_adapter").scores(np.eye(4), [support], np.arange(4))

@@ -81,9 +81,15 @@ def test_knn_of_what_is_in_the_support_gives_its_label() -> None:
     assert (KNNHead().fit(X, y).predict_proba(3 * X)[np.arange(len(X)), y] == 1.0).all()
 
 
-def test_knn_needs_a_neighbour() -> None:
-    with pytest.raises(ValueError, match="n_neighbors is 0; give 1 or more"):
-        KNNHead(n_neighbors=0).fit([[0], [1]], [0, 1])
+@pytest.mark.parametrize("count", [0, 2.5, True])
+def test_knn_needs_a_whole_number_of_neighbours(count: int) -> None:
+    with pytest.raises(ValueError, match=f"n_neighbors is {count!r}; give a whole number, 1 or more"):
+        KNNHead(n_neighbors=count).fit([[0], [1]], [0, 1])
+
+
+def test_knn_of_more_neighbours_than_memory_has_room_for_asks_all() -> None:
+    X, y = data()
+    assert KNNHead(10**13).fit(X, y).predict_proba(X).tolist() == KNNHead(len(X)).fit(X, y).predict_proba(X).tolist()
 
 
 def test_zero_shot_by_hand() -> None:

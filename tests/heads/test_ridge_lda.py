@@ -47,9 +47,18 @@ def test_lda_of_one_row_a_class_is_the_nearest_mean() -> None:
     assert head.decision_function([[1.0, 1.0], [0.0, 3.0]]) == pytest.approx([0.0, 1.0])
 
 
+def test_lda_of_equal_rows_is_the_nearest_mean_though_their_mean_is_rounded() -> None:
+    one, other = np.random.default_rng(0).normal(size=(2, 12))
+    equal = LDAHead().fit([one, one, one, other, other, other], [0, 0, 0, 1, 1, 1])
+    queries, _ = data(10, 12, seed=1)
+    assert equal.decision_function(queries) == pytest.approx(LDAHead().fit([one, other], [0, 1]).decision_function(queries))
+
+
 def test_bad_parameters() -> None:
     X, y = data(10, 4)
     with pytest.raises(ValueError, match="alpha is 0; give more than 0"):
         RidgeHead(alpha=0).fit(X, y)
     with pytest.raises(ValueError, match="shrinkage is 2; give 'auto'"):
         LDAHead(shrinkage=2).fit(X, y)
+    with pytest.raises(ValueError, match="class_weight is 'even'; give None, 'balanced', or a mapping"):
+        RidgeHead(class_weight="even").fit(X, y)  # pyright: ignore[reportArgumentType]

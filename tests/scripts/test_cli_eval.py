@@ -98,6 +98,7 @@ def test_other_thresholds_and_calibrated_probabilities_are_told(full: Path) -> N
         (("sweep", "--finding", "bleed", "--heads", "liner"), "did you mean 'linear'"),
         (("sweep", "--finding", "bleed", "--shots", "1,x"), "--shots holds 'x'"),
         (("sweep", "--finding", "bleed", "--shots", "0"), "--shots holds '0'"),
+        (("sweep", "--finding", "bleed", "--shots", "9" * 5000), "--shots holds '999"),
         (("sweep", "--finding", "bleed", "--shots", ","), "--shots holds nothing"),
         (("sweep", "--finding", "bleed", "--shots", "999"), "999 shots, each of another patient, are more than"),
         (
