@@ -33,7 +33,7 @@ SWEEP_HEADS = ("linear", "linear_cls", "cosine_cls", "prototype", "knn")
 PENALTIES = tuple(float(c) for c in np.geomspace(1e-4, 1e3, 8))
 # In a process of its own after its imports, whose peak of memory is told.
 _SWEEP = """import json, sys, time
-import scipy.stats, sklearn.metrics, torch
+import numba, scipy.stats, sklearn.metrics, torch
 from scanbank.eval.measuring import Measuring
 from scanbank.eval.sweep import Protocol, sweep_all
 from scanbank.store import Bank
