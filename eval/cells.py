@@ -31,8 +31,8 @@ from .study import Study
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
-_SCORES = 1 << 24
-"""Decision values of a chunk: 128 MB, and as much again where they are measured."""
+_SCORES = 1 << 22
+"""Decision values of a chunk: 32 MB, and as much again where they are measured."""
 
 _SLOW = 8
 """Fits of a chunk, where each takes seconds: what is learned so far is kept if there is an end."""
@@ -114,6 +114,7 @@ def fit_missing(
                         said.update(block.chances.remarks)
                     for block in _averaged(average, chunk, blocks, due, threads):
                         ledger.add(block)
+                del scores, measure, blocks, block  # before the next chunk's are there beside them
                 ledger.commit_if_due()
                 progress.advance(len(chunk), note=note)
     return made, said

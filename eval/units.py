@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, final, get_args
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError, UsageError
@@ -150,8 +151,16 @@ def _units(asked: _Asked, rows: Mapping[str, NDArray[Any]]) -> Units | UsageErro
 def _rows(bank: Bank, unit: Unit, source: str, findings: Sequence[str]) -> Mapping[str, NDArray[Any]]:
     """Columns of these findings' labels, in the order of ordinals."""
     answer = bank.sql(_query(unit, findings, source))
-    types: dict[str, Any] = dict.fromkeys(("ordinal", "first", "slices"), np.int64) | {"value": np.float64}
-    return {name: np.array(answer.column(name).to_pylist(), dtype=types.get(name, object)) for name in answer.column_names}
+    return {name: _values(answer.column(name)) for name in answer.column_names}
+
+
+def _values(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Numbers as they are, null as NaN; texts as objects, each text once in memory, null as None."""
+    if not pa.types.is_string(column.type):
+        return column.to_numpy()
+    encoded = column.combine_chunks().dictionary_encode()
+    texts = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    return texts[encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)]
 
 
 def _resolved(bank: Bank, finding: str, said: Sequence[Mapping[str, Any]]) -> tuple[str, str | None]:

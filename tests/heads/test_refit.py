@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from scanbank.heads import HEADS, LinearPathHead, Support, TipAdapterHead
+from scanbank.heads.one_class import values_of
 from scanbank.store.errors import UsageError
 
 SLOW = ("clip_adapter", "clap", "tip_adapter_f", "lp++")
@@ -32,7 +33,7 @@ def test_is_what_a_study_fits(name: str, items: int, width: int, tuned: bool) ->
     X, support, queries = study(items, width)
     support = support if tuned else replace(support, tuning=None)
     head = HEADS[name].fitted(X, support)
-    assert HEADS[name].scores(X, [support], queries)[0] == pytest.approx(head.decision_function(X[queries]), abs=1e-9, rel=1e-9)
+    assert HEADS[name].scores(X, [support], queries)[0] == pytest.approx(values_of(head, X[queries]), abs=1e-9, rel=1e-9)
 
 
 def test_tuning_reaches_the_estimator() -> None:
@@ -49,5 +50,5 @@ def test_bad_supports_are_refused() -> None:
     X, support, _ = study(40, 24)
     with pytest.raises(UsageError, match="needs both classes"):
         HEADS["knn"].fitted(X, replace(support, y=np.zeros_like(support.y)))
-    with pytest.raises(UsageError, match="the support has none"):
+    with pytest.raises(UsageError, match="support 0 has none"):
         HEADS["clap"].fitted(X, replace(support, texts=None))
