@@ -31,8 +31,8 @@ from .study import Study
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
-_SCORES = 1 << 22
-"""Decision values of a chunk: 32 MB, and as much again where they are measured."""
+_SCORES = 3 << 21
+"""Decision values of a chunk: 50 MB, and as much again where they are measured."""
 
 _SLOW = 8
 """Fits of a chunk, where each takes seconds: what is learned so far is kept if there is an end."""

@@ -39,8 +39,8 @@ _ROOM, _ROOM_GPU = 1 << 20, 1 << 25
 """Numbers in the largest array of a batch; few on a CPU, whose cache they should stay in."""
 _COLUMNS = 32
 """Fits on the same rows at once, always as many, so that a product adds in the same order."""
-_SCORES = 1 << 22
-"""Decision values of tuning rows held at once: 32 MiB."""
+_SCORES = 1 << 21
+"""Decision values of tuning rows held at once by a thread: 16 MiB."""
 
 
 @final

@@ -18,11 +18,10 @@ def decision_values(coefficients: Floats, intercepts: Floats, X: Floats) -> Floa
     """(F, M): `coefficients` (F, D) times the rows of X (M, D), plus `intercepts` (F,)."""
     fits, width = coefficients.shape
     values = np.empty((fits, len(X)))
-    asked = np.ascontiguousarray(X.T)
     block = np.zeros((BLOCK, width))
     for start in range(0, fits, BLOCK):
         part = coefficients[start : start + BLOCK]
         block[: len(part)], block[len(part) :] = part, 0
-        values[start : start + len(part)] = (block @ asked)[: len(part)]
+        values[start : start + len(part)] = (block @ X.T)[: len(part)]
     values += intercepts[:, None]
     return values
