@@ -85,6 +85,7 @@ def fit_missing(
     """
     studies = [run.study for run in runs if run.study is not None]
     held = _held(bank, [*runs, *([average] if average else [])], scored=how.predictions is True)
+    bank.close_queries()  # none is asked for until the next commit
     val, test = ([study.split.side(side) for study in studies] for side in ("val", "test"))
     queries = np.unique(np.concatenate([study.rows[of] for sides in (val, test) for study, of in zip(studies, sides, strict=True)]))
     places = [[np.searchsorted(queries, study.rows[of[n]]) for of in (val, test)] for n, study in enumerate(studies)]

@@ -64,7 +64,9 @@ class LinearClsHead(SGDHead):
     COSINE: ClassVar[bool] = False
 
     def prepared(self, X: Floats) -> Floats:
-        return unit(X) * X.shape[1] ** 0.5
+        V = unit(X)
+        V *= X.shape[1] ** 0.5
+        return V
 
 
 @final

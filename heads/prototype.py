@@ -44,14 +44,15 @@ def prototype_scores(X: Floats, supports: Sequence[Support], queries: Ints, devi
 
     A query's length after centring comes from |q - m|² = |q|² - 2 q·m + |m|².
     """
-    X = X - X[queries].mean(axis=0)  # moves nothing but the origin, and keeps the difference above from cancelling
     Q = X[queries]
+    origin = Q.mean(axis=0)  # moves nothing else, and keeps the difference above from cancelling
+    Q -= origin
     own, zeros = (Q**2).sum(axis=1), np.zeros(_FITS)
     scores = np.empty((len(supports), len(Q)))
     for start in range(0, len(supports), _FITS):
         part = supports[start : start + _FITS]
-        means = np.stack([X[s.rows].mean(axis=0) for s in part])
-        prototypes = np.stack([class_means(unit(X[s.rows] - m), s.y, 2) for s, m in zip(part, means, strict=True)])
+        means = np.stack([(X[s.rows] - origin).mean(axis=0) for s in part])
+        prototypes = np.stack([class_means(unit(X[s.rows] - origin - m), s.y, 2) for s, m in zip(part, means, strict=True)])
         direction = prototypes[:, 1] - prototypes[:, 0]
         length = decision_values(means, zeros[: len(part)], Q)
         length *= -2

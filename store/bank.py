@@ -203,6 +203,10 @@ class Bank:
         """The answer to one SELECT over the bank's views (docs/sql.md). Raises QueryError."""
         return self._queries.run(query, timeout_s)
 
+    def close_queries(self) -> None:
+        """Let go of the memory that queries keep for the next, hundreds of megabytes after large answers; `sql` takes it again."""
+        self._queries.close()
+
     def sql_batches(self, query: str, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
         """As `sql`, in batches, for answers that are larger than memory. Raises QueryError, also while it is read."""
         return self._queries.stream(query, timeout_s)

@@ -87,6 +87,13 @@ class Queries:
                 self._open = None
                 raise
 
+    def close(self) -> None:
+        """Let go of the connection and what it holds; the next query makes another."""
+        with self._lock:
+            if self._open is not None:
+                self._open[0].close()
+                self._open = None
+
     def stream(self, query: str, timeout_s: float | None = None) -> pa.RecordBatchReader:
         """As `run`, read as it is worked out: an answer larger than memory is one batch at a time. On a connection of its own.
 
