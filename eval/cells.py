@@ -115,7 +115,7 @@ def fit_missing(
                         said.update(block.chances.remarks)
                     for block in _averaged(average, chunk, blocks, due, threads):
                         ledger.add(block)
-                del scores, measure, blocks, block  # before the next chunk's are there beside them
+                del scores, measure, blocks  # before the next chunk's are there beside them
                 ledger.commit_if_due()
                 progress.advance(len(chunk), note=note)
     return made, said
