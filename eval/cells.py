@@ -99,12 +99,12 @@ def fit_missing(
             whole = _averages(every, len(runs)) if average else {}
             groups = _by_draw(every)
             wanted = [cell for key, group in groups.items() for cell in _missing(group, whole.get(key), held)]
+            due = {key: digest for key, digest in whole.items() if digest not in held}
             note = f"{features.name} {kind.name}"
             progress.advance(len(every) - len(wanted), note=note)
             for chunk in _chunks(wanted, _SLOW if isinstance(kind, CoOpKind) else max(1, _SCORES // len(queries))):
                 supports = [support_of(runs[c.run], studies[c.run], c.draw, tunings[c.run], texts, features) for c in chunk]
                 scores = kind.scores(features.value, supports, queries, how.device)
-                due = {key: digest for key, digest in whole.items() if digest not in held}
                 measure = partial(_measure, runs, features, kind, chunk, scores, places, how.measuring)
                 numbers = sorted({cell.run for cell in chunk})
                 with ThreadPoolExecutor(processors()) as threads:  # a fit's values do not depend on where they are measured

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from .base import Head
-from .products import decision_values
+from .products import decision_values, query_blocks
 from .support import Support
 from .threads import one_thread, processors
 from .vectors import Floats, Ints, unit
@@ -20,8 +20,6 @@ _STEPS = 1 << 40
 _MOST = 1 << 62
 _NOTHING = 1e-200
 """Squared length up to which a query is at the origin, and steps are not of its length but of 1."""
-_BLOCK = 128
-"""Queries at once; always as many, so that products add in the same order."""
 _WEIGHTS = ("uniform", "distance", "temperature")
 """In the order of the numbers that `knn_votes` has for them."""
 
@@ -75,7 +73,7 @@ class KNNHead(Head):
                 f"codes of shape {self.codes_.shape} are not one of {len(self.classes_)} classes for each of {len(support)} rows"
             )
         return np.concatenate(
-            [self.shares(asked[block], self.vectors_, [support], [self.codes_], len(self.classes_)) for block in _blocks(len(asked))],
+            [self.shares(asked[block], self.vectors_, [support], [self.codes_], len(self.classes_)) for block in query_blocks(len(asked))],
             axis=1,
         )[0]
 
@@ -126,7 +124,7 @@ def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: st
         np.subtract(shares[:, :, 1], shares[:, :, 0], out=scores[:, block])
 
     with one_thread(), ThreadPoolExecutor(processors()) as workers:
-        for done in [workers.submit(score, block) for block in _blocks(len(queries))]:
+        for done in [workers.submit(score, block) for block in query_blocks(len(queries))]:
             done.result()
     return scores
 
@@ -139,7 +137,3 @@ def l2_neighbours() -> KNNHead:
 def knn_l2_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
     """(fits, queries) decision values of `l2_neighbours()`."""
     return knn_scores(X, supports, queries, device, l2_neighbours())
-
-
-def _blocks(rows: int) -> list[slice]:
-    return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]

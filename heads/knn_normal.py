@@ -13,15 +13,13 @@ from typing import ClassVar, final
 import numpy as np
 
 from .one_class import OneClassHead
-from .products import decision_values
+from .products import decision_values, query_blocks
 from .support import Support
 from .threads import one_thread, processors
 from .vectors import Floats, Ints, unit
 
 _STEPS = 1 << 40
 """Distances are whole multiples of 2^-40, so that equal vectors are equally far however the processor adds up."""
-_BLOCK = 128
-"""Queries at once: beside 100,000 normals 100 MB a thread. Always as many, so that products add in the same order."""
 
 
 @final
@@ -48,7 +46,7 @@ class KNNNormalHead(OneClassHead):
         if len(X) == 1:
             return np.zeros(1)
         own = np.empty(len(X))
-        for block in _blocks(len(X)):
+        for block in query_blocks(len(X)):
             distances = _distances(self.vectors_, self.vectors_[block])
             rows = np.arange(len(X))[block]
             distances[rows, rows - block.start] = np.inf
@@ -58,7 +56,7 @@ class KNNNormalHead(OneClassHead):
     def _distances(self, X: Floats) -> Floats:
         asked = unit(X)
         return np.concatenate(
-            [_mean_of_nearest(_distances(self.vectors_, asked[block]), self.n_neighbors) for block in _blocks(len(asked))]
+            [_mean_of_nearest(_distances(self.vectors_, asked[block]), self.n_neighbors) for block in query_blocks(len(asked))]
         )
 
 
@@ -80,17 +78,13 @@ def knn_normal_scores(X: Floats, supports: Sequence[Support], queries: Ints, dev
     U, most = unit(X), KNNNormalHead().n_neighbors
     used = np.unique(np.concatenate([s.rows for s in supports]))
     places = [np.searchsorted(used, s.rows) for s in supports]
-    scores = np.empty((len(supports), len(queries)))
+    scores, normals = np.empty((len(supports), len(queries))), U[used]
 
     def score(block: slice) -> None:
-        distances = _distances(U[used], U[queries[block]])
+        distances = _distances(normals, U[queries[block]])
         for fit, rows in enumerate(places):
             scores[fit, block] = _mean_of_nearest(distances[rows], most)
 
     with one_thread(), ThreadPoolExecutor(processors()) as workers:
-        list(workers.map(score, _blocks(len(queries))))
+        list(workers.map(score, query_blocks(len(queries))))
     return scores
-
-
-def _blocks(rows: int) -> list[slice]:
-    return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]
