@@ -32,7 +32,7 @@ def sgd_fit(rows: Floats, codes: Ints, weight: Floats, seed: int, classes: int, 
     Returns:
         Weights (C, D), of cosine classifiers with their lengths and the scale, and biases (C,), 0 of cosine classifiers.
     """
-    from .sgd_loops import COSINE_SCALE, train_on_products, train_on_rows
+    from .sgd_loops import COSINE_SCALE, train
 
     (n, width), (weights, single) = rows.shape, first_weights(seed, classes, rows.shape[1])
     if cosine:
@@ -41,13 +41,12 @@ def sgd_fit(rows: Floats, codes: Ints, weight: Floats, seed: int, classes: int, 
     if n + classes < width:
         frame = np.concatenate([rows, weights])
         gram = frame @ frame.T
-        factors = np.zeros((classes, n + classes))
+        factors, held = np.zeros((classes, n + classes)), np.ascontiguousarray(gram[n:])
         factors[:, n:] = np.eye(classes)
-        held = np.stack([factors, gram[n:]])
-        train_on_products(gram, *told, held, single, cosine)
-        weights = held[0] @ frame
+        train(gram, *told, held, factors, single, cosine)
+        weights = factors @ frame
     else:
-        train_on_rows(np.ascontiguousarray(rows), *told, weights, single, cosine)
+        train(np.ascontiguousarray(rows), *told, weights, np.empty((classes, 0)), single, cosine)
     if cosine:
         return weights * (COSINE_SCALE * single / np.linalg.norm(weights, axis=1))[:, None], np.zeros(classes)
     return weights, single

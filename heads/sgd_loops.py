@@ -16,20 +16,23 @@ _LEAST = 1e-300
 
 
 @compiled
-def train_on_products(gram: Floats, codes: Ints, weight: Floats, orders: Ints, held: Floats, single: Floats, cosine: bool) -> None:
-    """Train weights that are sums of M vectors: the n rows, and the weights at first.
+def train(vectors: Floats, codes: Ints, weight: Floats, orders: Ints, held: Floats, factors: Floats, single: Floats, cosine: bool) -> None:
+    """Train one classifier, on the rows themselves or on their products.
 
     Args:
-        gram: (M, M) products of these vectors.
+        vectors: (n, M) what a row adds to `held`: the rows themselves, or their products with M vectors whose sums the weights are, of
+            which the rows are the first.
         codes: (n,) classes, 0 to C - 1.
         weight: (n,) of the rows' losses.
         orders: (epochs, n) in which order each epoch takes the rows.
-        held: (2, C, M) factors of the sums, and the products of the sums with each vector; changed in place.
+        held: (C, M) the weights, or their products with these M vectors; changed in place.
+        factors: (C, M) of the sums, changed in place; (C, 0) where `held` are the weights.
         single: (C,) biases, or lengths of cosine classifiers; changed in place.
         cosine: which of the two.
     """
-    classes, size = held.shape[1:]
-    momentum, single_momentum = np.zeros_like(held), np.zeros_like(single)
+    classes, size = held.shape
+    summed = factors.shape[1] > 0
+    momentum, factor_momentum, single_momentum = np.zeros_like(held), np.zeros_like(factors), np.zeros_like(single)
     wrong, along, pull = np.empty((classes, BATCH)), np.empty(classes), np.empty(classes)
     norm = np.ones(classes)
     kept, new = 0.0, 1.0
@@ -38,53 +41,26 @@ def train_on_products(gram: Floats, codes: Ints, weight: Floats, orders: Ints, h
             batch = orders[epoch, start : start + BATCH]
             for c in range(classes):
                 if cosine:
-                    norm[c] = np.sqrt(max(_product(held[0, c], held[1, c]), _LEAST))
+                    norm[c] = np.sqrt(max(_product(factors[c] if summed else held[c], held[c]), _LEAST))
                 for place in range(len(batch)):
-                    wrong[c, place] = held[1, c, batch[place]]
+                    row = batch[place]
+                    wrong[c, place] = held[c, row] if summed else _product(held[c], vectors[row])
             _errors(wrong, norm, single, codes, weight, batch, cosine, along, pull)
             for c in range(classes):
                 for m in range(size):
-                    momentum[0, c, m] = kept * momentum[0, c, m] + new * along[c] * held[0, c, m]
-                    momentum[1, c, m] = kept * momentum[1, c, m] + new * along[c] * held[1, c, m]
+                    momentum[c, m] = kept * momentum[c, m] + new * along[c] * held[c, m]
+                for m in range(factors.shape[1]):
+                    factor_momentum[c, m] = kept * factor_momentum[c, m] + new * along[c] * factors[c, m]
                 for place in range(len(batch)):
                     row = batch[place]
-                    momentum[0, c, row] += new * wrong[c, place]
+                    if summed:
+                        factor_momentum[c, row] += new * wrong[c, place]
                     for m in range(size):
-                        momentum[1, c, m] += new * wrong[c, place] * gram[row, m]
+                        momentum[c, m] += new * wrong[c, place] * vectors[row, m]
                 for m in range(size):
-                    held[0, c, m] -= LEARNING_RATE * momentum[0, c, m]
-                    held[1, c, m] -= LEARNING_RATE * momentum[1, c, m]
-                single_momentum[c] = kept * single_momentum[c] + new * pull[c]
-                single[c] -= LEARNING_RATE * single_momentum[c]
-            kept, new = MOMENTUM, 1 - DAMPENING
-
-
-@compiled
-def train_on_rows(rows: Floats, codes: Ints, weight: Floats, orders: Ints, weights: Floats, single: Floats, cosine: bool) -> None:
-    """The same from the rows (n, D) themselves: `weights` (C, D) are changed in place."""
-    classes, width = weights.shape
-    momentum, single_momentum = np.zeros_like(weights), np.zeros_like(single)
-    wrong, along, pull = np.empty((classes, BATCH)), np.empty(classes), np.empty(classes)
-    norm = np.ones(classes)
-    kept, new = 0.0, 1.0
-    for epoch in range(len(orders)):
-        for start in range(0, orders.shape[1], BATCH):
-            batch = orders[epoch, start : start + BATCH]
-            for c in range(classes):
-                if cosine:
-                    norm[c] = np.sqrt(max(_product(weights[c], weights[c]), _LEAST))
-                for place in range(len(batch)):
-                    wrong[c, place] = _product(weights[c], rows[batch[place]])
-            _errors(wrong, norm, single, codes, weight, batch, cosine, along, pull)
-            for c in range(classes):
-                for d in range(width):
-                    momentum[c, d] = kept * momentum[c, d] + new * along[c] * weights[c, d]
-                for place in range(len(batch)):
-                    row = batch[place]
-                    for d in range(width):
-                        momentum[c, d] += new * wrong[c, place] * rows[row, d]
-                for d in range(width):
-                    weights[c, d] -= LEARNING_RATE * momentum[c, d]
+                    held[c, m] -= LEARNING_RATE * momentum[c, m]
+                for m in range(factors.shape[1]):
+                    factors[c, m] -= LEARNING_RATE * factor_momentum[c, m]
                 single_momentum[c] = kept * single_momentum[c] + new * pull[c]
                 single[c] -= LEARNING_RATE * single_momentum[c]
             kept, new = MOMENTUM, 1 - DAMPENING
