@@ -37,6 +37,9 @@ _SCORES = 3 << 21
 _SLOW = 8
 """Fits of a chunk, where each takes seconds: what is learned so far is kept if there is an end."""
 
+_MANY_DRAWS = 1000
+"""Of all runs: before so many fits, what queries hold is given back; before fewer, opening them again takes longer than it is worth."""
+
 _DRAWS = 8
 """That are averaged over findings at once."""
 
@@ -85,7 +88,8 @@ def fit_missing(
     """
     studies = [run.study for run in runs if run.study is not None]
     held = _held(bank, [*runs, *([average] if average else [])], scored=how.predictions is True)
-    bank.close_queries()  # none is asked for until the next commit
+    if sum(len(run.draws) for run in runs) > _MANY_DRAWS:
+        bank.close_queries()  # none is asked for until the next commit
     val, test = ([study.split.side(side) for study in studies] for side in ("val", "test"))
     queries = np.unique(np.concatenate([study.rows[of] for sides in (val, test) for study, of in zip(studies, sides, strict=True)]))
     places = [[np.searchsorted(queries, study.rows[of[n]]) for of in (val, test)] for n, study in enumerate(studies)]

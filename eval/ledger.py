@@ -93,7 +93,8 @@ class Ledger:
         message = f"{runs[0].command}: {findings}"
         for commit in self._bank.commits(message if len(message) < 200 else f"{runs[0].command}: {len(runs)} findings", run=runs[0].name):
             with commit:
-                self._bank.refresh()  # if anything changes between this look and the commit, there is no commit
+                if self._bank.snapshot.id != commit.parent:  # where anything changes between this look and the commit, there is none
+                    self._bank.refresh()
                 self._write(commit, runs)
         self._bank.refresh()
         self._blocks, self._last = [], time.monotonic()

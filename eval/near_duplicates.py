@@ -34,6 +34,8 @@ _RESOLUTION = 1e-6
 """Of distances, as a share of the vectors' own length: below it, vectors are equal."""
 _QUERIES, _TARGETS, _EXACT = 1024, 8192, 65_536
 _TOO_MANY = 4_000_000
+_SQUARES = 1 << 21
+"""Squared distances held at once, if 64 queries have no more: 16 MB."""
 
 
 @final
@@ -128,8 +130,9 @@ class _Cloud:
         """(n, K) distances to the nearest of each other patient, the K nearest ones, increasing."""
         k = min(NEIGHBOURS, self.people - 1)
         found = np.empty((len(rows), k))
-        for at in range(0, len(rows), 64):
-            part = rows[at : at + 64]
+        step = min(SAMPLE, max(64, _SQUARES // len(self.Z)))  # many at once: a block of targets is made float64 for each step
+        for at in range(0, len(rows), step):
+            part = rows[at : at + step]
             queries = self.Z[part].astype(np.float64)
             squares = np.empty((len(part), len(self.Z)))
             for start in range(0, len(self.Z), _TARGETS):
@@ -138,7 +141,7 @@ class _Cloud:
             of_people = np.minimum.reduceat(squares[:, self._by_owner], self._starts, axis=1)
             of_people[np.arange(len(part)), self.owner[part]] = np.inf
             nearest = np.sort(np.partition(of_people, k - 1, axis=1)[:, :k], axis=1)
-            found[at : at + 64] = np.sqrt(np.maximum(nearest, 0.0))
+            found[at : at + step] = np.sqrt(np.maximum(nearest, 0.0))
         return found
 
     def candidates(

@@ -15,23 +15,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, softplus
 
+from .dual_loops import DECREASE, HALVINGS, PATIENCE, PROGRESS, TINY, newton
+
 TOLERANCE = 1e-12
 """Under which a gradient counts as nothing."""
-_HALVINGS = 40
-_DECREASE = 1e-4
-"""Armijo's condition: the share of the decrease promised by the slope that a step must bring."""
-_PROGRESS = 0.9
-_PATIENCE = 8
-"""A fit ends when so many steps have not brought its gradient under this share of the smallest. One step proves nothing: far from the
-optimum the objective falls at each step, but the gradient need not."""
+MAX_STEPS = 100
 _LANES = 16
 """A multiple of the numbers that a processor takes at once."""
 _ALIGNED = 8
 """Numbers in a line of a processor's cache: matrices of whole lines all begin at the start of one, on which LAPACK's sums depend."""
 _WORTHWHILE = 0.75
 """The share of fits that go on at which the others are left behind."""
-_TINY = 1e-200
-"""Weight of a row whose loss is 0 to the last bit, so that nothing is divided by 0."""
 
 
 @final
@@ -52,15 +46,16 @@ def dual_fits(
     K: Tensor,
     y: Tensor,
     C: Tensor,
-    max_steps: int = 100,
+    max_steps: int = MAX_STEPS,
     *,
     weight: Tensor | None = None,
     start: DualFits | None = None,
     tolerance: float = TOLERANCE,
 ) -> DualFits:
-    """Fit all at once. Each goes on until its gradient is under `tolerance` or, for rounding, falls no more.
+    """Fit all: on a CPU one after the other by `dual_loops`, elsewhere all at once.
 
-    What is found for a fit is the same to the bit whichever fits are beside it, on one thread of a CPU.
+    Each goes on until its gradient is under `tolerance` or, for rounding, falls no more. What is found for a fit is the same to the bit
+    on a CPU whichever fits are beside it.
 
     Args:
         K: (F, n, n) float64: products of the rows with each other.
@@ -71,12 +66,23 @@ def dual_fits(
         start: where to begin, such as fits with a stronger penalty; None: at 0.
         tolerance: on the gradient, as `DualFits` has it.
     """
+    losses = C[:, None] * (torch.ones_like(y) if weight is None else weight)
+    if K.device.type != "cpu":
+        return together(K, y, losses, max_steps, start, tolerance)
+    a, b = (torch.zeros_like(y), torch.zeros_like(C)) if start is None else (start.weights.clone(), start.intercepts.clone())
+    gradients = torch.empty_like(C)
+    arrays = (one.contiguous().numpy() for one in (K, y, losses, a, b, gradients))
+    return DualFits(a, b, gradients, newton(*arrays, tolerance, max_steps))
+
+
+def together(K: Tensor, y: Tensor, losses: Tensor, max_steps: int, start: DualFits | None, tolerance: float) -> DualFits:
+    """All at once by operations on arrays, as a GPU wants them; `losses` (F, n) are weights of rows with C."""
     n = y.shape[1]
     full = -(-n // _ALIGNED) * _ALIGNED
-    losses = C[:, None] * (torch.ones_like(y) if weight is None else weight)
     # rows of zeros that weigh nothing change nothing but the places of matrices in memory
     wide, labels, losses = pad(K, (0, full - n, 0, full - n)), pad(y, (0, full - n)), pad(losses, (0, full - n))
-    best = DualFits(torch.zeros_like(labels), torch.zeros_like(C), torch.full_like(C, torch.inf), 0)
+    none = torch.zeros_like(labels[:, 0])
+    best = DualFits(torch.zeros_like(labels), none, torch.full_like(none, torch.inf), 0)
     everyone = _filled(torch.arange(len(y), device=y.device))
     state = _State.begin(wide, labels, losses, None if start is None else (pad(start.weights, (0, full - n)), start.intercepts))
     if len(everyone) > len(y):
@@ -87,10 +93,10 @@ def dual_fits(
         residual = state.C * (state.y - torch.sigmoid(state.f))
         gradient = state.gradient(residual)
         better = state.going & (gradient < best.gradients[state.number])
-        waited = torch.where(gradient < _PROGRESS * best.gradients[state.number], 0, state.waited + 1)
+        waited = torch.where(gradient < PROGRESS * best.gradients[state.number], 0, state.waited + 1)
         kept = state.number[better]
         best.weights[kept], best.intercepts[kept], best.gradients[kept] = state.a[better], state.b[better], gradient[better]
-        going = state.going & (gradient > tolerance) & (waited < _PATIENCE)
+        going = state.going & (gradient > tolerance) & (waited < PATIENCE)
         if steps == max_steps or not going.any():
             return DualFits(best.weights[:, :n], best.intercepts, best.gradients, steps)
         state = replace(state, waited=waited, going=going)
@@ -143,7 +149,7 @@ class _State:
     def stepped(self, residual: Tensor, room: Tensor) -> Self:
         """After a Newton step, halved until the objective falls as far as it should; `room` (2, F, n, n) is written over."""
         p = torch.sigmoid(self.f)
-        root = (self.C * p * (1 - p)).clamp_min(_TINY).sqrt()
+        root = (self.C * p * (1 - p)).clamp_min(TINY).sqrt()
         matrix, factor = torch.mul(self.K, root[:, :, None], out=room[0]).mul_(root[:, None, :]), room[1].mT
         matrix.diagonal(dim1=1, dim2=2).add_(1)
         torch.linalg.cholesky_ex(matrix.mT, out=(factor, torch.empty(len(factor), dtype=torch.int32, device=factor.device)))
@@ -159,9 +165,9 @@ class _State:
         straight, bent = (self.a * Kda).sum(1), (da * Kda).sum(1)
         before = self._losses(self.f)
         step = torch.ones_like(self.b)
-        for _ in range(_HALVINGS):
+        for _ in range(HALVINGS):
             after = self._losses(self.f + step[:, None] * df) + step * straight + step * step * bent / 2
-            short = ~(after <= before + _DECREASE * step * slope + 1e-14 * before.abs())
+            short = ~(after <= before + DECREASE * step * slope + 1e-14 * before.abs())
             if not short.any():
                 break
             step = torch.where(short, step / 2, step)

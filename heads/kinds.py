@@ -184,6 +184,7 @@ HEADS = {
             LinearPathHead,
             linear_scores,
             learn=tuned_path,
+            version=2,
         ),
         HeadKind(
             "lowshot_lipro",
@@ -191,6 +192,7 @@ HEADS = {
             LinearPathHead,
             lowshot_scores,
             learn=untuned_path,
+            version=2,
         ),
         HeadKind("linear_cls", "a linear layer trained by SGD on the support (Baseline)", LinearClsHead, linear_cls_scores, version=2),
         HeadKind("cosine_cls", "cosine classifier with a learned scale, by SGD (Baseline++)", CosineClsHead, cosine_cls_scores, version=2),

@@ -103,8 +103,8 @@ def _table_views(snapshot: Snapshot) -> Iterator[_View]:
     for name in TABLES:
         yield _View(HISTORY.format(name), source=lambda name=name: snapshot.table(name))
         yield _View(f"latest_{name}", lambda name=name: _latest(snapshot, name))
-    for name, selected in VIEWS.items():
-        yield _View(name, lambda selected=selected: selected)
+    for name, select in VIEWS.items():
+        yield _View(name, lambda select=select: select(snapshot))
 
 
 def _latest(snapshot: Snapshot, name: str) -> str:

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .schema import SEQ, TABLES
+from .snapshot import Snapshot
+from .sql_spread import REPLACED, spread
 
 HISTORY = "history_{}"
 
 # Softest kernel last: of equal scans the smoother one is what most encoders were trained on.
 PRIMARY_RULE = "original, axial, covers 90% of the longest extent, thinnest, softest kernel, most slices"
-
-_REPLACED = "SELECT volume FROM latest_volumes WHERE replaced_by IS NOT NULL"
-
-
-def _spread(table: str, key: str) -> str:
-    """What is said of a patient, study or series is said of each of its volumes; the nearer of two goes first.
-
-    What was said of a part of a series is said of the whole that took its place. What belongs to no volume (a study that is
-    a report only) stays where it is.
-    """
-    latest = f"latest_{table}"
-    below = (("series", "series", 1), ("study", "study", 2), ("patient", "patient", 3), ("patient_key", "patient", 4))
-    spread = "".join(
-        f"""
-            UNION ALL SELECT l.* REPLACE (v.volume AS item), {distance}
-                FROM {latest} l JOIN volumes v ON v.{column} = l.item WHERE level = '{level}'"""
-        for column, level, distance in below
-    )
-    return f"""
-        SELECT * FROM (
-            SELECT *, 0 AS distance FROM {latest} WHERE level IN ('volume', 'slice', 'snippet') AND item NOT IN ({_REPLACED})
-            UNION ALL SELECT l.* REPLACE (r.replaced_by AS item), 1 FROM {latest} l
-                JOIN latest_volumes r ON r.volume = l.item WHERE level = 'volume' AND r.replaced_by IS NOT NULL AND r.kind = 'dicom'
-            {spread}
-            UNION ALL SELECT *, 5 FROM {latest} WHERE level IN ('study', 'patient')
-                AND NOT EXISTS (SELECT 1 FROM volumes v WHERE v.patient = item)
-                AND NOT EXISTS (SELECT 1 FROM volumes v WHERE v.patient_key = item)
-                AND NOT EXISTS (SELECT 1 FROM volumes v WHERE v.study = item)
-        ) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY distance, {SEQ} DESC) = 1"""
-
 
 # In the order in which they build on each other.
 _OWN: dict[str, str] = {
@@ -60,16 +34,38 @@ _OWN: dict[str, str] = {
     "snippets": f"""
         SELECT s.* EXCLUDE ({SEQ}) REPLACE (coalesce(t.patient, s.patient) AS patient)
         FROM latest_snippets s LEFT JOIN latest_studies t USING (study) WHERE s.text IS NOT NULL""",
-    "labels": f"""
+    "failures": f"""
+        SELECT stage, reason, source, volume, files, noticed FROM latest_failures
+        WHERE reason <> '' AND (volume IS NULL OR volume NOT IN ({REPLACED}))""",
+}
+_SPREAD: dict[str, tuple[str, str]] = {
+    "labels": (
+        """
         SELECT item, finding, status,
             CASE WHEN category IS NOT NULL THEN dense_rank() OVER (PARTITION BY finding ORDER BY category) - 1
                 WHEN status = 'present' THEN 1 WHEN status IN ('absent', 'unmentioned') THEN 0 END::DOUBLE AS value,
             source, category, level
-        FROM ({_spread("labels", "item, finding, source")})""",
-    "splits": f"SELECT split, item, side, level FROM ({_spread('splits', 'split, item')})",
-    "attributes": f"SELECT item, name, value, source, level FROM ({_spread('attributes', 'item, name, source')})",
-    "failures": f"""
-        SELECT stage, reason, source, volume, files, noticed FROM latest_failures
-        WHERE reason <> '' AND (volume IS NULL OR volume NOT IN ({_REPLACED}))""",
+        FROM ({})""",
+        "item, finding, source",
+    ),
+    "splits": ("SELECT split, item, side, level FROM ({})", "split, item"),
+    "attributes": ("SELECT item, name, value, source, level FROM ({})", "item, name, source"),
 }
-VIEWS: dict[str, str] = _OWN | {name: f'SELECT * EXCLUDE ({SEQ}) FROM "latest_{name}"' for name in TABLES if name not in _OWN}
+"""What is selected from what was said of an item or of what it belongs to, and the key of that."""
+
+
+def _fixed(select: str) -> Callable[[Snapshot], str]:
+    return lambda _: select
+
+
+def _spread(name: str) -> Callable[[Snapshot], str]:
+    select, key = _SPREAD[name]
+    return lambda snapshot: select.format(spread(snapshot, name, key))
+
+
+VIEWS: dict[str, Callable[[Snapshot], str]] = {
+    **{name: _fixed(select) for name, select in _OWN.items()},
+    **{name: _spread(name) for name in _SPREAD},
+    **{name: _fixed(f'SELECT * EXCLUDE ({SEQ}) FROM "latest_{name}"') for name in TABLES if name not in _OWN and name not in _SPREAD},
+}
+"""View to what it selects from those of a snapshot."""
