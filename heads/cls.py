@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ClassVar, final
 
 import numpy as np
@@ -79,27 +80,22 @@ class CosineClsHead(SGDHead):
         return unit(X)
 
 
-def linear_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
-    """(fits, queries) decision values of `LinearClsHead(random_state)`, with the seed of each support."""
-    return _scores(LinearClsHead(), X, supports, queries)
-
-
-def cosine_cls_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
-    """(fits, queries) decision values of `CosineClsHead(random_state)`, with the seed of each support."""
-    return _scores(CosineClsHead(), X, supports, queries)
-
-
-def _scores(head: SGDHead, X: Floats, supports: Sequence[Support], queries: Ints) -> Floats:
-    V = head.prepared(X)
+def _scores(head: SGDHead, X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:  # noqa: ARG001
+    """(fits, queries) decision values of a head with the seed of each support as its `random_state`."""
     used = np.unique(np.concatenate([s.rows for s in supports]))
     keys = row_keys(unit(X[used]))
+    X = head.prepared(X)  # the others are let go of, if they are nobody else's
     orders = [_in_order(keys[np.searchsorted(used, s.rows)], s.y) for s in supports]
     rows, codes = (
         [one[order] for one, order in zip(many, orders, strict=True)] for many in ([s.rows for s in supports], [s.y for s in supports])
     )
-    found = _fits(V, rows, codes, [np.ones(len(s.y)) for s in supports], [s.seed for s in supports], 2, cosine=head.COSINE)
+    found = _fits(X, rows, codes, [np.ones(len(s.y)) for s in supports], [s.seed for s in supports], 2, cosine=head.COSINE)
     coefficients, intercepts = np.stack([w[1] - w[0] for w, _ in found]), np.array([b[1] - b[0] for _, b in found])
-    return decision_values(coefficients, intercepts, V[queries])
+    return decision_values(coefficients, intercepts, X[queries])
+
+
+linear_cls_scores = partial(_scores, LinearClsHead())
+cosine_cls_scores = partial(_scores, CosineClsHead())
 
 
 def _in_order(keys: Ints, codes: Ints) -> Ints:

@@ -32,6 +32,8 @@ from .tip_adapter import TipAdapterHead, tip_adapter_scores
 from .tip_adapter_f import TipAdapterFHead, tip_adapter_f_scores
 from .vectors import Floats, Ints, sigmoid
 
+_ROWS = 4096
+"""Taken at once."""
 Together = Callable[[Floats, Sequence[Support], Ints, str], Floats]
 """(X, supports, queries, torch's name of the device) to (fits, queries)."""
 
@@ -108,18 +110,18 @@ class HeadKind:
         for of in named:
             asked_for[of] = True
         used, place = np.flatnonzero(asked_for), np.cumsum(asked_for) - 1
-        rows = X[used].astype(np.float64)
-        if bad := int((~np.isfinite(rows).all(axis=1)).sum()):
-            raise UsageError(f"{bad} of {len(rows)} feature vectors hold NaN or infinity; embed those items again")
+        rows = [_float64(X, used)]
+        if bad := int((~np.isfinite(rows[0]).all(axis=1)).sum()):
+            raise UsageError(f"{bad} of {len(used)} feature vectors hold NaN or infinity; embed those items again")
         asked = place[queries]
         tuned = {key: replace(tuning, rows=place[tuning.rows]) for key, tuning in tunings.items()}
         placed = [replace(s, rows=place[s.rows], tuning=tuned.get(id(s.tuning))) for s in supports]
         if self.together is not None:
-            return self.together(rows, placed, asked, device)
-        wanted = rows[asked]
+            return self.together(rows.pop(), placed, asked, device)  # whose alone they are: most heads go on with unit vectors
+        wanted = rows[0][asked]
         # threads cost many small fits more than they give (seen: 30 times, on a busy machine); without them results repeat to the bit
         with threadpool_limits(1, user_api="blas"):
-            return np.stack([values_of(self.fitted(rows, support), wanted) for support in placed])
+            return np.stack([values_of(self.fitted(rows[0], support), wanted) for support in placed])
 
     def fitted(self, X: NDArray[np.floating], support: Support) -> Head | OneClassHead:
         """The estimator whose decision values `scores` gives for this support; of one that learns from normals, its `anomaly`.
@@ -142,6 +144,14 @@ class HeadKind:
         rows = X[named].astype(np.float64)
         beside = None if tuning is None else replace(tuning, rows=np.arange(own, len(named)))
         return self.learn(head.set_params(**told(head, support)), rows, replace(support, rows=np.arange(own), tuning=beside))
+
+
+def _float64(X: NDArray[np.floating], used: NDArray[np.int64]) -> Floats:
+    """Rows of X, without a copy of them in its own type."""
+    rows = np.empty((len(used), X.shape[1]))
+    for start in range(0, len(used), _ROWS):
+        rows[start : start + _ROWS] = X[used[start : start + _ROWS]]
+    return rows
 
 
 def _absent(support: Support) -> Support:

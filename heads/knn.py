@@ -113,14 +113,14 @@ class KNNHead(Head):
 def knn_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str, head: KNNHead | None = None) -> Floats:  # noqa: ARG001
     """(fits, queries) decision values of `head`, by default `KNNHead()`: one matrix of distances serves all fits."""
     head = head or KNNHead()
-    V = head.prepared(X)
+    X = head.prepared(X)  # the others are let go of, if they are nobody else's
     used = np.unique(np.concatenate([s.rows for s in supports]))
     places, codes = [np.searchsorted(used, s.rows) for s in supports], [s.y for s in supports]
     scores = np.empty((len(supports), len(queries)))
-    nearby = V[used]
+    nearby = X[used]
 
     def score(block: slice) -> None:
-        shares = head.shares(V[queries[block]], nearby, places, codes, 2)
+        shares = head.shares(X[queries[block]], nearby, places, codes, 2)
         np.subtract(shares[:, :, 1], shares[:, :, 0], out=scores[:, block])
 
     with one_thread(), ThreadPoolExecutor(processors()) as workers:

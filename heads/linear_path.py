@@ -128,7 +128,7 @@ class LinearPathHead(Head):
         named = self._named_for_classes(settings)
         V = X if tuning is None else np.concatenate([X, tuning[0]])
         beside = None if tuning is None else Support(np.arange(len(X), len(V)), tuning[1])
-        self._take(_path_fits(V, [Support(np.arange(len(X)), codes, beside, patients)], named, "cpu"), 0)
+        self._take(_path_fits(unit(V), [Support(np.arange(len(X)), codes, beside, patients)], named, "cpu"), 0)
 
     def _named_for_classes(self, settings: PathSettings) -> PathSettings:
         """With weights of classes by their places, 0 and 1."""
@@ -175,7 +175,7 @@ class LinearPathHead(Head):
                 seen = np.flatnonzero(~np.isnan(marks[:, column]))
                 tuning = Support(len(X) + seen, marks[seen, column].astype(np.int64))
             supports.append(Support(rows, y, tuning, None if patients is None else patients[rows]))
-        fits = _path_fits(V, supports, self._settings, "cpu")
+        fits = _path_fits(unit(V), supports, self._settings, "cpu")
         for number, head in enumerate(heads):
             head.classes_, head.columns_, head.n_features_in_ = np.arange(2), (), X.shape[1]
             head._take(fits, number)
@@ -187,16 +187,17 @@ def _macro(scores: Floats, codes: Ints) -> float:
     return float(aurocs(labels, np.ascontiguousarray(scores.T)).mean())
 
 
-def _path_fits(X: Floats, supports: Sequence[Support], settings: PathSettings, device: str) -> PathFits:
+def _path_fits(U: Floats, supports: Sequence[Support], settings: PathSettings, device: str) -> PathFits:
     from .path_fits import path_fits
 
-    return path_fits(unit(X), supports, settings, device)
+    return path_fits(U, supports, settings, device)
 
 
 def linear_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:
     """(fits, queries) decision values of `LinearPathHead()`, each tuned on what its support brings."""
+    X = unit(X)  # the others are let go of, if they are nobody else's
     fits = _path_fits(X, supports, LinearPathHead()._settings, device)
-    return decision_values(fits.coefficients, fits.intercepts, unit(X[queries]))
+    return decision_values(fits.coefficients, fits.intercepts, X[queries])
 
 
 def lowshot_scores(X: Floats, supports: Sequence[Support], queries: Ints, device: str) -> Floats:

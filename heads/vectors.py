@@ -9,8 +9,17 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+_ROWS = 4096
+"""Brought to unit length at once: squares of a whole matrix would take as much memory again."""
+
+
 def unit(X: Floats) -> Floats:
     """(..., D) divided by its Euclidean length along the last axis; a vector of zeros stays as it is."""
+    if X.ndim > 1 and len(X) > _ROWS:
+        found = np.empty(X.shape)
+        for start in range(0, len(X), _ROWS):
+            found[start : start + _ROWS] = unit(X[start : start + _ROWS])
+        return found
     length = np.linalg.norm(X, axis=-1, keepdims=True)
     return X / np.where(length > 0, length, 1.0)
 
