@@ -30,6 +30,7 @@ def test_a_sample_of_kills(fault_cases: Cases, fault_server: Commands) -> None:
     assert sum(killed(case, fault_server, number) for case, number in call_sample(fault_cases, list(WORDS), len(WORDS))) > 4
 
 
+@pytest.mark.slow
 def test_a_short_storm(fault_cases: Cases, fault_server: Commands) -> None:
     rng = random.Random(0)
     for name in STORMY:

@@ -106,7 +106,7 @@ def test_a_grid_that_does_not_fit_is_told() -> None:
     assert found[1][1, 0].tolist() == [9, 10, 11]
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("precision", [pytest.param("bf16", marks=pytest.mark.slow), "fp16"])
 def test_half_precision_has_a_name_of_its_own_and_is_near(precision: str, tmp_path) -> None:
     (tmp_path / "scanbank-half-clip.json").write_text(json.dumps(CLIP | {"quick_gelu": True}))
     open_clip.add_model_config(tmp_path / "scanbank-half-clip.json")

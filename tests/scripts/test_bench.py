@@ -17,7 +17,17 @@ from tiny_benches import check_numbers
 pytestmark = pytest.mark.long
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "embed"])  # which has a file of its own
+LONGEST = ("ingest", "memory", "store", "serve", "status", "heads")  # of which the last has parts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in LONGEST else ())
+        for name in NAMES
+        if name != "embed"  # which has a file of its own
+    ],
+)
 def test_reports_numbers(name: str) -> None:
     check_numbers(name)
 

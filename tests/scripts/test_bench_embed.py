@@ -1,4 +1,4 @@
-"""The benchmark of embedding, as the others: it is the longest, and runs beside them."""
+"""The benchmark of embedding as a whole, whose parts are tested with the others."""
 
 import pytest
 
@@ -7,5 +7,6 @@ from tiny_benches import check_numbers
 pytestmark = pytest.mark.long
 
 
+@pytest.mark.slow
 def test_reports_numbers() -> None:
     check_numbers("embed")

@@ -86,7 +86,7 @@ def test_no_permission(tmp_path: Path) -> None:
     fails(1, "permission denied; choose a folder", tmp_path / "closed" / "out", "--cohort", "chest", "--patients", 1)
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("end", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_no_process_is_left(tmp_path: Path, end: signal.Signals) -> None:
     """Ctrl-C removes what was written; after a kill the folder tells that it is not finished."""
     out = tmp_path / "out"

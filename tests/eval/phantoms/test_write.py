@@ -162,7 +162,10 @@ class Stops:
     ("workers", "error", "raised", "text"),
     [
         (1, OSError(errno.ENOSPC, "No space left on device"), BankAccessError, r"no space left; about \d+ MB are needed"),
-        (2, PermissionError(errno.EACCES, "Permission denied", "/x/y"), BankAccessError, "/x/y: permission denied"),
+        pytest.param(
+            *(2, PermissionError(errno.EACCES, "Permission denied", "/x/y"), BankAccessError, "/x/y: permission denied"),
+            marks=pytest.mark.slow,
+        ),
         (1, KeyboardInterrupt(), KeyboardInterrupt, None),
     ],
 )

@@ -23,7 +23,7 @@ REPAIRS = 2
 HARMS = ("cut", "emptied", "longer", "deleted")
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["as it grew", "compacted"])
+@pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["as it grew", "compacted"])
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a bank, and its key outside of the folder where keys are looked for."""
     folder = tmp_path_factory.mktemp("whole")
