@@ -17,14 +17,15 @@ from tiny_benches import check_numbers
 pytestmark = pytest.mark.long
 
 
-LONGEST = ("ingest", "memory", "store", "serve", "status", "heads")  # of which the last has parts
+LONGEST = ("ingest", "memory", "store", "serve", "status", "heads")
+PARTS = ("embed-light", "heads-full")  # of the longest
 
 
 @pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=pytest.mark.slow if name in LONGEST else ())
-        for name in NAMES
+        for name in (*NAMES, *PARTS)
         if name != "embed"  # which has a file of its own
     ],
 )
