@@ -8,9 +8,24 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Cue = Literal["deny_after", "deny_before", "doubt_after", "doubt_before", "past_after", "aside_after", "nothing", "end", "end_back"]
-"""What a cue does to mentions after or before it in its clause. `past`: not of this examination. `aside`: what is asked for, advised
-or supposed, not seen. `nothing`: holds words of a cue and is none. `end`: clauses end here; `end_back`: for cues that look back only."""
+Cue = Literal[
+    "deny_after",
+    "deny_next",
+    "deny_before",
+    "doubt_after",
+    "doubt_before",
+    "doubt_beside",
+    "probable_after",
+    "probable_before",
+    "past_after",
+    "aside_after",
+    "nothing",
+    "end",
+    "end_back",
+]
+"""What a cue does to mentions after or before it in its clause; `next` and `beside`: to those within a few words. `probable` is more than
+doubt. `past`: not of this examination. `aside`: what is asked for, advised or supposed, not seen. `nothing`: holds words of a cue and is
+none. `end`: clauses end here; `end_back`: for cues that look back only."""
 CUES: tuple[Cue, ...] = get_args(Cue)
 
 _SEEN = (
@@ -18,7 +33,14 @@ _SEEN = (
     "|encountered|recognized|suspected|visible|discerned|selected|distinguished|revealed|depicted|monitored|followed|determined|perceived"
     "|considered|defined|noticeable)"
 )
+_MUCH = "(significant|definite|substantial|appreciable|obvious|major|gross|marked|interval|further|relevant|notable|clear)"
 _BE = "(is|are|was|were|be|been|has been|have been|had been|could be|can be)"
+
+_PRIOR = (
+    "(the|a|an|his|her|this patient's)? (patient's)? (previous|prior|old|older|outside|earlier|last|preceding)"
+    " (chest|thorax|thoracic|head|brain|outside|ct|pet ct|xxxx|mr|mri|x ray)? (exam|examination|examinations|scan|scans|study|studies|ct|cts|radiograph"
+    "|radiographs|film|films|mri|report|reports|review|reviews|imaging|tomography|investigation)"
+)
 
 TRIGGERS: dict[Cue, tuple[str, ...]] = {
     "deny_after": (
@@ -35,18 +57,19 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "(rules|ruled|ruling) out",
         "(exclude|excludes|excluded|excluding)",
         "(resolution|clearing|disappearance|removal|evacuation) of",
-        "(resolved|removed|disappeared|complete regression of|total regression of)",
-        "(can't|cannot|couldn't|didn't|doesn't|isn't|aren't|wasn't|weren't|hasn't|haven't)",
+        "(complete|total|full) (regression|resolution) of",
+        "(didn't|doesn't|isn't|aren't|wasn't|weren't|hasn't|haven't)",
         "(unlikely|unlikely to be|less likely)",
         "(no longer|not any)",
         "(kein|keine|keinen|keiner|keinem|keines|ohne|nicht|weder|noch kein)",
         "(kein|ohne) (nachweis|hinweis|anhalt) (von|auf|fuer|für|einer|eines)?",
         "(ausschluss|frei von)",
     ),
+    "deny_next": ("(interval|now|previously|completely|since)? (resolved|removed|healed completely)",),
     "deny_before": (
         f"{_BE}? (not|no longer|never) (been|be)? (clearly|definitely|significantly|currently|obviously)? {_SEEN}",
         f"({_BE})? (not|no longer|never) (been|be|any longer)? {_SEEN}",
-        f"cannot be {_SEEN}",
+        f"(cannot|can not|could not|can't|couldn't) be (clearly|definitely)? {_SEEN}",
         f"(wasn't|weren't|isn't|aren't|hasn't been|haven't been) {_SEEN}",
         f"not (any longer)? {_SEEN}",
         f"no longer {_SEEN}",
@@ -63,36 +86,42 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "(ausgeschlossen|unwahrscheinlich)",
     ),
     "doubt_after": (
-        "(possible|possibly|probable|probably|perhaps|presumably|presumed|presumptive)",
-        "(may|might|could|would) (well)? (also)? (be|represent|reflect|indicate|suggest|relate to|be related to|be due to|be compatible with)?",
-        "may",
-        "might",
-        "(likely|most likely|more likely)",
+        "(possible|possibly|perhaps|potential|potentially)",
+        "(may|might|could) (well)? (also)? (in part)? (be|represent|reflect|indicate|suggest|relate to|be related to|be due to|be secondary to"
+        "|be caused by|be compatible with|be consistent with|be seen with)?",
+        "(suggest|suggests|suggesting|suggestive|suggested)",
         "(suspicious|suspicion|concern|concerning|worrisome|questionable|equivocal|indeterminate) (for|of|about|in terms of)",
         "(questionable|question|question of|equivocal|suspected|suspect|suspicious)",
-        "(cannot|can not|could not|can't|not|unable to|difficult to|hard to) (be|been|completely|entirely|definitely)? (exclude|excluded|rule out|ruled out)",
+        "(cannot|can not|could not|can't|not|unable to|difficult to|hard to) (completely|entirely|definitely)? (exclude|rule out)",
         "(rule|r) (out|o)",
-        "(versus|vs)",
         "(differential|differential diagnosis|differential diagnoses|differential considerations|ddx)"
         " (includes|include|including|would include|:|is|are|of|considerations include)?",
         "(not certain|uncertain|unclear|unsure) (if|whether|for)?",
-        "(verdacht auf|v a|möglich|moeglich|möglicherweise|fraglich|fragliche|fraglicher|fragliches|dd|am ehesten|wahrscheinlich)",
+        "(verdacht auf|v a|möglich|moeglich|möglicherweise|fraglich|fragliche|fraglicher|fragliches|dd|möglich)",
         "(nicht|nicht sicher) (ausgeschlossen|auszuschließen|auszuschliessen)",
     ),
     "doubt_before": (
         "(cannot|can not|could not|can't|not) (be)? (completely|entirely|definitely|definitively|totally|fully)? (excluded|ruled out)",
         "(is|are|was|were|remains|remain)? not (completely|entirely)? (excluded|ruled out)",
         "(difficult|hard|impossible|unable) to (exclude|rule out|completely exclude|entirely exclude)",
-        "(is|are|remains|remain|also|would be)? (possible|probable|questionable|equivocal|suspected|likely|a possibility|a consideration)",
+        "(is|are|remains|remain|also|would be) (possible|questionable|equivocal|suspected|a possibility|a consideration)",
         "(may|might|could|should|can) (also)? be (considered|present|possible|suspected|excluded)",
         "(is|are)? (in|included in|considered in|among) (the)? differential (diagnosis)?",
         "in the differential (diagnosis)?",
-        "(versus|vs)",
         "(nicht|nicht sicher) (ausgeschlossen|auszuschließen|auszuschliessen)",
     ),
+    "probable_after": (
+        "(probable|probably|presumably|presumed|presumptive|presumptively)",
+        "(likely|most likely|more likely|very likely|highly likely) (to)? (be|represent|represents|representing|reflect|reflects)?",
+        "(favor|favors|favored|favoring|favoured) (to)? (be|represent|as)?",
+        "(wahrscheinlich|am ehesten)",
+    ),
+    "probable_before": ("(is|are|remains|remain|would be) (probable|likely|most likely|favored|favoured|presumed)",),
+    "doubt_beside": ("(versus|vs)",),
     "past_after": (
         "(history|hx|h o|past history|past medical history|known history|personal history|family history|medical history) (of)?",
         "(anamnese|anamnestisch|z n|zustand nach)",
+        f"(on|in|at) {_PRIOR}",
     ),
     "aside_after": (
         "if",
@@ -105,18 +134,24 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "(mask|masking|obscure|obscuring|simulate|simulating|mimic|mimicking)",
     ),
     "nothing": (
-        "no (significant|definite|substantial|appreciable|obvious|major|gross|marked|interval|further|relevant)? (interval)?"
-        " (change|changes|difference|differences|increase|progression|growth|enlargement|decrease|regression|improvement)"
+        f"no {_MUCH}? (interval)? (change|changes|difference|differences|progression|growth|decrease|regression|improvement|worsening)"
         " (in|of|from|since|is|was|were|has|have)?",
+        f"(no|not|without) {_MUCH}? (increase|increased|enlargement) (in|of)? (the)? (size|sizes|number|numbers|dimension|dimensions|amount|extent|volume)",
+        f"no {_MUCH}? (interval)? (increase|enlargement) (is|was|were|has|since|compared)",
         "no longer than",
         "not (only|just|merely|necessarily)",
         "not (significantly|substantially|markedly|appreciably)? (changed|increased|decreased|different|progressed|enlarged since)",
-        "without (any)? (significant|interval|substantial)? (change|changes|difference|increase|progression|growth|improvement)",
+        f"without (any)? {_MUCH}? (interval)? (change|changes|difference|progression|growth|improvement)",
         "(not|without) (optimal|optimally|clearly evaluated|evaluated optimally)",
         "(cannot|could not|can not) (be)? (clearly|optimally|fully|adequately|clearly be)?"
-        " (evaluated|assessed|characterized|differentiated|separated|distinguished from|measured|compared|performed)",
+        " (evaluated|assessed|characterized|differentiated|separated|distinguished from|measured|compared|performed|clearly distinguished|clearly separated)",
         "not (well|optimally|clearly|fully|adequately|completely)? (evaluated|assessed|characterized|performed|included|imaged|compared|measured)",
         "no doubt",
+        "in (favor|favour) of",
+        f"(compared|comparison|compare|comparing|according|relative|similar|respect|contrast|unchanged|unchanged from|change from|changed from"
+        f"|than|than on|since|from) (to|with)? {_PRIOR}",
+        f"(seen|observed|described|noted|present|visible|shown|reported|known|detected|identified|defined|existing|available|selected) (on|in|at|from)"
+        f" {_PRIOR}",
         "no (prior|previous|old|comparison|priors)",
         "not (reach|reaching|exceed|exceeding|meet|meeting)",
         "no (stone|stones)",
@@ -137,5 +172,5 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "(with|and) (a)? (new|stable|unchanged|persistent|residual)",
         "there (is|are|was|were)",
     ),
-    "end_back": ("which", "(and|with) no", "and (there|the)", "(where|in which)", "compared (to|with)"),
+    "end_back": ("which", "(where|in which)", "compared (to|with)"),
 }

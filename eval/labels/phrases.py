@@ -20,10 +20,10 @@ from ...store.errors import UsageError
 MOST_WAYS = 4096
 """Of reading one phrase from one place."""
 MOST_GAP = 12
-MOST_LETTERS = 400
+MOST_LETTERS = 1000
 """Of one phrase."""
 _MANY, _DEEPEST = 1_000_000, 8
-_TOKEN = re.compile(r"\s*(?:(?P<gap>~(?P<count>\d+))|(?P<mark>[()|?])|(?P<word>[\w*'<>.:]+))")
+_TOKEN = re.compile(r"\s*(?:(?P<gap>~(?P<count>\d+))|(?P<mark>[()|?])|(?P<word>[\w*'<>.:]+|[;,]))")
 
 
 @final
@@ -88,8 +88,10 @@ class _Parser:
         while self._next() == "|":
             self.at += 1
             branches.append(self.sequence(inside))
-        pattern = f"(?:{'|'.join(pattern for pattern, _, _ in branches)})"
-        ways, starts = sum(ways for _, ways, _ in branches), tuple(start for _, _, starts in branches for start in starts)
+        longest = sorted((pattern for pattern, _, _ in branches), key=len, reverse=True)
+        pattern = f"(?:{'|'.join(longest)})"
+        starts = tuple(start for _, _, begins in branches for start in begins)
+        ways = _together([(begins, ways) for _, ways, begins in branches])
         if not inside:
             return pattern, ways, starts
         if self._next() != ")":
@@ -136,3 +138,16 @@ class _Parser:
     def _next(self) -> str | None:
         """The mark that comes next, empty for a word or a gap, None at the end."""
         return (self.tokens[self.at]["mark"] or "") if self.at < len(self.tokens) else None
+
+
+def _together(branches: list[tuple[tuple[str | None, ...], int]]) -> int:
+    """Ways to read one of several: those that begin with different plain words exclude each other, others add up."""
+    apart: dict[str, int] = {}
+    anyhow = 0
+    for begins, ways in branches:
+        if any(start is None or "*" in start for start in begins):
+            anyhow += ways
+        else:
+            for start in begins:
+                apart[start or ""] = apart.get(start or "", 0) + ways
+    return max(apart.values(), default=0) + anyhow
