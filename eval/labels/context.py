@@ -22,6 +22,13 @@ _AFTER: dict[Cue, Judged] = {
 _BEFORE: dict[Cue, Judged] = {"deny_before": "denied", "doubt_before": "doubted", "probable_before": "probable"}
 _OTHERS = re.compile(r"(?<= )(?:,|;|and|with) ")
 _QUESTION = re.compile(r"(?<= )\? ")
+_NONE = re.compile(r"(?:none|no|absent|negative|nil|not|normal|unremarkable|within normal|0) ")
+_SOME = re.compile(
+    r"(?:yes|present|positive|small|mild|minimal|moderate|large|marked|severe|trace|tiny|subtle|slight|left|right|bilateral|acute|subacute|chronic"
+    r"|stable|unchanged|increased|new|seen|noted|multiple|several|single|\d)"
+)
+_VALUE = 10
+"""Letters of "there is", which may stand before a denial."""
 _ADJACENT = 3
 """Words between a denial and a doubt that it takes in: "no suspicious nodule"; and between "resolved" and what is."""
 _BESIDE = 5
@@ -59,10 +66,12 @@ class Sentence:
         self._beside, self._next = cues.get("doubt_beside", ()), cues.get("deny_next", ())
         self._before = sorted((*span, judged) for cue, judged in _BEFORE.items() for span in cues.get(cue, ()))
 
-    def judge(self, start: int, end: int) -> Judged:
-        """What is said of the words from start to end."""
+    def judge(self, start: int, end: int, whole: bool = False) -> Judged:
+        """What is said of the words from start to end; cues among them count too, unless they are `whole` as they are."""
+        if self.words.startswith(": ", end):
+            return self._listed(end + 2)
         within = [judged for first, last, judged in (*self._after, *self._before) if start <= first and last <= end]
-        if within:
+        if within and not whole:
             return "denied" if "denied" in within else within[-1]
         limit = self.reach.after(end, len(self.words))
         behind = {judged for first, _, judged in self._before if end <= first < limit}
@@ -73,12 +82,21 @@ class Sentence:
         if ahead:
             first, _, judged = ahead[-1]
             denial = next((last for _, last, other in reversed(ahead) if other == "denied"), None)
-            if judged in ("doubted", "probable") and denial is not None and self._between(denial, first) <= _ADJACENT:
+            near = denial is not None and (self._between(denial, first) <= _ADJACENT or " or " in self.words[denial - 1 : first])
+            if judged in ("doubted", "probable") and near:
                 return "denied"
             return judged
         if "doubted" in behind or self._weighed(start, end) or self._asked(end):
             return "doubted"
         return "probable" if "probable" in behind else "said"
+
+    def _listed(self, start: int) -> Judged:
+        """What is said of a word that heads a line of its own: "Effusion: none", "Effusion: small"."""
+        if any(start <= first <= start + _VALUE for first, _, judged in self._after if judged == "denied") or _NONE.match(self.words, start):
+            return "denied"
+        if any(first == start for first, _, judged in self._after if judged != "denied"):
+            return "doubted"
+        return "said" if _SOME.match(self.words, start) else "aside"
 
     def _between(self, start: int, end: int) -> int:
         """Words between two places."""

@@ -74,7 +74,7 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         f"not (any longer)? {_SEEN}",
         f"no longer {_SEEN}",
         "(is|are|was|were) (absent|negative|excluded|ruled out|unlikely|lacking)",
-        "(has|have|had)? (since)? (been)? (completely|totally|fully|interval|almost completely)? (resolved|cleared|disappeared|vanished|removed)",
+        "(has|have|had)? (since)? (been)? (completely|totally|fully|interval|almost completely)? (resolved|cleared|disappeared|vanished|removed|absorbed|drained|healed)",
         "(has|have|had|is|are|was|were)? (been)? (completely|totally|fully) (regressed|lost|evacuated)",
         "has been lost",
         "have been lost",
@@ -91,9 +91,8 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "|be caused by|be compatible with|be consistent with|be seen with)?",
         "(suggest|suggests|suggesting|suggestive|suggested)",
         "(suspicious|suspicion|concern|concerning|worrisome|questionable|equivocal|indeterminate) (for|of|about|in terms of)",
-        "(questionable|question|question of|equivocal|suspected|suspect|suspicious)",
+        "(questionable|question|question of|equivocal|suspected|suspect)",
         "(cannot|can not|could not|can't|not|unable to|difficult to|hard to) (completely|entirely|definitely)? (exclude|rule out)",
-        "(rule|r) (out|o)",
         "(differential|differential diagnosis|differential diagnoses|differential considerations|ddx)"
         " (includes|include|including|would include|:|is|are|of|considerations include)?",
         "(not certain|uncertain|unclear|unsure) (if|whether|for)?",
@@ -124,6 +123,7 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         f"(on|in|at) {_PRIOR}",
     ),
     "aside_after": (
+        "(rule|r) (out|o)",
         "if",
         "(clinical)? (concern|question|indication) (:|of)",
         "(evaluate|evaluation|evaluated|assess|assessed|assessment|follow up|followup|surveillance|screening|workup|work up|search) for",

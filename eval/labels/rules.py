@@ -91,7 +91,7 @@ class RuleLabeler:
             return
         sentence = self._context.read(words)
         for match in self._matcher.matches(sentence, candidates):
-            status = self._status(match.says, sentence.judge(match.start, match.end))
+            status = self._status(match.says, sentence.judge(match.start, match.end, whole=match.says == ABSENT))
             if status is not None:
                 yield match.finding, status, words[match.start : match.end].strip()
 
