@@ -31,7 +31,7 @@ _VALUE = 10
 """Letters of "there is", which may stand before a denial."""
 _ADJACENT = 3
 """Words between a denial and a doubt that it takes in: "no suspicious nodule"; and between "resolved" and what is."""
-_BESIDE = 5
+_BESIDE = 9
 """Words between "versus" and what it weighs."""
 
 

@@ -26,6 +26,8 @@ Cue = Literal[
 """What a cue does to mentions after or before it in its clause; `next` and `beside`: to those within a few words. `probable` is more than
 doubt. `past`: not of this examination. `aside`: what is asked for, advised or supposed, not seen. `nothing`: holds words of a cue and is
 none. `end`: clauses end here; `end_back`: for cues that look back only."""
+RULES_VERSION = 1
+"""Goes up with every change of how sentences are read, beside the cues themselves; each run of labels records it."""
 CUES: tuple[Cue, ...] = get_args(Cue)
 
 _SEEN = (

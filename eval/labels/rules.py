@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -63,16 +63,20 @@ class RuleLabeler:
         self._read: dict[str, tuple[tuple[int, Status, str], ...]] = {}
 
     def label(self, text: str) -> dict[str, Status]:
-        """Finding to status, for every finding of the set."""
+        """Finding to status of a whole report, for every finding of the set."""
+        return self.label_sections(sections(text))
+
+    def label_sections(self, parts: Sequence[tuple[str, str]]) -> dict[str, Status]:
+        """As `label`, of a report that is in sections already: (section, text) in order."""
         said: list[set[tuple[Status, bool]]] = [set() for _ in self.findings.findings]
-        for section, sentence in _sentences(text):
+        for section, sentence in _sentences(parts):
             for index, status, _ in self._sentence(sentence):
                 said[index].add((status, section == _IMPRESSION))
-        return self._together([_altogether(one) for one in said], bool(text.strip()))
+        return self._together([_altogether(one) for one in said], any(text.strip() for _, text in parts))
 
     def explain(self, text: str) -> Iterator[Told]:
         """Every mention that counts, in order, with the sentence that it stands in."""
-        for section, sentence in _sentences(text):
+        for section, sentence in _sentences(sections(text)):
             for index, status, words in self._sentence(sentence):
                 yield Told(self.findings.findings[index].name, status, section, sentence, words)
 
@@ -120,9 +124,9 @@ def _altogether(said: set[tuple[Status, bool]]) -> Status:
     return next((status for status in _STRONGEST if status in statuses), UNMENTIONED)
 
 
-def _sentences(text: str) -> Iterator[tuple[str, str]]:
+def _sentences(parts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """(section, sentence) of the sections that label."""
-    for section, body in sections(text):
+    for section, body in parts:
         if section not in SILENT_SECTIONS:
             for start, end in sentences(body):
                 yield section, body[start:end]
