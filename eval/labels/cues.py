@@ -66,6 +66,7 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "(kein|keine|keinen|keiner|keinem|keines|ohne|nicht|weder|noch kein)",
         "(kein|ohne) (nachweis|hinweis|anhalt) (von|auf|fuer|für|einer|eines)?",
         "(ausschluss|frei von)",
+        "(rückbildung|vollständige rückbildung) (der|des)?",
     ),
     "deny_next": ("(interval|now|previously|completely|since)? (resolved|removed|healed completely)",),
     "deny_before": (
@@ -87,6 +88,7 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         ": (no|none|absent|negative|nil|not seen|not present|nein) (;|,|.)",
         "(nicht|nicht mehr) (nachweisbar|abgrenzbar|erkennbar|sichtbar|zu sehen|vorhanden)",
         "(ausgeschlossen|unwahrscheinlich)",
+        "(ist|sind)? (vollständig|komplett)? (zurückgebildet|rückgebildet|resorbiert|entfernt)",
     ),
     "doubt_after": (
         "(possible|possibly|perhaps|potential|potentially)",
