@@ -74,15 +74,15 @@ class Sentence:
         if not whole and (within := self._within(start, end)):
             return within
         limit = self.reach.after(end, len(self.words))
-        behind = {judged for first, _, judged in self._before if end <= first < limit}
+        behind = {judged for first, _, judged in self._before if end <= first and (first < limit or self._resumes(first, end))}
         if "denied" in behind or any(self._joins(last, start, _ADJACENT - 1) for _, last in self._next):
             return "denied"
         ahead = self._ahead(start)
         if ahead is not None:
             return ahead
-        if "doubted" in behind or self._weighed(start, end) or self._asked(end):
+        if "doubted" in behind or self._asked(end):
             return "doubted"
-        return "probable" if "probable" in behind else "said"
+        return "probable" if "probable" in behind or self._weighed(start, end) else "said"
 
     def _within(self, start: int, end: int) -> Judged | None:
         """What the cues among these words make of them."""
@@ -120,6 +120,10 @@ class Sentence:
     def _joins(self, start: int, end: int, most: int) -> bool:
         """Whether so many words at most stand between two places, and no comma or "and"."""
         return start <= end and self._between(start, end) <= most and not _OTHERS.search(self.words, start, end)
+
+    def _resumes(self, first: int, end: int) -> bool:
+        """Whether a cue takes a sentence up again after "which ..., ": "the nodule, which was seen before, is no longer seen"."""
+        return self.words.startswith(", ", first - 2) and self.reach.before(first) <= end
 
     def _weighed(self, start: int, end: int) -> bool:
         """Whether it is one side of a "versus"."""
