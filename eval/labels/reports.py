@@ -33,6 +33,8 @@ def label_reports(texts: Iterable[str], findings: str | Path | FindingSet = "che
         raise UnknownNameError("method", str(method), METHODS)
     if isinstance(texts, str | bytes):
         raise UsageError("label_reports takes a list of reports; found one text: write [text]")
+    if not isinstance(texts, Iterable):
+        raise UsageError(f"label_reports takes a list of reports; found {type(texts).__name__}")
     labeler = RuleLabeler(finding_set(findings))
     return [labeler.label(checked_text(text, number)) for number, text in enumerate(texts)]
 
