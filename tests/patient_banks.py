@@ -97,7 +97,10 @@ def annotated(bank: Bank, folder: Path) -> None:
     slices = [f"{folder}/scans/p{i}/a/slice002.dcm,1" for i in range(PATIENTS)]
     _table(bank, folder / "slices.csv", ["path,fracture", *slices])
     for word in ("first", "second"):
-        reports = [f"1.{i}.1,There is a {word if i == FORGOTTEN else 'plain'} quux{i} in the left lobe." for i in range(PATIENTS)]
+        reports = [
+            f"1.{i}.1,There is a {word if i == FORGOTTEN else 'plain'} quux{i} in the left lobe (series 1 image 2)."
+            for i in range(PATIENTS)
+        ]
         _table(bank, folder / "reports.csv", ["study_uid,report", *reports], reports=True)
 
 

@@ -18,7 +18,7 @@ _HINT = re.compile(
     r"|[(\[][^()\[\]\d]{0,24}\d{1,5}[/:]\d",
     re.IGNORECASE,
 )
-"""Without it a sentence has no reference: a word that may be for a series or an image, also with its first letters swapped, and a number."""
+"""Without it there is no reference: a word that may be for a series or an image, also with its first letters swapped, and a number."""
 _BETWEEN = (",", "/", ";", ":", "(", ")", "-", "–", ".", "|", "[", "]")
 _MOST_SERIES = 99_999
 
