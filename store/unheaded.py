@@ -12,7 +12,7 @@ _LEADS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "technique",
         (
-            r"(?:[\w-]{1,20}[ ,/-]{1,2}){0,8}(?:CT|CTA|MDCT|tomography|tomographic|scans?|images|imaging|sections|examination)\b[^.]{0,99}"
+            r"(?:[\w-]{1,20}[ ,/-]{1,2}){0,8}(?:CTA?|MDCT|tomography|tomographic|scans?|images|imaging|section|examination)\b[^.]{0,90}"
             r"\b(?:(?:was|were) (?:performed|obtained|acquired|carried out)|performed (?:with|without))\b",
             r"(?:non-?contrast|unenhanced|contrast-enhanced|axial|helical|spiral)[^.]{0,80}\b(?:was|were) (?:performed|obtained|acquired)\b",
             r"es erfolgte|durchgeführt wurde|die untersuchung erfolgte",
@@ -72,8 +72,8 @@ def unheaded(text: str) -> list[tuple[str, str]]:
     if not parts and end == len(text):
         return [("report", text.strip())] if text.strip() else []
     parts += [("findings", begin, end), ("impression", end, len(text))]
-    found = ((section, text[start:stop].strip()) for section, start, stop in parts)
-    return [(section, body) for section, body in found if body.strip('"“” ')]
+    found = ((section, text[start:stop].strip(_AROUND if section == "impression" else None)) for section, start, stop in parts)
+    return [(section, body) for section, body in found if body]
 
 
 def _section(sentence: str) -> str:

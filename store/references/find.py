@@ -20,6 +20,7 @@ _HINT = re.compile(
 )
 """Without it there is no reference: a word that may be for a series or an image, also with its first letters swapped, and a number."""
 _BETWEEN = (",", "/", ";", ":", "(", ")", "-", "–", ".", "|", "[", "]")
+_APART = (")", "]", ";", ".")
 _MOST_SERIES = 99_999
 
 
@@ -190,6 +191,8 @@ def _beside(tokens: Sequence[Token], i: int, kind: str) -> int | None:
                 return j
             if token.text == "im":  # also a small German word
                 continue
+            return None
+        if kind == "series" and (token.kind == "and" or is_mark(token, _APART)):  # that series is of other images
             return None
         if not (is_mark(token, _BETWEEN) or token.kind in ("of", "and") or token.text == "im"):
             return None
