@@ -129,10 +129,9 @@ def _rows(key: SecretKey, place: Place, text: str, patient: str) -> tuple[dict[s
     said: list[dict[str, Any]] = []
     for number, (start, stop) in enumerate(spans):
         part = text[start:stop]
-        own = language_of(part)
         name = key.pseudonym("snippet", *map(str, place), str(number), part)
         where = {"sentence": number, "start": start, "stop": stop}
-        said.append(owned | where | {"snippet": name, "language": language if own == "unknown" else own})
+        said.append(owned | where | {"snippet": name, "language": language_of(part, language)})
     starts = [start for start, _ in spans]
     mined = [
         named

@@ -12,9 +12,9 @@ _LEADS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "technique",
         (
-            r"(?:[\w-]{1,20}[ ,/-]{1,2}){0,8}(?:CTA?|MDCT|tomography|tomographic|scans?|images|imaging|section|examination)\b[^.]{0,90}"
+            r"(?:[\w-]{1,20}[ ,/-]{1,2}){0,8}(?:CTA?|MDCT|tomograph(?:y|ic)|scans?|images|examination)\b[^.]{0,90}"
             r"\b(?:(?:was|were) (?:performed|obtained|acquired|carried out)|performed (?:with|without))\b",
-            r"(?:non-?contrast|unenhanced|contrast-enhanced|axial|helical|spiral)[^.]{0,80}\b(?:was|were) (?:performed|obtained|acquired)\b",
+            r"(?:non-?contrast|contrast-enhanced|axial|helical|spiral)[^.]{0,80}\b(?:was|were) (?:performed|obtained|acquired)\b",
             r"es erfolgte|durchgeführt wurde|die untersuchung erfolgte",
             r"(?:native|spiral|mehrzeilen|kontrastmittel)[^.]{0,60}\b(?:ct|technik|untersuchung)\b",
         ),
