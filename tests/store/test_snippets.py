@@ -24,7 +24,7 @@ def told(bank: Bank, folder: Path, *reports: tuple[str, str], **options: Any) ->
 
 
 def scans(bank: Bank, folder: Path, number: int | None, *, uid: str = "1.1.1", n: int = 4, seed: int = 0) -> None:
-    elements = {} if number is None else {"SeriesNumber": number}
+    elements: dict[str, Any] = {} if number is None else {"SeriesNumber": number}
     write_series(folder / uid, n=n, patient_id="p1", study_uid="1.1", series_uid=uid, AccessionNumber="A1", seed=seed, **elements)
     ingest(bank, [folder / uid])
 
