@@ -80,3 +80,10 @@ SEE = frozenset(_SEE_WORDS.split())
 _DATED_WORDS = "ct mri mrt pet exam examination study scan dated from of since on vom am prior previous untersuchung date"
 DATED = frozenset(_DATED_WORDS.split())
 """What may stand before brackets whose "3/18" is a date."""
+_SCORED = """
+    score scores grade grades gcs glasgow strength power pain mrc vas nrs murmur pulse pulses apgar blood pressure bp rr thirds quarters
+    punkte grad grade kraft kraftgrad schmerz blutdruck drittel viertel ratio level levels vertebra vertebrae vertebral segments segmente
+    wirbel wirbelkörper station stations stage stages stadium class type lr bethesda gleason
+"""
+SCORED = frozenset(_SCORED.split())
+"""What may stand before brackets that hold a score, a share, a pressure or vertebrae."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,19 @@ def test_a_series_that_comes_later_resolves_what_named_it(bank: Bank, tmp_path: 
     forget(bank, ["p1"])
     assert references(bank) == []
     assert bank.sql("SELECT count(*) AS n FROM history_references").to_pylist() == [{"n": 0}]
+
+
+def test_the_questions_of_the_docs_have_answers(bank: Bank, tmp_path: Path) -> None:
+    scans(bank, tmp_path, 2)
+    told(bank, tmp_path, ("A1", REPORT))
+    page = (Path(__file__).parents[2] / "docs" / "reports.md").read_text("utf-8")
+    counts, marks, slices = (bank.sql(query) for query in re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    assert [(row["section"], row["part"], row["n"]) for row in counts.to_pylist()][:2] == [
+        ("findings", "section", 1),
+        ("findings", "sentence", 2),
+    ]
+    assert {row["status"]: row["n"] for row in marks.to_pylist()} == {"resolved": 1, "no_series": 1}
+    assert [row["text"] for row in slices.to_pylist()] == ["A nodule (series 2, image 3)."]
 
 
 def test_scans_without_numbers(bank: Bank, tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ Herd, im Vergleich zu der Voruntersuchung vom [DATE] unverändert (Serie 2, Bild
 The current CT (series 2 image 4), prior CT series 3 image 5.|2:4 !3:5
 image 45 and 2 nodules|-:45
 series 2 image 45, 3 and 4 mm nodules|2:45
+A cyst (2/15).|2:15
+A node (1/10), a stage (3/8), a Gleason score (3/6)|
 2/3 of the lung (2/3), strength (4/5), GCS (14/15), pain (8/10)|
 BP (120/80), vertebrae L4/5 (L4/5), T2/3 (11/12), pT1 N0|
 Read on (3/18) and 12/03/2019 (12/3/2019), CT (3/18)|
@@ -112,9 +114,10 @@ def test_offsets_are_of_the_text() -> None:
 
 
 def test_a_text_that_names_a_series_elsewhere_makes_a_bare_pair_sure() -> None:
-    assert told("A cyst (2/10).") == ""
-    assert told("A node (series 2, image 40). A cyst (2/10).") == "2:40 2:10"
-    assert told("A node (series 3, image 40). A cyst (2/10).") == "3:40"
+    assert told("A cyst (2/5).") == ""
+    assert told("A node (series 2, image 40). A cyst (2/5).") == "2:40 2:5"
+    assert told("A node (series 3, image 40). A cyst (2/5).") == "3:40"
+    assert told("A node (series 4, image 40). Strength on the left (4/5).") == "4:40"
 
 
 @given(st.text(st.sampled_from("series image 12345/:-,.()[] bis und prior Se Im\n") | st.characters(), max_size=60))
