@@ -17,6 +17,9 @@ _TOKEN = re.compile(r"[^\s(\[/,;:\"“]*$")
 _FIRST = re.compile(r"[(\[\"“„»'*]*")
 _WRAPPED = range(50, 161)
 """Widths at which a text may have been wrapped by a machine, in characters."""
+_SAYS = re.compile(r"[^\W_]")
+_TAIL = 5
+_TAILS = frozenset(word[-_TAIL:] for word in NEVER)
 _BACK = 24
 """Characters looked at before a place; the longest abbreviation has fewer."""
 
@@ -51,7 +54,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """Without blanks around it and quotes that stand alone before it; empty where nothing but marks is left."""
     part = text[start:end]
-    if not any(map(str.isalnum, part)):
+    if not _SAYS.search(part):
         return end, end
     start += len(part) - len(part.lstrip())
     while text[start] in "\"'”“" and text[start + 1 : start + 2].isspace():
@@ -65,8 +68,11 @@ def _ends(text: str, start: int, match: re.Match[str]) -> bool:
     end = match.end()
     if end == len(text):
         return True
-    blank = match[0][-1].isspace()
     stop = match.start()
+    word = text[max(start, stop - _TAIL) : stop]
+    if match[0] == ". " and len(word) == _TAIL and word.isalpha() and text[end].isupper() and word.lower() not in _TAILS:
+        return True  # nearly all are so
+    blank = match[0][-1].isspace()
     alone = match[0].rstrip() == "."
     if alone and stop - start < 12 and _MARKER.fullmatch(text, start, end):  # "2." and then the item itself
         return False
@@ -112,6 +118,8 @@ def _within(text: str, start: int, stop: int, before: str, following: str) -> bo
     if first.islower() and (bare in BEFORE_SMALL or len(bare) == 1):
         return True
     if len(bare) == 1 and bare.isalpha():
+        if first.isdigit() and text[max(start, stop - 4) : stop - 1].rstrip()[-1:] in tuple(",;/("):  # "(S. 2, B. 45)"
+            return True
         spelled = "".join(text[max(0, stop - 5) : stop].split()).lower()
         return spelled.endswith(SPELLED) or (following[1:2] == "." and first.isalpha())
     if bare.isdigit() and len(bare) < 3:
