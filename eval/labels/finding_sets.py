@@ -1,0 +1,115 @@
+"""Finding sets by name or from a YAML file of the user's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ...store.errors import UnknownNameError, UsageError
+from .documents import Node, parse_document
+from .finding import Finding, FindingSet, Mention
+from .phrases import PhraseError, parse_phrase
+
+BUNDLED = ("chest18", "chexpert14", "cxr14", "neuro16")
+"""Sets that come with scanbank."""
+_SAYS = ("present", "absent", "uncertain")
+_SETS = Path(__file__).parent / "sets"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def finding_set(name: str | Path | FindingSet) -> FindingSet:
+    """A set of findings: one that comes with scanbank by its name, or the one that a YAML file describes.
+
+    Raises:
+        UnknownNameError: no set of this name, and no file of this path.
+        UsageError: the file cannot be read or is no finding set; the message names line, key and what was expected.
+    """
+    if isinstance(name, FindingSet):
+        return name
+    if str(name) in BUNDLED:
+        return parse_set(f"finding set {name}", (_SETS / f"{name}.yaml").read_bytes())
+    path = Path(name)
+    if not path.suffix and not path.exists():
+        raise UnknownNameError("finding set", str(name), BUNDLED, "Or give a YAML file such as findings.yaml")
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise UsageError(f"finding set {str(name)!r} cannot be read: {why}; expected a YAML file or one of {', '.join(BUNDLED)}") from error
+    return parse_set(f"finding set {path.name!r}", data)
+
+
+def parse_set(document: str, data: bytes) -> FindingSet:
+    """A set from the bytes of its YAML; `document` names it in messages.
+
+    Raises:
+        UsageError: it is no finding set.
+    """
+    fields = parse_document(document, data).fields(("name", "title", "findings"), ("name", "findings"))
+    name = _name(fields["name"])
+    nodes = fields["findings"].items()
+    if not nodes:
+        fields["findings"].fail("at least one finding", "an empty list")
+    found: dict[str, Finding] = {}
+    implied: list[tuple[Node, str]] = []
+    for node in nodes:
+        finding, more = _finding(node)
+        if finding.name in found:
+            node.fail("each finding once", f"{finding.name!r} again")
+        found[finding.name] = finding
+        implied += more
+    for node, other in implied:
+        if other not in found:
+            raise UnknownNameError(f"{document}, line {node.line}, {node.where}: finding", other, found)
+    return FindingSet(name, fields["title"].text() if "title" in fields else name, tuple(found.values()))
+
+
+def _finding(node: Node) -> tuple[Finding, list[tuple[Node, str]]]:
+    known = ("name", "title", "description", "mentions", "skip", "implies", "aliases")
+    fields = node.fields(known, ("name", "mentions"))
+    name = _name(fields["name"])
+    title = fields["title"].text() if "title" in fields else name.replace("_", " ").capitalize()
+    mentions = tuple(_mention(one) for one in fields["mentions"].items())
+    if not mentions:
+        fields["mentions"].fail("at least one mention", "an empty list")
+    implies = fields["implies"].texts() if "implies" in fields else ()
+    aliases = fields["aliases"].texts() if "aliases" in fields else ()
+    description = fields["description"].text() if "description" in fields else f"{title}."
+    finding = Finding(name, title, description, mentions, _phrases(fields.get("skip")), implies, aliases)
+    return finding, [(fields["implies"], other) for other in implies]
+
+
+def _mention(node: Node) -> Mention:
+    if not node.is_mapping:
+        return Mention(_phrases(node))
+    fields = node.fields(("phrases", "says", "near", "unless", "over_mm", "over_ratio"), ("phrases",))
+    says = fields["says"].text() if "says" in fields else "present"
+    if says not in _SAYS:
+        fields["says"].fail(" or ".join(_SAYS), repr(says))
+    over_mm = fields["over_mm"].number(0, 1000) if "over_mm" in fields else None
+    over_ratio = fields["over_ratio"].number(0, 1) if "over_ratio" in fields else None
+    if over_mm is not None and over_ratio is not None:
+        fields["over_ratio"].fail("over_mm or over_ratio", "both")
+    told = _phrases(fields["phrases"]), says, _phrases(fields.get("near")), _phrases(fields.get("unless"))
+    return Mention(*told, over_mm, over_ratio)
+
+
+def _name(node: Node) -> str:
+    name = node.text()
+    if not _NAME.fullmatch(name):
+        node.fail("a name of lower case letters, digits and underscores", repr(name[:60]))
+    return name
+
+
+def _phrases(node: Node | None) -> tuple[str, ...]:
+    if node is None:
+        return ()
+    texts = node.texts()
+    if not texts:
+        node.fail("at least one phrase", "an empty list")
+    for text in texts:
+        try:
+            parse_phrase(text)
+        except PhraseError as error:
+            raise UsageError(f"{node.document}, line {node.line}, {node.where}: {error}") from error
+    return texts
