@@ -30,7 +30,7 @@ class Connection:
     def __init__(self, base: str) -> None:
         self.base = base
         token = os.environ.get(TOKEN, "").strip()
-        self._client = private_client(_TIMEOUT, {"Authorization": f"Bearer {token}"} if token else {}, base)
+        self._client = private_client(base, _TIMEOUT, {"Authorization": f"Bearer {token}"} if token else {})
         weakref.finalize(self, self._client.close)
 
     def models(self) -> Any:

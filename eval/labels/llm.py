@@ -174,12 +174,12 @@ class _Run:
                 messages = corrected(asked, error.content, str(error)) if error.content else asked
                 wait = 0.5 * 2**tried
             except BusyError as error:
-                if not left:
-                    raise
                 wait = error.first_pause_s * 2**tried
                 if error.retry_after_s is not None:
-                    limiter.hold(error.retry_after_s)
+                    limiter.hold(error.retry_after_s)  # other reports too
                     wait = 0.0
+                if not left:
+                    raise
             timer.sleep(min(wait, _LONGEST_BACK_OFF_S))
         raise AssertionError("unreachable: the last try returns or raises")
 

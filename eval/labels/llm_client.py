@@ -40,7 +40,7 @@ class Endpoint:
         headers = settings.headers()
         self._has_key = "Authorization" in headers
         timeout = httpx2.Timeout(settings.timeout_s, connect=min(_CONNECT_S, settings.timeout_s))
-        self._client = private_client(timeout, headers, connections=settings.concurrency)
+        self._client = private_client(settings.url, timeout, headers, settings.concurrency)
         self._asked_first = Shape(settings.format)
         self._shape = self._asked_first
         self._has_answered = False
