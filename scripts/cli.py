@@ -23,6 +23,7 @@ from . import (
     cli_exchange,
     cli_forget,
     cli_ingest,
+    cli_label,
     cli_phantom,
     cli_predict,
     cli_report,
@@ -82,6 +83,7 @@ app.command("demo")(cli_demo.demo)
 app.command("init")(cli_bank.init)
 app.command("ingest")(cli_ingest.ingest)
 app.command("embed")(cli_embed.embed)
+app.command("label")(cli_label.label)
 app.command("import")(cli_exchange.import_)
 app.command("export")(cli_exchange.export)
 app.command("phantom")(cli_phantom.phantom)

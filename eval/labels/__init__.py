@@ -2,11 +2,14 @@
 
 from .finding import Finding, FindingSet, Mention
 from .finding_sets import BUNDLED, finding_set
+from .reports import METHODS, label_reports
+from .rules import RuleLabeler
 from .statuses import ABSENT, PRESENT, STATUSES, UNCERTAIN, UNMENTIONED, Status
 
 __all__ = [
     "ABSENT",
     "BUNDLED",
+    "METHODS",
     "PRESENT",
     "STATUSES",
     "UNCERTAIN",
@@ -14,6 +17,8 @@ __all__ = [
     "Finding",
     "FindingSet",
     "Mention",
+    "RuleLabeler",
     "Status",
     "finding_set",
+    "label_reports",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn, final
+from typing import NoReturn, TypeVar, final
 
 import yaml
 
 from ...store.errors import UnknownNameError, UsageError
 
+Choice = TypeVar("Choice")
 MOST_BYTES = 1 << 19
 """Of a file: a set of hundreds of findings."""
 
@@ -73,6 +75,13 @@ class Node:
     def texts(self) -> tuple[str, ...]:
         """A list of texts, or one text alone."""
         return (self.text(),) if isinstance(self.raw, yaml.ScalarNode) else tuple(one.text() for one in self.items())
+
+    def choice(self, known: Mapping[str, Choice]) -> Choice:
+        """What one of these words stands for."""
+        text = self.text()
+        if text not in known:
+            self.fail(" or ".join(known), repr(text[:60]))
+        return known[text]
 
     def number(self, lowest: float, highest: float) -> float:
         """A scalar that is a number in between."""

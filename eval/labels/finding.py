@@ -46,6 +46,8 @@ class Finding:
     """Phrases that hold words of a mention and speak of something else: they are taken out first."""
     implies: tuple[str, ...] = ()
     """Findings of the same set that are present where this one is."""
+    none_of: tuple[str, ...] = ()
+    """Present where a report says of none of these that it is present or uncertain."""
     aliases: tuple[str, ...] = ()
     """Other names by which tables and papers call it."""
 
@@ -58,6 +60,8 @@ class FindingSet:
     name: str
     title: str
     findings: tuple[Finding, ...]
+    probable: Literal["present", "uncertain"] = "uncertain"
+    """What a finding is that is called probable or likely: gold labels differ in it."""
 
     @cached_property
     def digest(self) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from ...store.errors import UnknownNameError, UsageError
 from .documents import Node, parse_document
-from .finding import Finding, FindingSet, Mention
+from .finding import Finding, FindingSet, Mention, Says
 from .phrases import PhraseError, parse_phrase
 
 BUNDLED = ("chest18", "chexpert14", "cxr14", "neuro16")
 """Sets that come with scanbank."""
-_SAYS = ("present", "absent", "uncertain")
 _SETS = Path(__file__).parent / "sets"
+_SAYS: Mapping[str, Says] = {"present": "present", "absent": "absent", "uncertain": "uncertain"}
+_PROBABLE: Mapping[str, Literal["present", "uncertain"]] = {"present": "present", "uncertain": "uncertain"}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -45,7 +48,7 @@ def parse_set(document: str, data: bytes) -> FindingSet:
     Raises:
         UsageError: it is no finding set.
     """
-    fields = parse_document(document, data).fields(("name", "title", "findings"), ("name", "findings"))
+    fields = parse_document(document, data).fields(("name", "title", "probable", "findings"), ("name", "findings"))
     name = _name(fields["name"])
     nodes = fields["findings"].items()
     if not nodes:
@@ -61,31 +64,29 @@ def parse_set(document: str, data: bytes) -> FindingSet:
     for node, other in implied:
         if other not in found:
             raise UnknownNameError(f"{document}, line {node.line}, {node.where}: finding", other, found)
-    return FindingSet(name, fields["title"].text() if "title" in fields else name, tuple(found.values()))
+    probable = fields["probable"].choice(_PROBABLE) if "probable" in fields else "uncertain"
+    return FindingSet(name, fields["title"].text() if "title" in fields else name, tuple(found.values()), probable)
 
 
 def _finding(node: Node) -> tuple[Finding, list[tuple[Node, str]]]:
-    known = ("name", "title", "description", "mentions", "skip", "implies", "aliases")
-    fields = node.fields(known, ("name", "mentions"))
+    known = ("name", "title", "description", "mentions", "skip", "implies", "none_of", "aliases")
+    fields = node.fields(known, ("name",))
     name = _name(fields["name"])
     title = fields["title"].text() if "title" in fields else name.replace("_", " ").capitalize()
-    mentions = tuple(_mention(one) for one in fields["mentions"].items())
-    if not mentions:
-        fields["mentions"].fail("at least one mention", "an empty list")
-    implies = fields["implies"].texts() if "implies" in fields else ()
-    aliases = fields["aliases"].texts() if "aliases" in fields else ()
+    mentions = tuple(_mention(one) for one in fields["mentions"].items()) if "mentions" in fields else ()
+    if not mentions and "none_of" not in fields:
+        node.fail("a key 'mentions' with at least one, or 'none_of'", ", ".join(fields))
+    implies, none_of, aliases = (fields[key].texts() if key in fields else () for key in ("implies", "none_of", "aliases"))
     description = fields["description"].text() if "description" in fields else f"{title}."
-    finding = Finding(name, title, description, mentions, _phrases(fields.get("skip")), implies, aliases)
-    return finding, [(fields["implies"], other) for other in implies]
+    finding = Finding(name, title, description, mentions, _phrases(fields.get("skip")), implies, none_of, aliases)
+    return finding, [(fields[key], other) for key in ("implies", "none_of") if key in fields for other in fields[key].texts()]
 
 
 def _mention(node: Node) -> Mention:
     if not node.is_mapping:
         return Mention(_phrases(node))
     fields = node.fields(("phrases", "says", "near", "unless", "over_mm", "over_ratio"), ("phrases",))
-    says = fields["says"].text() if "says" in fields else "present"
-    if says not in _SAYS:
-        fields["says"].fail(" or ".join(_SAYS), repr(says))
+    says = fields["says"].choice(_SAYS) if "says" in fields else "present"
     over_mm = fields["over_mm"].number(0, 1000) if "over_mm" in fields else None
     over_ratio = fields["over_ratio"].number(0, 1) if "over_ratio" in fields else None
     if over_mm is not None and over_ratio is not None:

@@ -1,0 +1,113 @@
+"""What the cues of a sentence make of a mention (ConText, Harkema et al. 2009): denied, doubted, past, or said."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Literal, final
+
+from .clauses import Reach, reach
+from .cues import CUES, TRIGGERS, Cue
+from .patterns import PhraseGroups
+
+Judged = Literal["said", "denied", "probable", "doubted", "aside"]
+"""`aside` covers what is past, asked for or advised: nothing is said of it."""
+_AFTER: dict[Cue, Judged] = {
+    "deny_after": "denied",
+    "doubt_after": "doubted",
+    "probable_after": "probable",
+    "past_after": "aside",
+    "aside_after": "aside",
+}
+_BEFORE: dict[Cue, Judged] = {"deny_before": "denied", "doubt_before": "doubted", "probable_before": "probable"}
+_OTHERS = re.compile(r"(?<= )(?:,|;|and|with) ")
+_QUESTION = re.compile(r"(?<= )\? ")
+_NONE = re.compile(r"(?:none|no|absent|negative|nil|not|normal|unremarkable|within normal|0) ")
+_SOME = re.compile(
+    r"(?:yes|present|positive|small|mild|minimal|moderate|large|marked|severe|trace|tiny|subtle|slight|left|right|bilateral|acute|subacute|chronic"
+    r"|stable|unchanged|increased|new|seen|noted|multiple|several|single|\d)"
+)
+_VALUE = 10
+"""Letters of "there is", which may stand before a denial."""
+_ADJACENT = 3
+"""Words between a denial and a doubt that it takes in: "no suspicious nodule"; and between "resolved" and what is."""
+_BESIDE = 9
+"""Words between "versus" and what it weighs."""
+
+
+@final
+class Context:
+    """The cues, compiled once."""
+
+    def __init__(self) -> None:
+        self._cues = PhraseGroups([TRIGGERS[cue] for cue in CUES])
+
+    def read(self, words: str) -> Sentence:
+        """The cues of a sentence, as `read_words` gives its words. Those that share words with a longer one are none."""
+        found: dict[Cue, list[tuple[int, int]]] = defaultdict(list)
+        reached, last = 0, (0, 0)
+        for start, _, end, number in sorted((start, -end, end, number) for number, start, end in self._cues.found(words)):
+            if start >= reached or (start, end) == last:
+                found[CUES[number]].append((start, end))
+                reached, last = end, (start, end)
+        places = [start for start, _ in found["deny_after"]]
+        reached = reach(words, [start for start, _ in found["end"]], [start for start, _ in found["end_back"]], places)
+        return Sentence(words, found, reached)
+
+
+@final
+class Sentence:
+    """One sentence, its cues and how far they reach."""
+
+    def __init__(self, words: str, cues: dict[Cue, list[tuple[int, int]]], reached: Reach) -> None:
+        self.words = words
+        self.reach = reached
+        self._after = sorted((*span, judged) for cue, judged in _AFTER.items() for span in cues.get(cue, ()))
+        self._beside, self._next = cues.get("doubt_beside", ()), cues.get("deny_next", ())
+        self._before = sorted((*span, judged) for cue, judged in _BEFORE.items() for span in cues.get(cue, ()))
+
+    def judge(self, start: int, end: int, whole: bool = False) -> Judged:
+        """What is said of the words from start to end; cues among them count too, unless they are `whole` as they are."""
+        if self.words.startswith(": ", end):
+            return self._listed(end + 2)
+        within = [judged for first, last, judged in (*self._after, *self._before) if start <= first and last <= end]
+        if within and not whole:
+            return "denied" if "denied" in within else within[-1]
+        limit = self.reach.after(end, len(self.words))
+        behind = {judged for first, _, judged in self._before if end <= first < limit}
+        if "denied" in behind or any(last <= start and self._between(last, start) < _ADJACENT for _, last in self._next):
+            return "denied"
+        began = self.reach.before(start)
+        ahead = [(first, last, judged) for first, last, judged in self._after if began <= first and last <= start]
+        if ahead:
+            first, _, judged = ahead[-1]
+            denial = next((last for _, last, other in reversed(ahead) if other == "denied"), None)
+            near = denial is not None and (self._between(denial, first) <= _ADJACENT or " or " in self.words[denial - 1 : first])
+            if judged in ("doubted", "probable") and near:
+                return "denied"
+            return judged
+        if "doubted" in behind or self._weighed(start, end) or self._asked(end):
+            return "doubted"
+        return "probable" if "probable" in behind else "said"
+
+    def _listed(self, start: int) -> Judged:
+        """What is said of a word that heads a line of its own: "Effusion: none", "Effusion: small"."""
+        if any(start <= first <= start + _VALUE for first, _, judged in self._after if judged == "denied") or _NONE.match(self.words, start):
+            return "denied"
+        if any(first == start for first, _, judged in self._after if judged != "denied"):
+            return "doubted"
+        return "said" if _SOME.match(self.words, start) else "aside"
+
+    def _between(self, start: int, end: int) -> int:
+        """Words between two places."""
+        return self.words.count(" ", start, end)
+
+    def _weighed(self, start: int, end: int) -> bool:
+        """Whether it is one side of a "versus"."""
+        spans = [(end, first) if first >= end else (last, start) for first, last in self._beside]
+        return any(low <= high and self._between(low, high) <= _BESIDE and not _OTHERS.search(self.words, low, high) for low, high in spans)
+
+    def _asked(self, end: int) -> bool:
+        """Whether a question mark follows, with no bracket, comma or semicolon between."""
+        mark = _QUESTION.search(self.words, end)
+        return mark is not None and not any(sign in self.words[end : mark.start()] for sign in "(,;")

@@ -1,0 +1,80 @@
+"""A finding set compiled: which mentions of which findings the words of a sentence hold."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import final
+
+from .context import Sentence
+from .finding import FindingSet, Mention, Says
+from .measures import lengths_mm, ratios
+from .patterns import PhraseGroups
+
+
+@final
+@dataclass(frozen=True)
+class Match:
+    """A mention that counts."""
+
+    finding: int
+    """Its place in the set."""
+    start: int
+    end: int
+    says: Says
+
+
+@final
+class Matcher:
+    """A finding set compiled once for many reports."""
+
+    def __init__(self, found: FindingSet) -> None:
+        self._mentions = [(index, mention) for index, finding in enumerate(found.findings) for mention in finding.mentions]
+        skips = [finding.skip for finding in found.findings]
+        self._phrases = PhraseGroups([mention.phrases for _, mention in self._mentions])
+        self._skips = PhraseGroups(skips)
+        self._near = PhraseGroups([mention.near for _, mention in self._mentions])
+        self._unless = PhraseGroups([mention.unless for _, mention in self._mentions])
+
+    def candidates(self, words: str) -> dict[int, list[tuple[int, int, int]]]:
+        """Findings that may be mentioned, each with (length, start, mention) of its phrases, conditions not yet looked at."""
+        found: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for number, start, end in self._phrases.found(words):
+            found[self._mentions[number][0]].append((end - start, start, number))
+        return found
+
+    def matches(self, sentence: Sentence, candidates: Mapping[int, list[tuple[int, int, int]]]) -> Iterator[Match]:
+        """Mentions that count. Those of one finding do not overlap: of several that would, the longest counts."""
+        skipped: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for number, start, end in self._skips.found(sentence.words):
+            skipped[number].append((start, end))
+        for index, spans in candidates.items():
+            taken = skipped[index]
+            for length, start, number in sorted(spans, key=lambda span: (-span[0], span[1])):
+                end = start + length
+                if any(start < last and first < end for first, last in taken):
+                    continue
+                says = self._says(sentence, number, start, end)
+                if says is not None:
+                    taken.append((start, end))
+                    yield Match(index, start, end, says)
+
+    def _says(self, sentence: Sentence, number: int, start: int, end: int) -> Says | None:
+        """What a mention says at this place; None where a condition does not hold."""
+        mention: Mention = self._mentions[number][1]
+        words = sentence.words
+        if mention.near and not self._near.touches(words, number, 1, len(words)):
+            return None
+        clause = sentence.reach.clause(start, len(words))
+        if mention.unless and self._unless.touches(words, number, *clause):
+            return None
+        if mention.over_mm is not None:
+            return _over(mention.over_mm, list(lengths_mm(words, *clause)))
+        if mention.over_ratio is not None:
+            return _over(mention.over_ratio, list(ratios(words, end, clause[1])))
+        return mention.says
+
+
+def _over(limit: float, values: list[float]) -> Says | None:
+    return None if not values else "present" if max(values) > limit else "absent"
