@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import final
 
@@ -25,6 +26,8 @@ from .statuses import ABSENT, PRESENT, UNMENTIONED, Status
 GIVE_UP = 10
 """Reports that fail one after the other, after which no more are asked."""
 _LONGEST_BACK_OFF_S = 60.0
+_GRACE_S = 2.0
+"""For requests that are under way when a run ends early."""
 
 
 @final
@@ -114,8 +117,8 @@ class _Run:
         limiter = RateLimiter(self._settings.requests_per_minute, timer)
         self._progress.start(f"asking {self._settings.model}", len(self._plan.pending))
         with Endpoint(self._prompt, self._settings, limiter.wait) as endpoint:
-            try:
-                for digest, answer, reason in self._results(lambda text: self._ask(endpoint, limiter, timer, text)):
+            with closing(self._results(lambda text: self._ask(endpoint, limiter, timer, text))) as results:
+                for digest, answer, reason in results:
                     if answer is not None:
                         self._cache.put(digest, answer)
                         self._answers[digest] = answer
@@ -123,11 +126,9 @@ class _Run:
                         self._reasons[digest] = reason
                     self._stop_if_hopeless(answered=answer is not None)
                     self._progress.advance()
-            finally:
-                self._stop.set()
             self._notes += endpoint.notes
 
-    def _results(self, ask: Callable[[str], dict[str, bool]]) -> Iterator[_Result]:
+    def _results(self, ask: Callable[[str], dict[str, bool]]) -> Generator[_Result]:
         """In the order in which they come. Threads are daemons: Ctrl-C does not wait for a model that thinks."""
         waiting = iter(self._plan.pending.items())
         lock, done = threading.Lock(), queue.SimpleQueue[_Result | BaseException | None]()
@@ -149,17 +150,28 @@ class _Run:
                 done.put(error)
             done.put(None)
 
-        threads = min(self._settings.concurrency, len(self._plan.pending))
-        for number in range(threads):
-            threading.Thread(target=work, name=f"scanbank-llm-{number}", daemon=True).start()
-        while threads:
-            found = done.get()
-            if isinstance(found, BaseException):
-                raise found
-            if found is None:
-                threads -= 1
-            else:
-                yield found
+        names = [f"scanbank-llm-{number}" for number in range(min(self._settings.concurrency, len(self._plan.pending)))]
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name in names]
+        for thread in threads:
+            thread.start()
+        at_work, grace_s = len(threads), _GRACE_S
+        try:
+            while at_work:
+                found = done.get()
+                if isinstance(found, BaseException):
+                    raise found
+                if found is None:
+                    at_work -= 1
+                else:
+                    yield found
+        except KeyboardInterrupt:
+            grace_s = 0.0
+            raise
+        finally:
+            self._stop.set()
+            end = time.monotonic() + grace_s
+            for thread in threads:  # before the connection is taken away under them
+                thread.join(max(0.0, end - time.monotonic()))
 
     def _ask(self, endpoint: Endpoint, limiter: RateLimiter, timer: Timer, text: str) -> dict[str, bool]:
         """The answer to one report. Raises AnswerError, BusyError or RefusedError as the last try did."""
