@@ -43,7 +43,7 @@ class Finding:
     mentions: tuple[Mention, ...]
     """What speaks of it; where several match the same words the longest counts."""
     skip: tuple[str, ...] = ()
-    """Phrases that hold words of a mention and speak of something else: they are taken out first."""
+    """Phrases that speak of something else: where one is longer than a mention that shares words with it, the mention does not count."""
     implies: tuple[str, ...] = ()
     """Findings of the same set that are present where this one is."""
     none_of: tuple[str, ...] = ()

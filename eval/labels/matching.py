@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -11,6 +11,9 @@ from .context import Sentence
 from .finding import FindingSet, Mention, Says
 from .measures import lengths_mm, ratios
 from .patterns import PhraseGroups
+
+_SKIP = -1
+"""In place of the number of a mention: a phrase of the finding's `skip`."""
 
 
 @final
@@ -44,21 +47,22 @@ class Matcher:
             found[self._mentions[number][0]].append((end - start, start, number))
         return found
 
-    def matches(self, sentence: Sentence, candidates: Mapping[int, list[tuple[int, int, int]]]) -> Iterator[Match]:
-        """Mentions that count. Those of one finding do not overlap: of several that would, the longest counts."""
-        skipped: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    def matches(self, sentence: Sentence, candidates: dict[int, list[tuple[int, int, int]]]) -> Iterator[Match]:
+        """Mentions that count. Those of one finding do not overlap: of several that would, the longest counts, be it one of `skip`."""
         for number, start, end in self._skips.found(sentence.words):
-            skipped[number].append((start, end))
+            if number in candidates:
+                candidates[number].append((end - start, start, _SKIP))
         for index, spans in candidates.items():
-            taken = skipped[index]
-            for length, start, number in sorted(spans, key=lambda span: (-span[0], span[1])):
+            taken: list[tuple[int, int]] = []
+            for length, start, number in sorted(spans, key=lambda span: (-span[0], span[2] != _SKIP, span[1])):
                 end = start + length
                 if any(start < last and first < end for first, last in taken):
                     continue
-                says = self._says(sentence, number, start, end)
+                says = None if number == _SKIP else self._says(sentence, number, start, end)
                 if says is not None:
-                    taken.append((start, end))
                     yield Match(index, start, end, says)
+                if says is not None or number == _SKIP:
+                    taken.append((start, end))
 
     def _says(self, sentence: Sentence, number: int, start: int, end: int) -> Says | None:
         """What a mention says at this place; None where a condition does not hold."""
