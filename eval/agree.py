@@ -82,7 +82,7 @@ def agree_sources(
         for pairs, one in zip(paired.pairs, rated, strict=True)
     ]
     every = LeftOut(*(sum(getattr(one, name) for one in each) for name in ("unknown", "only_first", "only_second")))
-    settings = {"a": reference, "b": other, "reference": reference, "unit": paired.unit, "snapshot": bank.snapshot.id}
+    settings = {"a": paired.first, "b": paired.second, "reference": paired.first, "unit": paired.unit, "snapshot": bank.snapshot.id}
     settings |= {"uncertain": policy.uncertain, "unmentioned": policy.unmentioned, "draws": draws, "seed": seed}
     settings |= {"findings": {pairs.finding: pairs.second_finding for pairs in paired.pairs}}
     averages = ((found.micro, every), (found.macro, every)) if len(rated) > 1 else ()

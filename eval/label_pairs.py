@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, final, get_args
+from typing import TYPE_CHECKING, final, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -14,25 +14,14 @@ from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError, UsageError
 from .findings import ALL
-from .label_policy import STATUSES
-from .quoting import listed, quoted
+from .label_pairs_sql import ComparedUnit, LabelName, pairs_query
+from .quoting import listed
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
-ComparedUnit = Literal["slice", "volume", "study", "patient"]
 COMPARED_UNITS: tuple[ComparedUnit, ...] = get_args(ComparedUnit)
 """From the finest to the coarsest."""
-
-# What is said of the unit itself goes first; then what is said of its parts or of what it is part of, the nearest first.
-_NEARNESS: dict[ComparedUnit, tuple[str, ...]] = {
-    "slice": ("slice",),
-    "volume": ("volume", "study", "patient", "slice"),
-    "study": ("study", "volume", "slice", "patient"),
-    "patient": ("patient", "study", "volume", "slice"),
-}
-_Name = tuple[str, str | None]
-"""A finding and, of a categorical one, a class."""
 
 
 @final
@@ -60,6 +49,9 @@ class LabelPairs:
 class PairedLabels:
     """Pairs of each finding, and how they came about."""
 
+    first: str
+    """The source, by its whole name."""
+    second: str
     unit: ComparedUnit
     pairs: tuple[LabelPairs, ...]
     remarks: tuple[str, ...]
@@ -73,7 +65,7 @@ def paired_labels(bank: Bank, first: str, second: str, findings: Sequence[str] =
 
     Args:
         bank: the bank.
-        first: a source, as in `labels.source`.
+        first: a source, as in `labels.source`, or its part before a colon where no other has that (`rules` for `rules:SET@DIGEST`).
         second: another.
         findings: as either source names them, several with commas; of a categorical one a class, as `finding=class`. By default, or with
             `all`, every finding that both label.
@@ -87,15 +79,12 @@ def paired_labels(bank: Bank, first: str, second: str, findings: Sequence[str] =
     if unit not in (None, *COMPARED_UNITS):
         raise UnknownNameError("unit", str(unit), COMPARED_UNITS)
     known = bank.sql("SELECT DISTINCT source FROM latest_labels ORDER BY ALL").column("source").to_pylist()
-    for source in (first, second):
-        if source not in known:
-            hint = "" if known else "The bank has no labels yet: `scanbank ingest BANK --labels FILE` brings them"
-            raise UnknownNameError("source of labels", source, known, hint)
+    first, second = (_source(source, known) for source in (first, second))
     if first == second:
         raise UsageError(f"source {first!r} is compared with itself; name two of: {', '.join(known)}")
     rows = bank.sql(f"""SELECT DISTINCT source, finding, category, CASE level WHEN 'series' THEN 'volume' ELSE level END AS level
         FROM latest_labels WHERE source IN {listed((first, second))} AND level <> 'snippet' ORDER BY ALL""").to_pylist()
-    names: dict[str, dict[str, _Name]] = {first: {}, second: {}}
+    names: dict[str, dict[str, LabelName]] = {first: {}, second: {}}
     for row in rows:
         shown = row["finding"] if row["category"] is None else f"{row['finding']}={row['category']}"
         names[row["source"]][shown] = (row["finding"], row["category"])
@@ -114,13 +103,27 @@ def paired_labels(bank: Bank, first: str, second: str, findings: Sequence[str] =
         if (lifted := {one for one in levels[source] if COMPARED_UNITS.index(one) < COMPARED_UNITS.index(chosen)})  # pyright: ignore[reportArgumentType]
         and chosen not in levels[source]
     ]
-    answer = bank.sql(_query(chosen, first, second, [(names[first][one], names[second][other]) for one, other in asked]))
+    of_studies_alone = chosen == "study" and all(levels[source] == {"study"} for source in (first, second))
+    called = [(names[first][one], names[second][other]) for one, other in asked]
+    answer = bank.sql(pairs_query(chosen, (first, second), called, of_studies_alone=of_studies_alone))
     pairs = tuple(_pairs(answer, place, one, other) for place, (one, other) in enumerate(asked))
     if not any(len(each.first) for each in pairs):
         raise UsageError(
             f"{first} and {second} label no {chosen} in common; is one of them of other scans, or of scans that are not primary?"
         )
-    return PairedLabels(chosen, pairs, tuple(remarks))
+    return PairedLabels(first, second, chosen, pairs, tuple(remarks))
+
+
+def _source(text: str, known: Sequence[str]) -> str:
+    if text in known:
+        return text
+    found = [source for source in known if source.startswith(f"{text}:")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"source {text!r} may be any of {', '.join(found)}; name one of them")
+    hint = "" if known else "The bank has no labels yet: `scanbank ingest BANK --labels FILE` brings them"
+    raise UnknownNameError("source of labels", text, known, hint)
 
 
 def slug(name: str) -> str:
@@ -129,7 +132,7 @@ def slug(name: str) -> str:
 
 
 def _common(
-    names: Mapping[str, Mapping[str, _Name]], first: str, second: str, findings: Sequence[str]
+    names: Mapping[str, Mapping[str, LabelName]], first: str, second: str, findings: Sequence[str]
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """(name in the first source, name in the second) of what is asked for, and remarks on what only one of them has."""
     every = {name for source in names.values() for name in source}
@@ -157,7 +160,7 @@ def _common(
     return list(found), remarks
 
 
-def _named(names: Mapping[str, _Name], source: str, text: str) -> str | None:
+def _named(names: Mapping[str, LabelName], source: str, text: str) -> str | None:
     if text in names:
         return text
     alike = [name for name in names if slug(name) == slug(text)]
@@ -176,50 +179,11 @@ def _told(levels: set[str]) -> str:
     return " and ".join(level for level in COMPARED_UNITS if level in levels)
 
 
-def _query(unit: ComparedUnit, first: str, second: str, asked: Sequence[tuple[_Name, _Name]]) -> str:
-    """Rows (place, patient, first, second), the latter two codes of statuses or null; in the order of places and units."""
-
-    def row(place: int, source: str, name: _Name) -> str:
-        category = "NULL::VARCHAR" if name[1] is None else quoted(name[1])
-        return f"({place}, {quoted(source)}, {quoted(name[0])}, {category})"
-
-    rows = ", ".join(
-        row(place, source, name) for place, pair in enumerate(asked) for source, name in zip((first, second), pair, strict=True)
-    )
-    most = len(STATUSES) - 1
-    least = " ".join(f"WHEN {quoted(status)} THEN {most - code}" for code, status in enumerate(STATUSES))
-    near = " ".join(f"WHEN {quoted(level)} THEN {place}" for place, level in enumerate(_NEARNESS[unit]))
-    primary = " WHERE v.is_primary" if unit in ("slice", "volume") else ""
-    ids = {"slice": "s.slice", "volume": "v.volume", "study": "coalesce(v.study, v.volume)", "patient": "coalesce(v.patient, v.volume)"}
-    parts = [
-        f"""SELECT m.*, {ids[unit]} AS unit, coalesce(v.patient, v.volume) AS patient
-            FROM said m JOIN slices s ON m.level = 'slice' AND s.slice = m.item JOIN volumes v ON v.volume = s.volume{primary}"""
-    ]
-    if unit != "slice":
-        parts.append(f"""SELECT m.*, {ids[unit]}, coalesce(v.patient, v.volume)
-            FROM said m JOIN volumes v ON m.level <> 'slice' AND v.volume = m.item{primary}""")
-    if unit in ("study", "patient"):  # of studies without scans; what is said of others has been spread to their volumes
-        of_study = "SELECT m.*, t.{0}, t.patient FROM said m JOIN studies t ON m.level = '{1}' AND t.{1} = m.item"
-        parts += [of_study.format(unit, level) for level in ("study", "patient")]
-
-    def of(source: str) -> str:
-        return f"{most} - min(code) FILTER (source = {quoted(source)}) % {most + 1}"
-
-    return f"""WITH asked(place, source, finding, category) AS (VALUES {rows}),
-        said AS (
-            SELECT a.place, a.source, l.item, CASE l.level WHEN 'series' THEN 'volume' ELSE l.level END AS level,
-                CASE WHEN a.category IS NULL THEN l.status WHEN a.category = l.category THEN 'present' ELSE 'absent' END AS status
-            FROM labels l JOIN asked a ON a.source = l.source AND a.finding = l.finding AND (a.category IS NULL) = (l.category IS NULL)),
-        placed AS ({" UNION ALL ".join(parts)}),
-        coded AS (SELECT place, source, unit, patient, {most + 1} * (CASE level {near} END) + (CASE status {least} END) AS code FROM placed)
-        SELECT place, any_value(patient) AS patient, {of(first)} AS first, {of(second)} AS second
-        FROM coded GROUP BY place, unit ORDER BY place, unit"""
-
-
 def _pairs(answer: pa.Table, place: int, finding: str, other: str) -> LabelPairs:
     mine = answer.filter(pa.array(answer.column("place").to_numpy() == place))
     codes = [np.nan_to_num(mine.column(name).to_numpy().astype(np.float64), nan=-1).astype(np.int64) for name in ("first", "second")]
     said = [column >= 0 for column in codes]
     both = said[0] & said[1]
-    patients = np.array(mine.column("patient").to_pylist(), dtype=np.str_)[both]
-    return LabelPairs(finding, other, codes[0][both], codes[1][both], patients, int((~said[1]).sum()), int((~said[0]).sum()))
+    patients = mine.column("patient").combine_chunks().dictionary_encode()
+    names = np.array(patients.dictionary.to_pylist(), dtype=np.str_)[patients.indices.to_numpy()[both]]
+    return LabelPairs(finding, other, codes[0][both], codes[1][both], names, int((~said[1]).sum()), int((~said[0]).sum()))

@@ -46,6 +46,17 @@ def test_studies_with_and_without_scans_are_paired(bank: Bank) -> None:
     assert (pairs.only_first, pairs.only_second) == (0, 2)
 
 
+def test_studies_alone_are_paired_as_they_are_beside_labels_of_scans(bank: Bank) -> None:
+    add_volumes(bank, ["p0", "p0", "p1", "p2"], studies=["s0", "s0", "s1", "s2"])
+    add_reports(bank, {"r0": "p1", "r1": "p9"})
+    for source, statuses in (("a", "10?-1"), ("b", "1101-")):
+        add_labels(bank, "bleed", dict(zip(("s0", "s1", "s2", "r0", "r1"), statuses, strict=True)), level="study", source=source)
+    direct = told(only(bank))
+    add_labels(bank, "bleed", {"p7": "1"}, level="patient", source="a")  # of nobody: but now labels are spread
+    assert told(only(bank, unit="study")) == direct
+    assert len(direct) == 5
+
+
 def test_the_latest_label_counts(bank: Bank) -> None:
     add_volumes(bank, ["p0"])
     for status in "01":
@@ -92,8 +103,8 @@ def test_slices_are_lifted_to_scans_and_compared_alone_on_request(bank: Bank) ->
     add_labels(bank, "bleed", {**slices, "v0s0": "1"}, level="slice", source="c")
     found = paired_labels(bank, "a", "c")
     assert found.unit == "slice"
-    both = list(zip(found.pairs[0].first.tolist(), found.pairs[0].second.tolist(), strict=True))
-    assert both == [(1, 3), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1)]
+    both = sorted(zip(found.pairs[0].first.tolist(), found.pairs[0].second.tolist(), strict=True))
+    assert both == [(1, 1), (1, 1), (1, 1), (1, 1), (1, 3), (3, 3)]
 
 
 def test_patients_are_the_coarsest(bank: Bank) -> None:
@@ -146,6 +157,19 @@ def test_names_with_commas_and_quotes(bank: Bank) -> None:
         "mass",
         "o'brien",
     ]
+
+
+def test_a_source_is_known_by_its_beginning(bank: Bank) -> None:
+    add_volumes(bank, ["p0"])
+    for source in ("table", "rules:chest18@1", "llm:m@1", "llm:n@1", "rulesets:x"):
+        add_labels(bank, "bleed", {"v0": "1"}, source=source)
+    found = paired_labels(bank, "table", "rules")
+    assert (found.first, found.second) == ("table", "rules:chest18@1")
+    assert paired_labels(bank, "table", "llm:n@1").second == "llm:n@1"
+    with pytest.raises(UsageError, match="source 'llm' may be any of llm:m@1, llm:n@1; name one of them"):
+        paired_labels(bank, "table", "llm")
+    with pytest.raises(UnknownNameError, match="source of labels 'rule' is unknown"):
+        paired_labels(bank, "table", "rule")
 
 
 def test_mistakes_are_told(bank: Bank) -> None:
