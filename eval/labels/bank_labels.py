@@ -38,7 +38,7 @@ class Labelled:
     """Labels that are new or differ from those that the source said before."""
     withdrawn: int
     """Labels of reports that the bank no longer holds: they are uncertain now, which counts as unknown."""
-    counts: dict[str, dict[Status, int]] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Finding to status to reports."""
     written: bool = True
 
@@ -94,8 +94,9 @@ def write_labels(
     if not found:
         raise UsageError("the bank holds no report text to label: `scanbank ingest BANK --reports FILE` brings reports")
     source, started = source or f"{method}:{findings.source}", datetime.now(UTC)
-    told = settings | {"method": method, "findings": findings.name, "digest": findings.digest, "source": source, "policy": LABEL_POLICY}
-    counts = {name: dict.fromkeys(STATUSES, 0) | Counter(said[name] for said in found.values()) for name in findings.names}
+    told = {**settings, "method": method, "findings": findings.name, "digest": findings.digest, "source": source, "policy": LABEL_POLICY}
+    said = {name: Counter(labels[name] for labels in found.values()) for name in findings.names}
+    counts = {name: {status: said[name][status] for status in STATUSES} for name in findings.names}
     rows, gone = _differing(bank, source, found)
     changed = len(rows) - gone
     if not write or not rows:

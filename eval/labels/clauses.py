@@ -10,7 +10,8 @@ _VERB = re.compile(r"(?<= )(?:is|are|was|were|has|have|had|remains?|appears?|mea
 _BREAK = re.compile(r"(?<= )(?:, and|, as well as|,|and|as well as) ")
 _JOINED = re.compile(r"(?<= )(?:or|nor|oder) ")
 _PASSIVE = re.compile(
-    r"(?:not |also |been |clearly )*(?:observed|detected|seen|identified|present|noted|visuali[sz]ed|found|demonstrated|appreciated|evident) "
+    r"(?:not |also |been |clearly )*(?:observed|detected|seen|identified|present|noted|visuali[sz]ed|found|demonstrated"
+    r"|appreciated|evident) "
 )
 _QUANTITY = re.compile(r"(?<= )(?:mild|minimal|moderate|small|large|slight|\d+ (?:mm|cm)) ")
 _ARTICLE = re.compile(r"(?:the|there|this|a|an) ")

@@ -1,4 +1,5 @@
-"""Words that deny, doubt or date what stands near them: ConText's triggers (Harkema et al., J Biomed Inform 2009; NegEx, Chapman et al. 2001).
+"""Words that deny, doubt or date what stands near them, as ConText's triggers do (Harkema et al., J Biomed Inform 2009), and NegEx's
+before (Chapman et al., J Biomed Inform 2001).
 
 Phrases as in finding sets (`phrases.py`). The longest that fits counts, so that "no significant change" denies nothing and "cannot be
 excluded" doubts instead of denying.
@@ -40,8 +41,9 @@ _BE = "(is|are|was|were|be|been|has been|have been|had been|could be|can be)"
 
 _PRIOR = (
     "(the|a|an|his|her|this patient's)? (patient's)? (previous|prior|old|older|outside|earlier|last|preceding)"
-    " (chest|thorax|thoracic|head|brain|outside|ct|pet ct|xxxx|mr|mri|x ray)? (exam|examination|examinations|scan|scans|study|studies|ct|cts|radiograph"
-    "|radiographs|film|films|mri|report|reports|review|reviews|imaging|tomography|investigation)"
+    " (chest|thorax|thoracic|head|brain|outside|ct|pet ct|mr|mri|x ray)?"
+    " (exam|examination|examinations|scan|scans|study|studies|ct|cts|radiograph|radiographs|film|films|mri|report|reports|review|reviews|imaging"
+    "|tomography|investigation)"
 )
 
 TRIGGERS: dict[Cue, tuple[str, ...]] = {
@@ -51,7 +53,7 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "not",
         "without (any)? (evidence|sign|signs)? (of)?",
         "(denies|denied|denying)",
-        "(absence|lack|lacking|absent) (of)?",
+        "(absence|lack|lacking) (of)?",
         "(free|clear|cleared) (of|from)",
         "(negative|neg) for",
         "(neither|nor|never|none)",
@@ -68,7 +70,7 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "(ausschluss|frei von)",
         "(rückbildung|vollständige rückbildung) (der|des)?",
     ),
-    "deny_next": ("(interval|now|previously|completely|since)? (resolved|removed|healed completely)",),
+    "deny_next": ("absent", "(interval|now|previously|completely|since)? (resolved|removed|healed completely)"),
     "deny_before": (
         f"{_BE}? (not|no longer|never) (been|be)? (clearly|definitely|significantly|currently|obviously)? {_SEEN}",
         f"({_BE})? (not|no longer|never) (been|be|any longer)? {_SEEN}",
@@ -77,12 +79,13 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         f"not (any longer)? {_SEEN}",
         f"no longer {_SEEN}",
         "(is|are|was|were) (absent|negative|excluded|ruled out|unlikely|lacking)",
-        "(has|have|had)? (since)? (been)? (completely|totally|fully|interval|almost completely)? (resolved|cleared|disappeared|vanished|removed|absorbed|drained|healed)",
+        "(has|have|had)? (since)? (been)? (completely|totally|fully|interval|almost completely)?"
+        " (resolved|cleared|disappeared|vanished|removed|absorbed|drained|healed)",
         "(has|have|had|is|are|was|were)? (been)? (completely|totally|fully) (regressed|lost|evacuated)",
         "has been lost",
         "have been lost",
         "show complete (regression|resolution)",
-        "(excluded|ruled out)",
+        "(absent|excluded|ruled out)",
         "is no longer",
         "are no longer",
         ": (no|none|absent|negative|nil|not seen|not present|nein) (;|,|.)",
@@ -94,18 +97,19 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "(possible|possibly|perhaps|potential|potentially)",
         "(may|might|could) (well)? (also)? (in part)? (be|represent|reflect|indicate|suggest|relate to|be related to|be due to|be secondary to"
         "|be caused by|be compatible with|be consistent with|be seen with)?",
-        "(suggest|suggests|suggesting|suggestive|suggested)",
+        "(suggest|suggests|suggesting|suggestive|suggested|suggestion)",
         "(suspicious|suspicion|concern|concerning|worrisome|questionable|equivocal|indeterminate) (for|of|about|in terms of)",
         "(questionable|question|question of|equivocal|suspected|suspect)",
         "(cannot|can not|could not|can't|not|unable to|difficult to|hard to) (completely|entirely|definitely)? (exclude|rule out)",
         "(differential|differential diagnosis|differential diagnoses|differential considerations|ddx)"
         " (includes|include|including|would include|:|is|are|of|considerations include)?",
         "(not certain|uncertain|unclear|unsure) (if|whether|for)?",
-        "(verdacht auf|v a|möglich|moeglich|möglicherweise|fraglich|fragliche|fraglicher|fragliches|dd|möglich)",
+        "(verdacht auf|v a|möglich|moeglich|möglicherweise|fraglich|fragliche|fraglicher|fragliches|dd)",
         "(nicht|nicht sicher) (ausgeschlossen|auszuschließen|auszuschliessen)",
     ),
     "doubt_before": (
         "(cannot|can not|could not|can't|not) (be)? (completely|entirely|definitely|definitively|totally|fully)? (excluded|ruled out)",
+        "(cannot|could not|can not) be (evaluated|assessed)",
         "(is|are|was|were|remains|remain)? not (completely|entirely)? (excluded|ruled out)",
         "(difficult|hard|impossible|unable) to (exclude|rule out|completely exclude|entirely exclude)",
         "(is|are|remains|remain|also|would be) (possible|questionable|equivocal|suspected|a possibility|a consideration)",
@@ -136,12 +140,13 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "(recommended|advised|suggested) (to)? (exclude|rule out|confirm)",
         "(risk|risk factors|predisposition) (of|for)",
         "(should|return if|in case of)",
-        "(mask|masking|obscure|obscuring|simulate|simulating|mimic|mimicking)",
+        "(may|might|could|can) (mask|obscure|simulate|mimic|hide)",
     ),
     "nothing": (
         f"no {_MUCH}? (interval)? (change|changes|difference|differences|progression|growth|decrease|regression|improvement|worsening)"
         " (in|of|from|since|is|was|were|has|have)?",
-        f"(no|not|without) {_MUCH}? (increase|increased|enlargement) (in|of)? (the)? (size|sizes|number|numbers|dimension|dimensions|amount|extent|volume)",
+        f"(no|not|without) {_MUCH}? (increase|increased|enlargement) (in|of)? (the)?"
+        " (size|sizes|number|numbers|dimension|dimensions|amount|extent|volume)",
         f"no {_MUCH}? (interval)? (increase|enlargement) (is|was|were|has|since|compared)",
         "no longer than",
         "not (only|just|merely|necessarily)",
@@ -149,14 +154,16 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         f"without (any)? {_MUCH}? (interval)? (change|changes|difference|progression|growth|improvement)",
         "(not|without) (optimal|optimally|clearly evaluated|evaluated optimally)",
         "(cannot|could not|can not) (be)? (clearly|optimally|fully|adequately|clearly be)?"
-        " (evaluated|assessed|characterized|differentiated|separated|distinguished from|measured|compared|performed|clearly distinguished|clearly separated)",
-        "not (well|optimally|clearly|fully|adequately|completely)? (evaluated|assessed|characterized|performed|included|imaged|compared|measured)",
+        " (evaluated|assessed|characterized|differentiated|separated|distinguished from|measured|compared|performed|clearly distinguished"
+        "|clearly separated)",
+        "not (well|optimally|clearly|fully|adequately|completely)?"
+        " (evaluated|assessed|characterized|performed|included|imaged|compared|measured)",
         "no doubt",
         "in (favor|favour) of",
-        f"(compared|comparison|compare|comparing|according|relative|similar|respect|contrast|unchanged|unchanged from|change from|changed from"
+        "(compared|comparison|compare|comparing|according|relative|similar|respect|contrast|unchanged|unchanged from|change from|changed from"
         f"|than|than on|since|from) (to|with)? {_PRIOR}",
-        f"(seen|observed|described|noted|present|visible|shown|reported|known|detected|identified|defined|existing|available|selected) (on|in|at|from)"
-        f" {_PRIOR}",
+        "(seen|observed|described|noted|present|visible|shown|reported|known|detected|identified|defined|existing|available|selected)"
+        f" (on|in|at|from) {_PRIOR}",
         "no (prior|previous|old|comparison|priors)",
         "not (reach|reaching|exceed|exceeding|meet|meeting)",
         "no (stone|stones)",
@@ -170,7 +177,7 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         "no (correlate|other abnormality|other abnormalities|other finding|other findings|other significant abnormality)",
     ),
     "end": (
-        "(but|however|although|though|yet|whereas|while|nevertheless|nonetheless|still|otherwise)",
+        "(but|however|although|though|yet|whereas|while|nevertheless|nonetheless|otherwise)",
         "(except|excepting|apart from|aside from|other than|besides|save for|with the exception of|in addition to|rather than)",
         "(due to|because|because of|secondary to|owing to|as a result of|caused by|related to|in the setting of)",
         "(aber|jedoch|allerdings|sondern|außer|ausser|bei)",

@@ -17,6 +17,8 @@ from .words import read_words
 
 SILENT_SECTIONS = ("history", "comparison", "technique")
 """Sections that speak of why and how the examination was made, and of others: they label nothing."""
+MOST_LETTERS = 4000
+"""Of a sentence that is read at once. What is longer is no sentence, and is read in pieces, so that time stays linear in the text."""
 _IMPRESSION = "impression"
 _SILENT = re.compile(
     r"\W{0,4}(?:\d{1,2}[.)]\s{0,3})?(?:(?:clinical|patient|medical|brief)\s)?(?:indications?|history|information|question|details|data|background|"
@@ -25,7 +27,7 @@ _SILENT = re.compile(
     re.IGNORECASE,
 )
 _STRONGEST: tuple[Status, ...] = (PRESENT, UNCERTAIN, ABSENT)
-_REMEMBERED = 20_000
+_REMEMBERED = 10_000
 """Sentences whose reading is kept: reports repeat many word for word."""
 _STATUSES: dict[tuple[Says, Judged], Status] = {
     ("present", "said"): PRESENT,
@@ -121,7 +123,10 @@ def _altogether(said: set[tuple[Status, bool]]) -> Status:
     statuses = {status for status, _ in said}
     if UNCERTAIN in statuses and (ABSENT, True) in said and (UNCERTAIN, True) not in said:
         statuses.discard(UNCERTAIN)
-    return next((status for status in _STRONGEST if status in statuses), UNMENTIONED)
+    for status in _STRONGEST:
+        if status in statuses:
+            return status
+    return UNMENTIONED
 
 
 def _sentences(parts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -129,4 +134,5 @@ def _sentences(parts: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     for section, body in parts:
         if section not in SILENT_SECTIONS:
             for start, end in sentences(body):
-                yield section, body[start:end]
+                for at in range(start, end, MOST_LETTERS):  # one step, for any sentence that a person wrote
+                    yield section, body[at : min(end, at + MOST_LETTERS)]

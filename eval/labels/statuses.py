@@ -6,4 +6,7 @@ from typing import Literal, get_args
 
 Status = Literal["present", "absent", "uncertain", "unmentioned"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-PRESENT, ABSENT, UNCERTAIN, UNMENTIONED = STATUSES
+PRESENT: Status = "present"
+ABSENT: Status = "absent"
+UNCERTAIN: Status = "uncertain"
+UNMENTIONED: Status = "unmentioned"

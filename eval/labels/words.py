@@ -19,6 +19,6 @@ def read_words(sentence: str) -> str:
     its decimals and is parted from its unit: "16x10mm" is read as `16 x 10 mm`. A full stop ends what is read, and stands nowhere else.
     """
     text = sentence if sentence.isascii() else unicodedata.normalize("NFC", sentence).translate(_TYPED)
-    found = _TOKEN.findall(text.lower())
-    words = [_CLAUSES.get(token, token) if len(token) <= MOST_LETTERS else "~" for token in found]
+    found: list[str] = _TOKEN.findall(text.lower())
+    words: list[str] = [_CLAUSES.get(token, token) if len(token) <= MOST_LETTERS else "~" for token in found]
     return f" {' '.join(words)} . "
