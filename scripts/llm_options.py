@@ -10,7 +10,10 @@ import typer
 Endpoint = Annotated[
     str | None,
     typer.Option(
-        "--endpoint", help="llm: an OpenAI-compatible server, such as http://localhost:11434 or https://HOST/v1.", show_default=False
+        "--endpoint",
+        "--base-url",
+        help="llm: an OpenAI-compatible server, such as http://localhost:11434 or https://HOST/v1.",
+        show_default=False,
     ),
 ]
 Model = Annotated[str | None, typer.Option("--model", help="llm: the model, as the server calls it.", show_default=False)]
