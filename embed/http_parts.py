@@ -50,7 +50,7 @@ def reason_of(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {(cause.reason or type(cause).__name__).lower().replace('_', ' ')}"
+            return "its certificate is not trusted" if isinstance(cause, ssl.SSLCertVerificationError) else "TLS failed"
         if isinstance(cause, socket.gaierror):
             return "no such host"
         if isinstance(cause, OSError) and cause.errno and cause.errno > 0:

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: threading.Event | None = None
     """Waited for before anything is answered."""
+    drips: bool = False
+    """After the body, blanks come one by one and never end."""
 
 
 @dataclass
@@ -122,6 +125,9 @@ def chat_server(answer: Callable[[Seen], Reply] = by_words) -> Iterator[ChatServ
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.body)
+                while reply.drips:
+                    self.wfile.write(b" ")
+                    time.sleep(0.02)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

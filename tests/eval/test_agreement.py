@@ -10,6 +10,7 @@ from scipy.stats import t
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, recall_score
 
 from scanbank.eval.agreement import KINDS, Agreement, Estimate, Rated, agreements
+from scanbank.eval.bootstrap import bootstrap_intervals
 from scanbank.eval.edges import wilson_edge
 from scanbank.store.errors import UsageError
 
@@ -91,6 +92,15 @@ def test_intervals_come_from_the_deviation_over_drawn_patients() -> None:
             value, *found_ends = numbers(found.macro.estimates[name])
             ends = logit_ends(value, float(np.std(np.mean(each, axis=1), ddof=1)), satterthwaite)
             assert found_ends == pytest.approx(ends, abs=1e-9)
+
+
+def test_intervals_are_those_of_studies() -> None:
+    one = rated(5)  # with both classes in every draw
+    names = ["accuracy", "sensitivity", "specificity", "f1"]
+    ends = bootstrap_intervals(names, one.reference, one.other[None], one.patients, [0.5], draws=30, seed=2)
+    found = agreements([one], draws=30, seed=2).findings[0]
+    for name in names:
+        assert numbers(found.estimates[name])[1:] == pytest.approx(ends[name][0], abs=1e-12)
 
 
 def test_the_order_of_items_does_not_matter_and_seeds_do() -> None:

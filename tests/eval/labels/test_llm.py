@@ -191,6 +191,14 @@ def test_what_hangs_is_given_up() -> None:
         never.set()
 
 
+def test_what_drips_is_given_up() -> None:
+    drip = Reply(200, b"", {"Content-Length": "1000000"}, drips=True)
+    with chat_server(lambda seen: drip if seen.report == REPORTS[1] else by_words(seen)) as server:
+        found = ask(server, REPORTS[:3], timeout_s=0.2, tries=1)
+    assert told(found) == [STATUSES[0], None, STATUSES[2]]
+    assert found.failures == {1: "the endpoint did not answer within 0.2 s"}
+
+
 def test_a_wait_that_the_endpoint_asks_for_is_no_longer_than_five_minutes() -> None:
     naps = Naps()
     with chat_server(in_turn(as_json({}, 429, **{"Retry-After": "99999999999"}), as_json({}, 503, **{"Retry-After": "soon"}))) as server:
