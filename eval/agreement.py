@@ -15,7 +15,7 @@ from .edges import wilson_edge
 from .logit_intervals import logit_intervals, mean_interval
 from .metric_kinds import MetricKind, metrics_named
 from .outcomes import LEAST_PATIENTS
-from .replicates import drawn
+from .replicates import drawn_in_blocks
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,6 +23,8 @@ Ints = NDArray[np.int64]
 KAPPA = MetricKind("kappa", "Kappa", "threshold", True, Confusion.kappa, "rarer")
 KINDS = {kind.name: kind for kind in (*metrics_named(["accuracy"]), KAPPA, *metrics_named(["sensitivity", "specificity", "f1"]))}
 """In the order of the table."""
+_BLOCK_VALUES = 1 << 23
+"""Of draws that are held at the same time."""
 _UNDEFINED = {
     "kappa": "both call all of them the same",
     "sensitivity": "the reference calls none of them present",
@@ -107,11 +109,10 @@ def agreements(rated: Sequence[Rated], draws: int = 1000, seed: int = 0) -> Agre
         raise UsageError("no finding is to be compared; name one or more")
     names, codes = np.unique(np.concatenate([one.patients for one in rated]), return_inverse=True)
     starts = np.cumsum([len(one.patients) for one in rated])[:-1]
-    # the last draw holds every patient once: what was found
-    times = np.concatenate([drawn(len(names), draws, seed), np.ones((1, len(names)))]) if len(names) else np.ones((draws + 1, 0))
-    counts = [_counts(one, patient, len(names)) for one, patient in zip(rated, np.split(codes, starts), strict=True)]
-    found = [_Drawn(one.finding, of, times) for one, of in zip(rated, counts, strict=True)]
-    micro = _Drawn("micro", np.sum(counts, axis=0), times)
+    counts = np.stack([_counts(one, patient, len(names)) for one, patient in zip(rated, np.split(codes, starts), strict=True)])
+    cells = _drawn_cells(counts, draws, seed)
+    found = [_Drawn(one.finding, *of) for one, *of in zip(rated, counts, cells, strict=True)]
+    micro = _Drawn("micro", counts.sum(axis=0), cells.sum(axis=0))
     over = sum(one.items > 0 for one in found)
     of_findings = tuple(one.agreement() for one in found)
     return Agreements(of_findings, micro.agreement(over), _macro(found, of_findings, micro, over))
@@ -126,12 +127,21 @@ def _counts(rated: Rated, patient: Ints, patients: int) -> Floats:
     return np.bincount(cell * patients + patient, minlength=4 * patients).reshape(4, patients).astype(np.float64)
 
 
+def _drawn_cells(counts: Floats, draws: int, seed: int) -> Floats:
+    """(K, 4, draws + 1): the cells (K, 4, patients) of K findings summed over each draw's patients, and last over each patient once."""
+    findings, _, patients = counts.shape
+    flat = counts.reshape(4 * findings, patients)
+    block = max(1, _BLOCK_VALUES // max(patients, 1))
+    parts = [flat @ times.T for times in drawn_in_blocks(patients, draws, seed, block)] if patients else [np.zeros((4 * findings, draws))]
+    return np.concatenate([*parts, flat.sum(axis=1, keepdims=True)], axis=1).reshape(findings, 4, draws + 1)
+
+
 class _Drawn:
     """A finding's metrics in all draws, the last of which is what was found."""
 
-    def __init__(self, finding: str, counts: Floats, times: Floats) -> None:
+    def __init__(self, finding: str, counts: Floats, cells: Floats) -> None:
+        """`counts` (4, patients), `cells` (4, draws + 1)."""
         self.finding = finding
-        cells = counts @ times.T
         self.tp, self.fp, self.fn, self.tn = (int(cell[-1]) for cell in cells)
         self.items = int(counts.sum())
         positive, negative = counts[0] + counts[2], counts[1] + counts[3]
