@@ -29,7 +29,7 @@ class StudyReport:
 def bank_reports(bank: Bank) -> Iterator[StudyReport]:
     """Every study that has report text, by the study's name."""
     # the one place that knows which rows of `snippets` are sections
-    found = bank.sql("SELECT study, section, text FROM snippets ORDER BY study, ordinal")
-    rows = (row for batch in found.to_batches(max_chunksize=4096) for row in batch.to_pylist())
+    batches = bank.sql_batches("SELECT study, section, text FROM snippets ORDER BY study, ordinal")
+    rows = (row for batch in batches for row in batch.to_pylist())
     for study, mine in groupby(rows, key=lambda row: row["study"]):
         yield StudyReport(study, tuple((row["section"], row["text"]) for row in mine))

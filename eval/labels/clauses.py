@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import final
 
@@ -29,15 +30,18 @@ class Reach:
 
     def before(self, start: int) -> int:
         """Where the clause of what begins here begins."""
-        return max((end for end in self.ends if end <= start), default=0)
+        at = bisect_right(self.ends, start)
+        return self.ends[at - 1] if at else 0
 
     def after(self, end: int, length: int) -> int:
         """Up to where a cue may stand that looks back on what ends here."""
-        return min((place for place in (*self.ends, *self.back_ends) if place >= end), default=length)
+        at, back = bisect_left(self.ends, end), bisect_left(self.back_ends, end)
+        return min([length, *self.ends[at : at + 1], *self.back_ends[back : back + 1]])
 
     def clause(self, start: int, length: int) -> tuple[int, int]:
         """The clause that holds this place."""
-        return self.before(start), min((end for end in self.ends if end > start), default=length)
+        at = bisect_right(self.ends, start)
+        return self.before(start), self.ends[at] if at < len(self.ends) else length
 
 
 def reach(words: str, ends: list[int], back_ends: list[int], denials: list[int]) -> Reach:
@@ -56,14 +60,15 @@ def reach(words: str, ends: list[int], back_ends: list[int], denials: list[int])
     found = list(hard)
     last = 0
     for number, (start, end) in enumerate(breaks):
-        last = max([last, *(place for place in hard if place <= start)])
+        at = bisect_right(hard, start)
+        last = max([last, *hard[max(at - 1, 0) : at]])
         following = breaks[number + 1][0] if number + 1 < len(breaks) else len(words)
-        following = min([following, *(place for place in hard if place > start)])
-        denied = any(last <= place < start for place in denials)
+        following = min([following, *hard[at : at + 1]])
+        denied = bisect_left(denials, last) < bisect_left(denials, start)
         if _begins_clause(words, (last, start, end, following), denied):
             found.append(start)
             last = start
-    return Reach(tuple(sorted(set(found))), tuple(back_ends))
+    return Reach(tuple(sorted(set(found))), tuple(sorted(back_ends)))
 
 
 def _begins_clause(words: str, places: tuple[int, int, int, int], denied: bool) -> bool:

@@ -42,8 +42,8 @@ _BE = "(is|are|was|were|be|been|has been|have been|had been|could be|can be)"
 _PRIOR = (
     "(the|a|an|his|her|this patient's)? (patient's)? (previous|prior|old|older|outside|earlier|last|preceding)"
     " (chest|thorax|thoracic|head|brain|outside|ct|pet ct|mr|mri|x ray)?"
-    " (exam|examination|examinations|scan|scans|study|studies|ct|cts|radiograph|radiographs|film|films|mri|report|reports|review|reviews|imaging"
-    "|tomography|investigation)"
+    " (exam|examination|examinations|scan|scans|study|studies|ct|cts|radiograph|radiographs|film|films|mri|report|reports|review|reviews"
+    "|imaging|tomography|investigation)"
 )
 
 TRIGGERS: dict[Cue, tuple[str, ...]] = {
@@ -95,8 +95,8 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
     ),
     "doubt_after": (
         "(possible|possibly|perhaps|potential|potentially)",
-        "(may|might|could) (well)? (also)? (in part)? (be|represent|reflect|indicate|suggest|relate to|be related to|be due to|be secondary to"
-        "|be caused by|be compatible with|be consistent with|be seen with)?",
+        "(may|might|could) (well)? (also)? (in part)? (be|represent|reflect|indicate|suggest|relate to|be related to|be due to"
+        "|be secondary to|be caused by|be compatible with|be consistent with|be seen with)?",
         "(suggest|suggests|suggesting|suggestive|suggested|suggestion)",
         "(suspicious|suspicion|concern|concerning|worrisome|questionable|equivocal|indeterminate) (for|of|about|in terms of)",
         "(questionable|question|question of|equivocal|suspected|suspect)",
@@ -160,8 +160,8 @@ TRIGGERS: dict[Cue, tuple[str, ...]] = {
         " (evaluated|assessed|characterized|performed|included|imaged|compared|measured)",
         "no doubt",
         "in (favor|favour) of",
-        "(compared|comparison|compare|comparing|according|relative|similar|respect|contrast|unchanged|unchanged from|change from|changed from"
-        f"|than|than on|since|from) (to|with)? {_PRIOR}",
+        "(compared|comparison|compare|comparing|according|relative|similar|respect|contrast|unchanged|unchanged from|change from"
+        f"|changed from|than|than on|since|from) (to|with)? {_PRIOR}",
         "(seen|observed|described|noted|present|visible|shown|reported|known|detected|identified|defined|existing|available|selected)"
         f" (on|in|at|from) {_PRIOR}",
         "no (prior|previous|old|comparison|priors)",

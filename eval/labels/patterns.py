@@ -57,12 +57,3 @@ class PhraseGroups:
                     spans.append((number, at, match.end()))
             at += len(word) + 1
         return spans
-
-    def touches(self, words: str, number: int, start: int, end: int) -> bool:
-        """Whether a phrase of one group begins between two places, which are those of words."""
-        at = max(start, 1)
-        for word in words[at:end].split(" "):
-            if number in self.tried(word) and self._patterns[number].match(words, at):
-                return True
-            at += len(word) + 1
-        return False

@@ -148,6 +148,6 @@ def _together(branches: list[tuple[tuple[str | None, ...], int]]) -> int:
         if any(start is None or "*" in start for start in begins):
             anyhow += ways
         else:
-            for start in begins:
+            for start in set(begins):
                 apart[start or ""] = apart.get(start or "", 0) + ways
     return max(apart.values(), default=0) + anyhow

@@ -38,6 +38,8 @@ def label_reports(
         raise UnknownNameError("method", str(method), METHODS)
     if isinstance(texts, str | bytes):
         raise UsageError("label_reports takes a list of reports; found one text: write [text]")
+    if not isinstance(texts, Iterable):
+        raise UsageError(f"label_reports takes a list of reports; found {type(texts).__name__}")
     if method == "llm":
         return _by_llm([checked_text(text, number) for number, text in enumerate(texts)], finding_set(findings), llm)
     labeler = RuleLabeler(finding_set(findings))

@@ -17,7 +17,7 @@ from .words import read_words
 
 SILENT_SECTIONS = ("history", "comparison", "technique")
 """Sections that speak of why and how the examination was made, and of others: they label nothing."""
-MOST_LETTERS = 4000
+MOST_LETTERS = 2000
 """Of a sentence that is read at once. What is longer is no sentence, and is read in pieces, so that time stays linear in the text."""
 _IMPRESSION = "impression"
 _SILENT = re.compile(
