@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import time
 import weakref
 from typing import Any, final
@@ -12,6 +11,7 @@ import httpx2
 
 from ..store.errors import EncoderError, ScanbankError
 from .errors import EncoderUnavailableError as Unavailable
+from .http_parts import kind_of, private_client, reason_of, retry_after
 
 TOKEN = "SCANBANK_TOKEN"
 """The environment variable with the bearer token."""
@@ -30,15 +30,7 @@ class Connection:
     def __init__(self, base: str) -> None:
         self.base = base
         token = os.environ.get(TOKEN, "").strip()
-        # Scans go to the host that was named and to no other: no proxy of the environment, no redirect.
-        self._client = httpx2.Client(
-            base_url=base,
-            timeout=_TIMEOUT,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            follow_redirects=False,
-            trust_env=False,
-            verify=ssl.create_default_context(),
-        )
+        self._client = private_client(base, _TIMEOUT, {"Authorization": f"Bearer {token}"} if token else {})
         weakref.finalize(self, self._client.close)
 
     def models(self) -> Any:
@@ -47,7 +39,7 @@ class Connection:
         try:
             told = response.json()
         except ValueError as error:
-            raise EncoderError(f"{self.base} is no scanbank service: it answers {_kind(response)} instead of JSON") from error
+            raise EncoderError(f"{self.base} is no scanbank service: it answers {kind_of(response)} instead of JSON") from error
         if not isinstance(told, dict) or "models" not in told or "limits" not in told:
             raise EncoderError(f"{self.base} is no scanbank service: it does not list its models")
         return told
@@ -64,7 +56,7 @@ class Connection:
                 raise Unavailable(f"{self.base} did not answer within {_TIMEOUT.read:g} s; look whether it still runs") from error
             except httpx2.ConnectError as error:
                 if tries == TRIES or first:
-                    raise Unavailable(f"{self.base} cannot be reached ({_reason(error)}); does `scanbank serve` run there?") from error
+                    raise Unavailable(f"{self.base} cannot be reached ({reason_of(error)}); does `scanbank serve` run there?") from error
                 wait = pause
             except httpx2.TransportError as error:
                 if tries == TRIES or first:
@@ -75,7 +67,7 @@ class Connection:
                     return response
                 if response.status_code not in _AGAIN or tries == TRIES:
                     raise self._refused(response)
-                wait = _retry_after(response, pause)
+                wait = retry_after(response, pause, _LONGEST_PAUSE)
             _wait(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
         raise AssertionError("unreachable: the last try returns or raises")
@@ -100,18 +92,4 @@ def _detail(response: httpx2.Response) -> str:
     try:
         return str(response.json()["detail"])[:500]
     except (ValueError, KeyError, TypeError):
-        return f"{_kind(response)}, which is not how a scanbank service answers"
-
-
-def _kind(response: httpx2.Response) -> str:
-    return response.headers.get("content-type", "").partition(";")[0][:60] or "nothing of a known type"
-
-
-def _retry_after(response: httpx2.Response, otherwise: float) -> float:
-    given = response.headers.get("retry-after", "")
-    return min(float(given), _LONGEST_PAUSE) if given.isdecimal() else otherwise
-
-
-def _reason(error: Exception) -> str:
-    cause = error.__cause__ or error
-    return os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno and cause.errno > 0 else "no connection"
+        return f"{kind_of(response)}, which is not how a scanbank service answers"

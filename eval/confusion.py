@@ -39,6 +39,11 @@ class Confusion:
         """2 tp / (2 tp + fp + fn), 0 where nothing positive is called positive."""
         return 2 * self.true_positive / (2 * self.true_positive + self.false_positive + self.false_negative)
 
+    def kappa(self) -> Floats:
+        """Cohen's (1960): agreement beyond chance, from -1 to 1. NaN where both truth and calls are of the same one class."""
+        tp, fp, fn, tn = self.true_positive, self.false_positive, self.false_negative, self.true_negative
+        return 2 * (tp * tn - fn * fp) / ((tp + fp) * (fp + tn) + (tp + fn) * (fn + tn))
+
     def macro_f1(self) -> Floats:
         """Mean of the F1 of both classes."""
         return (self.f1() + Confusion(self.true_negative, self.false_negative, self.false_positive, self.true_positive).f1()) / 2

@@ -16,7 +16,7 @@ from .edges import COVERAGE
 Floats = NDArray[np.float64]
 
 
-def quantile(patients: int) -> float:
+def quantile(patients: float) -> float:
     """Student's, with a degree of freedom for each patient (of the rarer class, where both classes matter).
 
     Chosen by coverage: the normal quantile covers too seldom with ten or twenty positives (docs/statistics.md).
@@ -24,7 +24,7 @@ def quantile(patients: int) -> float:
     return float(t.ppf((1 + COVERAGE) / 2, patients))
 
 
-def logit_intervals(value: Floats, error: Floats, patients: int) -> Floats:
+def logit_intervals(value: Floats, error: Floats, patients: float) -> Floats:
     """(F, 2): 95% intervals of values (F,) inside (0, 1) with standard errors (F,), by the delta method; NaN for values outside."""
     inside = (value > 0) & (value < 1)
     middle = np.where(inside, value, 0.5)

@@ -5,6 +5,8 @@ How often each patient was drawn is a matrix (draws, patients): an item counts a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,11 +18,17 @@ Ints = NDArray[np.int64]
 
 def drawn(patients: int, draws: int, seed: int) -> NDArray[np.float64]:
     """(draws, patients): how often each patient is in each draw of as many as there are."""
+    return next(drawn_in_blocks(patients, draws, seed, max(draws, 1)), np.empty((0, patients)))
+
+
+def drawn_in_blocks(patients: int, draws: int, seed: int, block: int) -> Iterator[NDArray[np.float64]]:
+    """The rows of `drawn`, at most `block` at a time."""
     random = np.random.Generator(np.random.PCG64(seed))
-    times = np.empty((draws, patients))
-    for draw in range(draws):
-        times[draw] = np.bincount(random.integers(patients, size=patients), minlength=patients)
-    return times
+    for start in range(0, draws, block):
+        times = np.empty((min(block, draws - start), patients))
+        for row in times:
+            row[:] = np.bincount(random.integers(patients, size=patients), minlength=patients)
+        yield times
 
 
 def ranking_replicates(y: Ints, score: Floats, patient: Ints, times: Floats) -> Areas:

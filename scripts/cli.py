@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import (
+    cli_agree,
     cli_bank,
     cli_compare,
     cli_demo,
@@ -91,6 +92,7 @@ app.command("probe")(cli_eval.probe)
 app.command("zeroshot")(cli_eval.zeroshot)
 app.command("predict")(cli_predict.predict)
 app.command("compare")(cli_compare.compare)
+app.command("agree")(cli_agree.agree)
 app.command("heads")(cli_eval.heads)
 app.command("search")(cli_search.search)
 app.command("serve")(cli_serve.serve)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from . import llm_options as llm
 from .options import BankPath, Json, KeyFile
 from .output import print_json, print_table, progress, say
 
@@ -20,20 +21,57 @@ def label(
         str,
         typer.Option(metavar="SET", help="neuro16, chest18, cxr14, chexpert14, or a YAML file of your own.", show_default=False),
     ],
-    method: Annotated[str, typer.Option(help="How reports are read: rules.")] = "rules",
+    method: Annotated[str, typer.Option(help="How reports are read: rules, or llm, a language model.")] = "rules",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be labelled; write nothing.")] = False,
+    endpoint: llm.Endpoint = None,
+    model: llm.Model = None,
+    yes_send_text: llm.YesSendText = False,
+    examples: llm.Examples = None,
+    key_variable: llm.KeyVariable = "SCANBANK_LLM_KEY",
+    concurrency: llm.Concurrency = 4,
+    requests_per_minute: llm.PerMinute = None,
+    timeout: llm.Timeout = 120.0,
+    tries: llm.Tries = 6,
+    max_tokens: llm.MaxTokens = 2000,
+    answer_format: llm.AnswerFormat = "json_schema",
+    price_in: llm.PriceIn = None,
+    price_out: llm.PriceOut = None,
     key_file: KeyFile = None,
     json: Json = False,
 ) -> None:
     """Label every report of a bank: present, absent, uncertain or unmentioned for each finding, as a source of its own."""
-    from ..eval.labels import METHODS, finding_set
+    from ..eval.labels import METHODS, LlmSettings, finding_set
     from ..eval.labels.bank_labels import label_by_rules
+    from ..eval.labels.llm_examples import read_examples
     from ..store import Bank
-    from ..store.errors import UnknownNameError
+    from ..store.errors import UnknownNameError, UsageError
+    from .llm_labels import label_by_model
 
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
     asked = finding_set(findings)
+    if method == "rules" and (endpoint or model):
+        raise UsageError("--endpoint and --model are for --method llm; rules ask nobody")
+    if method == "llm":
+        if not endpoint or not model:
+            raise UsageError("--method llm needs --endpoint URL and --model NAME, such as http://localhost:11434 and gpt-oss:20b")
+        settings = LlmSettings(
+            endpoint,
+            model,
+            send_text=yes_send_text,
+            examples=read_examples(examples, asked) if examples else (),
+            format=cast("Any", answer_format),
+            max_tokens=max_tokens,
+            concurrency=concurrency,
+            requests_per_minute=requests_per_minute,
+            timeout_s=timeout,
+            tries=tries,
+            key_variable=key_variable,
+        )
+        prices = price_in, price_out
+        opened = Bank.open(bank, key_file=key_file)
+        label_by_model(opened, asked, settings, prices, dry_run=dry_run, json=json, tell=lambda done: _tell(done, bank, dry_run))
+        return
     opened = Bank.open(bank, key_file=key_file)
     with progress(not json) as listener:
         done = label_by_rules(opened, asked, write=not dry_run, progress=listener)

@@ -2,6 +2,7 @@
 
 from .finding import Finding, FindingSet, Mention
 from .finding_sets import BUNDLED, finding_set
+from .llm_settings import Example, LlmSettings
 from .reports import METHODS, label_reports
 from .rules import RuleLabeler
 from .statuses import ABSENT, PRESENT, STATUSES, UNCERTAIN, UNMENTIONED, Status
@@ -14,8 +15,10 @@ __all__ = [
     "STATUSES",
     "UNCERTAIN",
     "UNMENTIONED",
+    "Example",
     "Finding",
     "FindingSet",
+    "LlmSettings",
     "Mention",
     "RuleLabeler",
     "Status",

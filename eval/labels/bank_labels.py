@@ -68,16 +68,24 @@ def label_by_rules(bank: Bank, findings: FindingSet, *, write: bool = True, prog
 
 
 def write_labels(
-    bank: Bank, method: str, findings: FindingSet, found: Statuses, settings: Mapping[str, Any], *, write: bool = True
+    bank: Bank,
+    method: str,
+    findings: FindingSet,
+    found: Statuses,
+    settings: Mapping[str, Any],
+    *,
+    source: str = "",
+    write: bool = True,
 ) -> Labelled:
     """Put statuses of studies into the table `labels`, those that differ from what the source said before, with a row in `runs`.
 
     Args:
         bank: where they go; one commit.
-        method: who found them; the source is `method:SET@DIGEST`.
+        method: who found them.
         findings: what was labelled.
         found: study to finding to status.
         settings: what the labels depend on beside the findings, for the table `runs`.
+        source: as in `labels.source`; by default `method:SET@DIGEST`.
         write: False only counts.
 
     Raises:
@@ -85,7 +93,7 @@ def write_labels(
     """
     if not found:
         raise UsageError("the bank holds no report text to label: `scanbank ingest BANK --reports FILE` brings reports")
-    source, started = f"{method}:{findings.source}", datetime.now(UTC)
+    source, started = source or f"{method}:{findings.source}", datetime.now(UTC)
     told = {**settings, "method": method, "findings": findings.name, "digest": findings.digest, "source": source, "policy": LABEL_POLICY}
     said = {name: Counter(labels[name] for labels in found.values()) for name in findings.names}
     counts = {name: {status: said[name][status] for status in STATUSES} for name in findings.names}

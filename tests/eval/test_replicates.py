@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from scanbank.eval.replicates import drawn, ranking_replicates
+from scanbank.eval.replicates import drawn, drawn_in_blocks, ranking_replicates
 
 DRAWS = 5
 
@@ -39,3 +39,11 @@ def test_each_draw_is_measured_as_its_items_written_out(seed: int, items: int, p
             continue
         np.testing.assert_allclose(found.auroc[draw], roc_auc_score(labels, scores), atol=1e-12)
         np.testing.assert_allclose(found.ap[draw], average_precision_score(labels, scores), atol=1e-12)
+
+
+def test_draws_in_blocks_are_the_same_draws() -> None:
+    blocks = list(drawn_in_blocks(7, 10, 3, 4))
+    assert [len(block) for block in blocks] == [4, 4, 2]
+    assert np.array_equal(np.concatenate(blocks), drawn(7, 10, 3))
+    assert (drawn(7, 10, 3).sum(axis=1) == 7).all()
+    assert drawn(7, 0, 3).shape == (0, 7)

@@ -1,0 +1,59 @@
+"""What clients of HTTP services have in common: a client that talks to the named host alone, and what answers and failures are called."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+
+def private_client(base_url: str, timeout: httpx2.Timeout, headers: Mapping[str, str], connections: int = 100) -> httpx2.Client:
+    """A client for what may go to the host that was named and to no other: no proxy of the environment, no redirect followed."""
+    # to read all authorities takes 50 ms; without any, nobody is trusted
+    secure = ssl.create_default_context() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx2.Client(
+        base_url=base_url,
+        timeout=timeout,
+        headers=dict(headers),
+        follow_redirects=False,
+        trust_env=False,
+        verify=secure,
+        limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
+    )
+
+
+def kind_of(response: httpx2.Response) -> str:
+    """The media type of an answer, for messages."""
+    return response.headers.get("content-type", "").partition(";")[0][:60] or "nothing of a known type"
+
+
+def retry_after(response: httpx2.Response, otherwise: float, longest: float) -> float:
+    """Seconds to wait by the header Retry-After, which holds seconds or a date (RFC 9110, 10.2.3); `otherwise` where it says nothing."""
+    given = response.headers.get("retry-after", "").strip()
+    if given.isdecimal():
+        return min(float(given), longest)
+    try:
+        at = parsedate_to_datetime(given)
+        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+    except (ValueError, OverflowError):
+        return otherwise
+    return min(max(seconds, 0.0), longest)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why no connection was made, in the system's words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return "its certificate is not trusted" if isinstance(cause, ssl.SSLCertVerificationError) else "TLS failed"
+        if isinstance(cause, socket.gaierror):
+            return "no such host"
+        if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
+            return os.strerror(cause.errno)
+        cause = cause.__cause__ or cause.__context__  # the libraries between tell it in either way
+    return "no connection"
