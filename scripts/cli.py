@@ -25,6 +25,7 @@ from . import (
     cli_phantom,
     cli_predict,
     cli_report,
+    cli_retrieval,
     cli_search,
     cli_serve,
     cli_versions,
@@ -90,6 +91,7 @@ app.command("zeroshot")(cli_eval.zeroshot)
 app.command("predict")(cli_predict.predict)
 app.command("compare")(cli_compare.compare)
 app.command("heads")(cli_eval.heads)
+app.command("retrieval")(cli_retrieval.retrieval)
 app.command("search")(cli_search.search)
 app.command("serve")(cli_serve.serve)
 app.command("report")(cli_report.report)

@@ -1,0 +1,1 @@
+"""Localization: which slice of a scan a sentence means."""
