@@ -34,8 +34,8 @@ def _told(bank: Bank, run: str, settings: Mapping[str, Any]) -> Told:
     sets = sorted({row["features"] for row in rows})
     pool, same = settings["pool"], settings["pool"] - settings["distinct_reports"]
     caption = (
-        f"{pool} scans (primary series) and as many texts of {settings['patients']} patients, by cosine; {same} texts are near-identical to "
-        f"one before them ({settings['near_identical']}); of equal scores the right one comes last. Run {run}."
+        f"{pool} scans (primary series) and as many texts of {settings['patients']} patients, by cosine; {same} texts are "
+        f"near-identical to one before them ({settings['near_identical']}); of equal scores the right one comes last. Run {run}."
     )
     tables = [_ranks(sets, cells, pool)]
     if settings["findings"]:

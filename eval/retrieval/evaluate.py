@@ -17,7 +17,7 @@ from ...store.errors import UsageError
 from ...store.progress import Progress, Silent
 from ..feature_choice import FeatureChoice, choose_features
 from .alike import LIKE, SHINGLE, same_texts
-from .measures import DRAWS, Measure, chance, measures
+from .measures import DRAWS, Measure, Patients, chance, measures
 from .pairs import REPORT, Sides, Studies, both_sides, present_findings, studies_with_reports, text_set
 from .ranking import rank_pairs
 
@@ -93,13 +93,14 @@ def retrieval(
     group = same_texts(studies.texts)
     settings = _settings(studies, texts, names, present, whose, group)
     run = f"{COMMAND}-{spec_digest(settings)[:12]}"
+    people = Patients(studies.units.patients)
     progress.start("retrieval", 2 * len(sides) * len(studies))
     found = []
     for one in sides:
         images, said = one.images[kept], one.texts[kept]
         for direction, queries, pool in zip(DIRECTIONS, (said, images), (images, said), strict=True):
             ranks = rank_pairs(queries, pool, group, present, progress)
-            found.append(Found(one.name, direction, tuple(measures(ranks, studies.units.patients))))
+            found.append(Found(one.name, direction, tuple(measures(ranks, people))))
     if not names:
         remarks.append("scans have no labels, so there is no mAP and no nDCG; `scanbank ingest BANK --labels FILE` brings them")
     elif unlabelled := int((~present.any(axis=1)).sum()):

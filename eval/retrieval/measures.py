@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 CUTS = (1, 5, 10, 50, 100)
 DRAWS = 1000
 NO_FINDING = "no query has a finding in common with the pool"
-_ROWS = 2**22
+_ROWS = 2**20
 """Weights of queries in draws that are held at once."""
 
 
@@ -38,20 +38,30 @@ class Measure:
     """Why there is no value."""
 
 
-def measures(ranks: Ranks, patients: NDArray[np.str_], draws: int = DRAWS, seed: int = 0) -> list[Measure]:
-    """All measures of one direction; names of those by which near-identical reports are right end in `_duplicates`.
+@final
+class Patients:
+    """Whose N queries are, and how often each patient is in each of some draws with replacement.
 
     Args:
-        ranks: of N queries.
-        patients: (N,) whose they are.
-        draws: of patients.
+        patients: (N,).
+        draws: how many.
         seed: of the draws.
     """
-    _, patient = np.unique(patients, return_inverse=True)
-    people = int(patient.max()) + 1
-    times = drawn(people, draws, seed)
-    found = []
+
+    def __init__(self, patients: NDArray[np.str_], draws: int = DRAWS, seed: int = 0) -> None:
+        _, self.of = np.unique(patients, return_inverse=True)
+        self.times = drawn(int(self.of.max()) + 1, draws, seed)
+
+
+def measures(ranks: Ranks, patients: Patients) -> list[Measure]:
+    """All measures of one direction; names of those by which near-identical reports are right end in `_duplicates`."""
+    patient, times = patients.of, patients.times
+    found = list[Measure]()
+    same = np.array_equal(ranks.own, ranks.alike)
     for of, ending in ((ranks.own, ""), (ranks.alike, "_duplicates")):
+        if ending and same:
+            found += [replace(one, name=f"{one.name}{ending}") for one in found]
+            break
         for cut in CUTS:
             name = f"recall_at_{cut}{ending}"
             if cut >= len(of):

@@ -143,16 +143,17 @@ def present_findings(bank: Bank, studies: Studies, source: str | None) -> tuple[
     if not known:
         return (), np.zeros((len(studies), 0), np.bool_), ""
     whose = source or (FIRST_SOURCE if FIRST_SOURCE in known else known[0])
-    rows = bank.sql(f"""SELECT DISTINCT v.ordinal, l.finding || coalesce('=' || l.category, '') AS name
+    answer = bank.sql(f"""SELECT v.ordinal, l.finding || coalesce('=' || l.category, '') AS name
         FROM labels l JOIN volumes v ON v.volume = l.item
-        WHERE l.level <> 'slice' AND l.status = 'present' AND l.source = {quoted(whose)} AND v.is_primary ORDER BY ALL""").to_pylist()
-    names = tuple(sorted({row["name"] for row in rows}))
-    column = {name: place for place, name in enumerate(names)}
-    place = {ordinal: row for row, ordinal in enumerate(studies.units.ordinals.tolist())}
+        WHERE l.level <> 'slice' AND l.status = 'present' AND l.source = {quoted(whose)} AND v.is_primary""")
+    named = answer.column("name").combine_chunks().dictionary_encode()
+    every, ordinal = named.dictionary.to_pylist(), answer.column("ordinal").to_numpy()
+    names = tuple(sorted(every))
+    column = np.argsort(np.argsort(np.array(every, dtype=object)))[named.indices.to_numpy()]
+    place = np.searchsorted(studies.units.ordinals, ordinal).clip(max=len(studies) - 1)
+    there = studies.units.ordinals[place] == ordinal
     present = np.zeros((len(studies), len(names)), np.bool_)
-    for row in rows:
-        if row["ordinal"] in place:
-            present[place[row["ordinal"]], column[row["name"]]] = True
+    present[place[there], column[there]] = True
     return names, present, whose
 
 

@@ -9,7 +9,7 @@ from scanbank.eval.retrieval.alike import same_texts, words
 
 def shingles(text: str) -> set[tuple[str, ...]]:
     of = words(text)
-    return {of[at : at + 3] for at in range(max(1, len(of) - 2))}
+    return {tuple(of[at : at + 3]) for at in range(max(1, len(of) - 2))}
 
 
 def slowly(texts: list[str]) -> list[int]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scanbank.eval.retrieval.measures import chance, measures
+from scanbank.eval.retrieval.measures import Patients, chance, measures
 from scanbank.eval.retrieval.ranking import Ranks
 
 PATIENTS = np.array([f"p{n // 2}" for n in range(20)])
@@ -17,7 +17,7 @@ def ranks(own: list[int], alike: list[int] | None = None, ap: float = np.nan) ->
 
 def test_values_by_hand() -> None:
     own = [1, 1, 2, 4, 5, 6, 10, 11, *range(12, 24)]
-    found = {one.name: one for one in measures(ranks(own, [1] * 20, ap=0.5), PATIENTS)}
+    found = {one.name: one for one in measures(ranks(own, [1] * 20, ap=0.5), Patients(PATIENTS))}
     assert found["recall_at_1"].value == 2 / 20
     assert found["recall_at_5"].value == 5 / 20
     assert found["recall_at_10"].value == 7 / 20
@@ -37,7 +37,7 @@ def test_values_by_hand() -> None:
 
 
 def test_without_findings_there_is_a_reason_and_of_one_patient_no_interval() -> None:
-    found = {one.name: one for one in measures(ranks([1, 2, 3]), np.array(["p", "p", "p"]))}
+    found = {one.name: one for one in measures(ranks([1, 2, 3]), Patients(np.array(["p", "p", "p"])))}
     assert (found["map"].value, found["ndcg"].value) == (None, None)
     assert "no query has a finding" in found["map"].reason
     assert (found["recall_at_1"].value, found["recall_at_1"].lo) == (pytest.approx(1 / 3), None)
@@ -45,7 +45,7 @@ def test_without_findings_there_is_a_reason_and_of_one_patient_no_interval() -> 
 
 
 def test_a_share_of_one_has_wilsons_interval_by_patients() -> None:
-    found = {one.name: one for one in measures(ranks([1] * 20), PATIENTS)}
+    found = {one.name: one for one in measures(ranks([1] * 20), Patients(PATIENTS))}
     one = found["recall_at_1"]
     assert (one.value, one.hi) == (1.0, 1.0)
     assert one.lo == pytest.approx(1 - 1.959964**2 / (10 + 1.959964**2))
@@ -54,8 +54,8 @@ def test_a_share_of_one_has_wilsons_interval_by_patients() -> None:
 def test_intervals_are_wider_where_a_patients_queries_go_together() -> None:
     rng = np.random.default_rng(0)
     own = np.where(np.repeat(rng.random(50) < 0.5, 4), 1, 100)
-    together = {one.name: one for one in measures(ranks(own.tolist()), np.repeat(np.arange(50).astype(str), 4))}
-    apart = {one.name: one for one in measures(ranks(own.tolist()), np.arange(200).astype(str))}
+    together = {one.name: one for one in measures(ranks(own.tolist()), Patients(np.repeat(np.arange(50).astype(str), 4)))}
+    apart = {one.name: one for one in measures(ranks(own.tolist()), Patients(np.arange(200).astype(str)))}
 
     def width(found: dict, name: str = "recall_at_10") -> float:
         return found[name].hi - found[name].lo
@@ -70,7 +70,7 @@ def test_the_median_of_each_draw_is_numpys(monkeypatch: pytest.MonkeyPatch) -> N
     from scanbank.eval.retrieval import measures as module
 
     monkeypatch.setattr(module, "_ROWS", 60)  # a few draws at a time
-    found = {one.name: one for one in measures(ranks(own.tolist()), patients, draws=99)}
+    found = {one.name: one for one in measures(ranks(own.tolist()), Patients(patients, draws=99))}
     _, codes = np.unique(patients, return_inverse=True)
     medians = [np.median(np.repeat(own, times.astype(int)[codes])) for times in drawn(10, 99, 0)]
     lo, hi = np.quantile(medians, [0.025, 0.975], method="inverted_cdf")
