@@ -43,10 +43,12 @@ def ingest(
     key_file: KeyFile = None,
     json: Json = False,
     labels: Annotated[
-        list[Path] | None, typer.Option(help="CSV with labels; may be repeated.", rich_help_panel=_TABLES, show_default=False)
+        list[Path] | None,
+        typer.Option(help="CSV, JSONL or Parquet with labels; may be repeated.", rich_help_panel=_TABLES, show_default=False),
     ] = None,
     reports: Annotated[
-        list[Path] | None, typer.Option(help="CSV with reports; may be repeated.", rich_help_panel=_TABLES, show_default=False)
+        list[Path] | None,
+        typer.Option(help="CSV, JSONL or Parquet with reports; may be repeated.", rich_help_panel=_TABLES, show_default=False),
     ] = None,
     masks: Annotated[
         list[Path] | None,
@@ -96,6 +98,7 @@ def ingest(
     from ..store.ingest import ingest as ingest_scans
     from ..store.mask_findings import declared
     from ..store.masks import ingest_masks, mask_paths, not_scans
+    from ..store.status import references
     from ..store.windows import parse_window
 
     if not paths and not labels and not reports and not masks:
@@ -137,7 +140,8 @@ def ingest(
             _tell_scans(report)
     for path, table in tables:
         how = AnnotateOptions(source=source, keep_text=keep_text, no_text=no_text, create_studies=create_studies)
-        outcome = annotate(opened, path, table, how)
+        with progress(not json) as listener:
+            outcome = annotate(opened, path, table, how, progress=listener)
         done.setdefault("tables", []).append({"table": str(path)} | asdict(outcome))
         failed += len(outcome.unmatched)
         if not json:
@@ -149,6 +153,10 @@ def ingest(
         failed += attached.failed
         if not json:
             _tell_masks(attached)
+    if found := references(opened):
+        done["references"] = found
+        if not json:
+            say(f"references to images: {sum(found.values())}, of which {summary(found)}")
     if json:
         print_json(done)
     if failed:
@@ -206,6 +214,7 @@ def _tell_masks(report: MaskReport) -> None:
 def _tell_table(path: Path, outcome: AnnotateReport) -> None:
     new = f"{outcome.labels} new labels, {outcome.snippets} new report snippets"
     new += f" of {outcome.reports} reports" if outcome.reports else ""
+    new += f", {outcome.sentences} sentences" if outcome.sentences else ""
     say(f"{path.name}: {outcome.matched} of {outcome.rows} rows matched, {new}")
     reasons: dict[str, list[int]] = {}
     for line, reason in outcome.unmatched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +15,11 @@ from .errors import UsageError
 from .items import Rows
 from .key import SecretKey
 from .matching import Catalog, NoMatch, Target
+from .progress import Progress, Silent
 from .regroup import group_of, regroup
 from .scrub import scrub
 from .sections import sections
+from .snippets import KnownSnippets, Place, SnippetCounts, write_snippets
 from .vocabulary import allow
 
 if TYPE_CHECKING:
@@ -50,11 +52,15 @@ class AnnotateReport:
     reports: int
     """Rows with a report that matched, whether or not their text is kept."""
     snippets: int
+    """Sections that are new or other than before."""
+    sentences: int
+    references: int
+    """To images, in these sentences."""
     unmatched: tuple[tuple[int, str], ...]
     """(line, why) of rows that match nothing."""
 
 
-def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOptions) -> AnnotateReport:
+def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOptions, *, progress: Progress | None = None) -> AnnotateReport:
     """Write a table's labels, attributes, splits and report snippets in one commit.
 
     A row that is in the bank already changes nothing; one that differs supersedes what was there.
@@ -65,6 +71,7 @@ def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOption
     if options.keep_text and options.no_text:
         raise UsageError("--keep-text keeps reports as they are and --no-text keeps none; give one of them")
     message = f"labels: {len(table.rows)} rows" if not table.has_reports else f"reports: {len(table.rows)} rows"
+    progress = progress or Silent()
     digest = bank.key.pseudonym("path", str(path.resolve()))
     bank.local_map.put_paths([(digest, path.resolve())])
     job = _Job(bank, table, options)
@@ -73,11 +80,15 @@ def annotate(bank: Bank, path: Path, table: ParsedTable, options: AnnotateOption
             bank.refresh()  # what is looked up from here on is what the rows build on
             job = _Job(bank, table, options)
             job.resolve()
-            job.write(commit)
+            if count := sum(bool(row.report) for row, _ in job.found):
+                progress.start(f"reading the reports of {path.name}", count)
+            job.write(commit, progress.advance)
             _report_unmatched(commit, digest, job.unmatched, bank)
     bank.refresh()
     reports = sum(bool(row.report) for row, _ in job.found)
-    return AnnotateReport(len(table.rows), len(job.found), job.labels, reports, job.snippets, tuple(job.unmatched))
+    new = job.snippets
+    counts = (len(table.rows), len(job.found), job.labels, reports, new.sections, new.sentences, new.references)
+    return AnnotateReport(*counts, tuple(job.unmatched))
 
 
 class _Job:
@@ -93,7 +104,7 @@ class _Job:
         self.rows: Rows = defaultdict(list)
         self.said: dict[tuple[str, ...], tuple[int, tuple[str, str | None]]] = {}
         self.labels = 0
-        self.snippets = 0
+        self.snippets = SnippetCounts()
 
     def resolve(self) -> None:
         for row in self.table.rows:
@@ -138,12 +149,12 @@ class _Job:
             self.catalog.studies[study] = patient
         return [Target(study, "study")]
 
-    def write(self, commit: Commit) -> None:
+    def write(self, commit: Commit, advance: Callable[[int], None]) -> None:
         for rows in (self._labels(), self._attributes(), self._splits()):
             for table, row in rows:
                 self.rows[table].append(row)
         self.labels = len(self.rows["labels"])
-        self._snippets(commit)
+        self._snippets(commit, advance)
         for table, listed in self.rows.items():
             commit.append(table, listed)
 
@@ -190,33 +201,26 @@ class _Job:
                 if row.split and have.get(target.item) != row.split:
                     yield "splits", {"split": USER_SPLIT, "item": target.item, "level": target.level, "side": row.split}
 
-    def _snippets(self, commit: Commit) -> None:
+    def _snippets(self, commit: Commit, advance: Callable[[int], None]) -> None:
         """The report of a study is what this table says of it: sections that it no longer has are taken back."""
-        answer = self.bank.sql("SELECT study, section, position, snippet FROM snippets").to_pylist()
-        have = {(r["study"], r["section"], r["position"]): r["snippet"] for r in answer}
-        parts: dict[tuple[str, str, int], str] = {}
+        if not any(row.report for row, _ in self.found):
+            return
+        known = KnownSnippets(self.bank)
+        texts: dict[Place, str] = {}
         numbers: Counter[tuple[str, str]] = Counter()
         spoken: dict[str, set[str]] = defaultdict(set)  # a column `report` speaks of all sections, others of their own
         for row, targets in self.found:
             if row.report:
                 (study,) = self._studies(targets)
-                known = [*row.ids.values(), *_names(row.key)]
+                names = [*row.ids.values(), *_names(row.key)]
                 spoken[study] |= set(row.report)
                 for section, raw in () if self.options.no_text else _parts(row):
                     position = numbers[study, section]
                     numbers[study, section] += 1
-                    parts[study, section, position] = raw if self.options.keep_text else scrub(raw, known)
-        gone = [place for place in have if place not in parts and spoken.get(place[0], set()) & {"report", place[1]}]
-        new: list[dict[str, Any]] = []
-        for (study, section, position), text in parts.items():
-            snippet = self.key.pseudonym("snippet", study, section, str(position), text)
-            if have.get((study, section, position)) != snippet:
-                entry = {"snippet": snippet, "study": study, "patient": self.catalog.studies[study]}
-                new.append({**entry, "section": section, "position": position, "text": text})
-        first = commit.reserve(len(new)) if new else 0
-        taken_back = [{"study": study, "section": section, "position": position} for study, section, position in gone]
-        self.rows["snippets"] = [*(row | {"ordinal": first + i} for i, row in enumerate(new)), *taken_back]
-        self.snippets = len(new)
+                    texts[study, section, position] = raw if self.options.keep_text else scrub(raw, names)
+                advance(1)
+        gone = [place for place in known.sections if place not in texts and spoken.get(place[0], set()) & {"report", place[1]}]
+        self.snippets = write_snippets(commit, self.key, known, texts, gone, self.catalog.studies)
 
 
 def _names(key: str | Path | tuple[str, int]) -> list[str]:

@@ -73,7 +73,8 @@ def _encoding(path: Path) -> str:
         raise TableError(f"{path.name}: the table is empty; expected a header line and rows")
     for magic, what in _BINARY.items():
         if start.startswith(magic):
-            raise TableError(f"{path.name}: this is {what}; expected text, so save it as CSV (UTF-8)")
+            way = "let its name end in .parquet" if what == "Parquet" else "save it as CSV (UTF-8)"
+            raise TableError(f"{path.name}: this is {what}; expected text, so {way}")
     encodings = ("utf-16",) if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else ("utf-8-sig", "latin-1")
     for encoding in encodings:
         if _decodes(path, encoding):

@@ -1,4 +1,4 @@
-"""Tables of labels and reports: one CSV reader with one rule for what the columns are.
+"""Tables of labels and reports, in CSV, JSON Lines or Parquet: one rule for what the columns are.
 
 The key is the most specific column present of `path` (relative to the table's folder), `series_uid`, `accession`, `study_uid`,
 `patient_id` + `slice_number`, `patient_id`; the other id columns, and `group`, are kept beside it. `split`, `report`, `findings` and
@@ -15,10 +15,10 @@ from typing import Literal
 from .csv_columns import RESERVED, Columns, assign
 from .csv_duplicates import without_duplicates
 from .csv_guard import check_clear
-from .csv_records import open_records
 from .csv_rows import RowReader
 from .csv_types import KeyKind, LabelCell, ParsedTable, Section, Split, Status, TableOptions, TableRow
 from .errors import TableError, UnknownNameError
+from .table_records import open_table
 
 __all__ = ["KeyKind", "LabelCell", "ParsedTable", "Section", "Split", "Status", "TableOptions", "TableRow", "read_table", "read_tables"]
 
@@ -30,7 +30,8 @@ def read_table(path: Path, options: TableOptions, *, want: Literal["labels", "re
     is read if it has a report column. The whole table is in memory; reports and labels are what it takes.
 
     Args:
-        path: a file delimited by comma, semicolon or tab, in UTF-8, UTF-16 or Latin-1.
+        path: JSON Lines (`.jsonl`, `.ndjson`), Parquet (`.parquet`, `.pq`), else a file delimited by comma, semicolon or tab, in UTF-8,
+            UTF-16 or Latin-1.
         options: what the user says of the columns.
         want: `reports` asks for a report column; `labels` for a finding, class, attribute, split or report column.
 
@@ -40,7 +41,7 @@ def read_table(path: Path, options: TableOptions, *, want: Literal["labels", "re
             stored in clear looks like personal data (`csv_guard`). Messages give the line and never a key.
     """
     named = (*options.rename, *options.findings, *options.classes, *options.attributes, *options.ignore)
-    with open_records(path, RESERVED | {name.strip().lower() for name in named}, options.columns) as records:
+    with open_table(path, RESERVED | {name.strip().lower() for name in named}, options.columns, _ignored(options)) as records:
         columns = assign(records.header, options, path.name)
         _check_wanted(columns, want, path.name)
         reader = RowReader(columns, path.parent, path.name)
@@ -72,7 +73,7 @@ def read_tables(tables: Sequence[tuple[Path, Literal["labels", "reports"]]], opt
         return [read_table(path, options, want=want) for path, want in tables]
     if options.columns:
         raise TableError("--columns names the columns of one table without a header line; ingest the tables one at a time")
-    headers = {path: _header(path) for path, _ in tables}
+    headers = {path: _header(path, options) for path, _ in tables}
     everything = frozenset().union(*headers.values())
     restricted = {path: _restricted(options, header) for path, header in headers.items()}
     for name in (*options.rename, *options.findings, *options.classes, *options.attributes, *options.ignore):
@@ -81,8 +82,14 @@ def read_tables(tables: Sequence[tuple[Path, Literal["labels", "reports"]]], opt
     return [read_table(path, restricted[path], want=want) for path, want in tables]
 
 
-def _header(path: Path) -> frozenset[str]:
-    with open_records(path, RESERVED) as records:
+def _ignored(options: TableOptions) -> frozenset[str]:
+    """What is to be left out, by the table's own names: formats with types need not be able to read it."""
+    ignored = {name.strip() for name in options.ignore}
+    return frozenset(ignored | {theirs.strip() for theirs, ours in options.rename.items() if ours.strip() in ignored})
+
+
+def _header(path: Path, options: TableOptions) -> frozenset[str]:
+    with open_table(path, RESERVED, (), _ignored(options)) as records:
         return frozenset(records.header)
 
 

@@ -19,7 +19,7 @@ NO_UID = "#"
 """What the name of a DICOM slice begins with where it has no UID: it tells nothing apart, so the path must."""
 
 MAX_NUMBER, MAX_NUMBER_OF_IMAGE = 99_999, 9_999
-"""Slice numbers beyond these are not stored: a date or a record number may stand in InstanceNumber or in an image's name."""
+"""Slice and series numbers beyond these are not stored: a date or a record number may stand in their elements, or in an image's name."""
 
 Rows = dict[str, list[dict[str, Any]]]
 """Table name to rows."""
@@ -122,6 +122,12 @@ def series_of(key: SecretKey, header: ScanHeader, volume: str) -> str:
     return key.pseudonym("series", header.series_uid) if header.series_uid else key.pseudonym("own-series", volume)
 
 
+def series_number_of(header: ScanHeader) -> int | None:
+    """The series' number, if it is no longer than such numbers are: more digits may be a date or a record number."""
+    number = header.series_number
+    return number if number is not None and 0 <= number <= MAX_NUMBER else None
+
+
 def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int, known: Mapping[str, Any]) -> None:
     header, volume = scan.header, scan.volume
     patient, study = known["patient"], study_of(key, header, volume)
@@ -138,6 +144,7 @@ def _volume_rows(rows: Rows, key: SecretKey, scan: NamedScan, first: int, known:
             "patient_key": patient_of(key, header, volume),
             "study": study,
             "series": series,
+            "series_number": series_number_of(header),
             "kind": header.kind,
             "plane": header.plane,
             "slices": len(header.slices),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .items import NamedScan, mapped
+from .items import NamedScan, mapped, series_number_of
 from .local_map import Located, MappedScan
 from .renumber import renumber
 from .scan import Source
@@ -42,8 +42,23 @@ def remember(bank: Bank, scans: Sequence[NamedScan]) -> int:
             elsewhere.append(new)
     bank.local_map.put(moved)
     bank.local_map.put_places(elsewhere)
+    _number_series(bank, scans)
     _declare_windows(bank, {scan.volume: w for scan in scans if (w := scan.header.exported_window) is not None})
     return changed
+
+
+def _number_series(bank: Bank, scans: Sequence[NamedScan]) -> None:
+    """Scans of banks that were made before series' numbers were kept get theirs."""
+    lacking = {row["volume"] for row in bank.snapshot.latest("volumes", "series_number") if row["series_number"] is None}
+    numbers = {scan.volume: number for scan in scans if scan.volume in lacking and (number := series_number_of(scan.header)) is not None}
+    if not numbers:
+        return
+    for commit in bank.commits(f"ingest: series numbers of {len(numbers)} volumes"):
+        with commit:
+            bank.refresh()
+            rows = (row for row in bank.snapshot.rows("volumes") if row["volume"] in numbers)
+            commit.append("volumes", (row | {"series_number": numbers[row["volume"]]} for row in rows))
+    bank.refresh()
 
 
 def by_bytes(scan: NamedScan) -> bool:

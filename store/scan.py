@@ -72,6 +72,8 @@ class ScanHeader:
     patient_id: str | None = None
     study_uid: str | None = None
     series_uid: str | None = None
+    series_number: int | None = None
+    """What a report means by "series 2"."""
     accession: str | None = None
     original: bool = True
     """ImageType says ORIGINAL (or says nothing)."""

@@ -40,6 +40,7 @@ _ALL = (
             ("patient_key", _TEXT),  # the patient as the scan itself names it, where a table said otherwise
             ("study", _TEXT),
             ("series", _TEXT),
+            ("series_number", _INT),  # as reports name it; null where the scan has none
             ("kind", _TEXT),  # dicom, nifti, hdf5, image
             ("plane", _TEXT),  # of the source slices
             ("slices", _INT),
@@ -78,15 +79,32 @@ _ALL = (
             ("study", _TEXT),
             ("patient", _TEXT),
             ("section", _TEXT),
-            ("position", _INT),
-            ("text", _TEXT),
+            ("position", _INT),  # of several sections of one name
+            ("text", _TEXT),  # of a section; a sentence's is cut from it
+            ("sentence", _INT),  # number within its section, from 0; null for the section itself
+            ("start", _INT),  # of a sentence: characters of its section's text, from start to before stop
+            ("stop", _INT),
+            ("language", _TEXT),  # en, de, other, unknown
         ),
-        ("study", "section", "position"),
+        ("study", "section", "position", "sentence"),
     ),
+    # What reports say of where to look. What that leads to among the scans is worked out when it is asked for.
     Table(
         "references",
-        (("snippet", _TEXT), ("series", _TEXT), ("first_slice", _TEXT), ("last_slice", _TEXT), ("z_mm", _FLOAT)),
-        ("snippet", "series"),
+        (
+            ("snippet", _TEXT),  # the sentence
+            ("study", _TEXT),
+            ("section", _TEXT),
+            ("position", _INT),
+            ("number", _INT),  # within the section, from 0
+            ("start", _INT),  # characters of the section's text
+            ("stop", _INT),
+            ("series_number", _INT),  # null where none is named
+            ("first_image", _INT),
+            ("last_image", _INT),
+            ("other_exam", _BOOL),
+        ),
+        ("study", "section", "position", "number"),
     ),
     Table(
         "labels",

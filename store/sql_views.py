@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .schema import SEQ, TABLES
+from .sql_references import REFERENCES
 
 HISTORY = "history_{}"
 
@@ -57,9 +58,16 @@ _OWN: dict[str, str] = {
             SELECT study FROM volumes UNION ALL SELECT study FROM latest_snippets WHERE text IS NOT NULL
             UNION ALL SELECT item FROM latest_labels WHERE level = 'study')""",
     "patients": "SELECT DISTINCT patient FROM studies",
-    "snippets": f"""
-        SELECT s.* EXCLUDE ({SEQ}) REPLACE (coalesce(t.patient, s.patient) AS patient)
-        FROM latest_snippets s LEFT JOIN latest_studies t USING (study) WHERE s.text IS NOT NULL""",
+    "snippets": """
+        SELECT s.snippet, s.ordinal, s.study, coalesce(t.patient, s.patient) AS patient, s.section, s.position,
+            CASE WHEN s.sentence IS NULL THEN s.text ELSE substring(w.text, s.start + 1, s.stop - s.start) END AS text,
+            CASE WHEN s.sentence IS NULL THEN 'section' ELSE 'sentence' END AS part, s.sentence,
+            coalesce(s.start, 0) AS start, coalesce(s.stop, length(s.text)) AS stop, s.language
+        FROM latest_snippets s LEFT JOIN latest_studies t USING (study)
+            LEFT JOIN (SELECT study, section, position, text FROM latest_snippets WHERE sentence IS NULL) w
+                ON s.sentence IS NOT NULL AND w.study = s.study AND w.section = s.section AND w.position = s.position
+        WHERE s.snippet IS NOT NULL AND coalesce(s.text, w.text) IS NOT NULL""",
+    "references": REFERENCES,
     "labels": f"""
         SELECT item, finding, status,
             CASE WHEN category IS NOT NULL THEN dense_rank() OVER (PARTITION BY finding ORDER BY category) - 1

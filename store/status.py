@@ -40,10 +40,19 @@ def overview(bank: Bank) -> dict[str, Any]:
         "feature_sets": sets,
         "labels": bank.sql(labels).to_pylist(),
         "left_out": bank.sql(left_out).to_pylist(),
+        "references": references(bank),
         "flags": {row["flag"]: row["n"] for row in flags},
         "failures": {row["stage"]: row["n"] for row in failures},
         "bytes": {name: sum(entry.bytes for entry in bank.place.entries(name)) for name in ("features", "tables")},
     }
+
+
+def references(bank: Bank) -> dict[str, int]:
+    """Mark to number of the references to images in reports (docs/reports.md), the most frequent first; empty where there are none."""
+    if not bank.snapshot.files("references"):
+        return {}
+    answer = bank.sql('SELECT status, count(*) AS n FROM "references" GROUP BY 1 ORDER BY n DESC, 1').to_pylist()
+    return {row["status"]: row["n"] for row in answer}
 
 
 def failed_items(bank: Bank) -> list[dict[str, Any]]:

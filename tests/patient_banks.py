@@ -97,7 +97,9 @@ def annotated(bank: Bank, folder: Path) -> None:
     slices = [f"{folder}/scans/p{i}/a/slice002.dcm,1" for i in range(PATIENTS)]
     _table(bank, folder / "slices.csv", ["path,fracture", *slices])
     for word in ("first", "second"):
-        reports = [f"1.{i}.1,There is a {word if i == FORGOTTEN else 'plain'} quux{i} in the left lobe." for i in range(PATIENTS)]
+        words = [word if i == FORGOTTEN else "plain" for i in range(PATIENTS)]
+        said = "There is a {0} quux{1} in the left lobe (series 1 image 2). Not in the {0} right quux{1}."
+        reports = [f"1.{i}.1,{said.format(one, i)}" for i, one in enumerate(words)]
         _table(bank, folder / "reports.csv", ["study_uid,report", *reports], reports=True)
 
 

@@ -202,6 +202,6 @@ class Resolver:
     @cached_property
     def _snippets(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = defaultdict(list)
-        for row in self._bank.sql("SELECT study, ordinal FROM snippets").to_pylist():
+        for row in self._bank.sql("SELECT study, ordinal FROM snippets WHERE part = 'section'").to_pylist():
             found[row["study"]].append(row["ordinal"])
         return found

@@ -42,6 +42,7 @@ class DicomHeader:
     patient_id: str | None
     study_uid: str | None
     series_uid: str | None
+    series_number: int | None
     accession: str | None
     image_type: tuple[str, ...]
     rows: int

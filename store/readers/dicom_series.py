@@ -94,6 +94,7 @@ def _scan(stack: Stack, copied: frozenset[str], reused: set[str]) -> ScanHeader:
         patient_id=first.patient_id,
         study_uid=first.study_uid,
         series_uid=first.series_uid,
+        series_number=first.series_number,
         accession=first.accession,
         original=first.image_type[:1] != ("DERIVED",),
         attributes=_attributes(slices[0]),

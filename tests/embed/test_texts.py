@@ -25,11 +25,11 @@ def reports(bank: Bank, tmp_path: Path) -> Bank:
 
 def test_every_snippet_gets_the_encoders_vector_once(reports: Bank) -> None:
     encoder = open_encoder("open_clip:ViT-S-32-alt", random_weights=0, device="cpu")
-    assert embed_texts(reports, encoder) == 3
+    assert embed_texts(reports, encoder) == 6  # three sections of one sentence each
     held = reports.features(f"{encoder.spec.name}/text")
-    ordinals = reports.sql("SELECT ordinal FROM snippets ORDER BY text = 'No bleed.' DESC, text").column(0).to_numpy()
+    ordinals = reports.sql("SELECT ordinal FROM snippets ORDER BY part, text = 'No bleed.' DESC, text").column(0).to_numpy()
     expected = encoder.encode_texts(["No bleed.", "Left pleural effusion.", "Normal head."]).vector
-    np.testing.assert_allclose(held.of(ordinals), expected, atol=1e-6)
+    np.testing.assert_allclose(held.of(ordinals), np.concatenate([expected, expected]), atol=1e-6)
     assert held.key.kind == "text"
     assert embed_texts(reports, encoder) == 0
 

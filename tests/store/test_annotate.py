@@ -162,7 +162,10 @@ def test_whose_a_scan_is_goes_before_whom_it_names(chest: Bank, tmp_path: Path) 
 def test_findings_and_impression_may_come_in_two_tables(chest: Bank, tmp_path: Path) -> None:
     table(chest, tmp_path / "f.csv", "accession,findings\nA1,Clear.\n", "reports")
     table(chest, tmp_path / "i.csv", "accession,impression\nA1,Normal.\n", "reports")
-    assert [r["section"] for r in rows(chest, "SELECT section FROM snippets ORDER BY ordinal")] == ["findings", "impression"]
+    assert [r["section"] for r in rows(chest, "SELECT section FROM snippets WHERE part = 'section' ORDER BY ordinal")] == [
+        "findings",
+        "impression",
+    ]
 
 
 def test_a_group_of_texts_is_the_group_of_scans(chest: Bank, tmp_path: Path) -> None:
@@ -245,7 +248,10 @@ def test_reports_belong_to_studies_and_are_scrubbed(chest: Bank, tmp_path: Path)
     text = 'accession,findings,impression\nA1,"Seen by Dr. Miller on 12.03.2021. No nodule.",Normal.\nA2,,Effusion.\n'
     report = table(chest, tmp_path / "r.csv", text, "reports")
     assert (report.matched, report.snippets) == (2, 3)
-    found = rows(chest, "SELECT section, text, patient, ordinal FROM snippets JOIN studies USING (study, patient) ORDER BY ordinal")
+    found = rows(
+        chest,
+        "SELECT section, text, patient, ordinal FROM snippets JOIN studies USING (study, patient) WHERE part = 'section' ORDER BY ordinal",
+    )
     assert [r["section"] for r in found] == ["findings", "impression", "impression"]
     assert "Miller" not in found[0]["text"]
     assert "2021" not in found[0]["text"]
@@ -256,19 +262,22 @@ def test_reports_belong_to_studies_and_are_scrubbed(chest: Bank, tmp_path: Path)
     )
     again = table(chest, tmp_path / "r.csv", text.replace("Effusion", "No effusion"), "reports")
     assert again.snippets == 1
-    assert rows(chest, "SELECT count(*) AS n FROM snippets") == [{"n": 3}]
+    assert rows(chest, "SELECT count(*) AS n FROM snippets WHERE part = 'section'") == [{"n": 3}]
 
 
 def test_a_corrected_report_takes_back_what_it_no_longer_says(chest: Bank, tmp_path: Path) -> None:
     table(chest, tmp_path / "r.csv", 'accession,report\nA1,"FINDINGS: Large bleed. IMPRESSION: Bad."\nA2,Other.\n', "reports")
-    assert rows(chest, "SELECT count(*) AS n FROM snippets") == [{"n": 3}]
+    assert rows(chest, "SELECT count(*) AS n FROM snippets WHERE part = 'section'") == [{"n": 3}]
     table(chest, tmp_path / "r.csv", "accession,report\nA1,No bleed at all.\n", "reports")
-    assert [r["text"] for r in rows(chest, "SELECT text FROM snippets ORDER BY ordinal")] == ["Other.", "No bleed at all."]
+    assert [r["text"] for r in rows(chest, "SELECT text FROM snippets WHERE part = 'section' ORDER BY ordinal")] == [
+        "Other.",
+        "No bleed at all.",
+    ]
 
 
 def test_two_rows_of_one_study_are_one_report(chest: Bank, tmp_path: Path) -> None:
     table(chest, tmp_path / "r.csv", "accession,report\nA1,First part.\nA1,Addendum.\n", "reports")
-    assert rows(chest, "SELECT position, text FROM snippets ORDER BY position") == [
+    assert rows(chest, "SELECT position, text FROM snippets WHERE part = 'section' ORDER BY position") == [
         {"position": 0, "text": "First part."},
         {"position": 1, "text": "Addendum."},
     ]
@@ -276,7 +285,7 @@ def test_two_rows_of_one_study_are_one_report(chest: Bank, tmp_path: Path) -> No
 
 def test_text_is_kept_when_asked(chest: Bank, tmp_path: Path) -> None:
     table(chest, tmp_path / "r.csv", "accession,report\nA1,Dr. Miller saw it.\n", "reports", AnnotateOptions(keep_text=True))
-    assert rows(chest, "SELECT text FROM snippets") == [{"text": "Dr. Miller saw it."}]
+    assert rows(chest, "SELECT text FROM snippets WHERE part = 'section'") == [{"text": "Dr. Miller saw it."}]
 
 
 def test_reports_without_scans_make_studies_only_when_asked(bank: Bank, tmp_path: Path) -> None:
@@ -315,7 +324,7 @@ def test_no_text_counts_reports_and_keeps_none(chest: Bank, tmp_path: Path) -> N
     assert len(rows(chest, "SELECT * FROM labels WHERE value = 1")) == 2  # two series of one study
     report = table(chest, tmp_path / "r.csv", text, "reports")
     assert (report.labels, report.reports, report.snippets) == (0, 2, 3)
-    assert len(rows(chest, "SELECT * FROM snippets")) == 3
+    assert len(rows(chest, "SELECT * FROM snippets WHERE part = 'section'")) == 3
     assert table(chest, tmp_path / "r.csv", text, "reports", none).reports == 2  # asked for later, it takes back what is shown
     assert rows(chest, "SELECT * FROM snippets") == []
     with pytest.raises(UsageError, match="give one of them"):

@@ -72,8 +72,8 @@ def test_nothing_of_a_patient_is_left_in_any_byte_and_all_else_is_as_before(tmp_
     assert any(path.suffix == ".npy" for path in bank.cache.iterdir())
     patient = bank.key.pseudonym("patient", PATIENT)
     ids, ordinals = ids_of(bank, patient), ordinals_of(bank, patient)
-    assert len(ids) == 1 + 2 + 2 + 2 + 8 + 2 + 2
-    assert len(ordinals) == 3 * 5 + 5 + 2  # of the scan that changed twice, of the other, of the two reports
+    assert len(ids) == 1 + 2 + 2 + 2 + 8 + 2 + 6  # the last: two reports of two sentences each
+    assert len(ordinals) == 3 * 5 + 5 + 6  # of the scan that changed twice, of the other, of the two reports and their sentences
     failures = [row["source"] for row in rows(bank, "FROM failures")]
     left_out = [row["source"] for row in rows(bank, "FROM sources WHERE status = 'left_out'")]
     assert len(failures) == len(left_out) == 1
@@ -101,7 +101,7 @@ def test_nothing_of_a_patient_is_left_in_any_byte_and_all_else_is_as_before(tmp_
 
     would = preview(bank, [PATIENT])
     assert bank.tags == tags
-    assert (would.volumes, would.studies, would.slices, would.snippets, would.tags) == (2, 2, 8, 2, ("held",))
+    assert (would.volumes, would.studies, would.slices, would.snippets, would.tags) == (2, 2, 8, 6, ("held",))
     log = len(bank.log())
     report = forget(bank, [PATIENT])
     assert report.rows == would.rows

@@ -1,0 +1,76 @@
+"""One vector for a report or a section, pooled from its sentences: what is longer than an encoder's context counts as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..store.errors import UsageError
+from ..store.features import FeatureSet
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
+
+Part = Literal["sentence", "section"]
+Whole = Literal["report", "section"]
+
+_OF: dict[Whole, str] = {
+    "report": "SELECT study AS item, ordinal FROM snippets WHERE part = '{part}' ORDER BY item",
+    "section": """SELECT w.snippet AS item, s.ordinal FROM snippets s JOIN snippets w USING (study, section, position)
+        WHERE s.part = '{part}' AND w.part = 'section' ORDER BY item""",
+}
+_BLOCK_ROWS = 65_536
+
+
+@final
+@dataclass(frozen=True)
+class ReportVectors:
+    """One vector for each of N reports or sections."""
+
+    items: tuple[str, ...]
+    """Studies, or the sections' snippets, in alphabetical order."""
+    X: NDArray[np.float32]
+    """(N, D) of unit length; zeros where `present` is False."""
+    present: NDArray[np.bool_]
+    """(N,): False where a part has no vector yet."""
+
+
+def report_vectors(bank: Bank, features: FeatureSet, *, whole: Whole = "report", part: Part = "sentence") -> ReportVectors:
+    """The mean of the unit vectors of the parts, of unit length.
+
+    Args:
+        bank: where the reports are.
+        features: a set of kind `text`.
+        whole: what gets a vector: each study's report, or each section of one.
+        part: what is pooled. Sections are as they were encoded, cut where they are longer than the encoder's context.
+
+    Raises:
+        UsageError: the set is of another kind.
+        BankDamagedError: a chunk is damaged.
+    """
+    if features.key.kind != "text":
+        raise UsageError(f"feature set {features.name!r} is of kind {features.key.kind!r}; expected one of kind 'text'")
+    answer = bank.sql(_OF[whole].format(part=part))
+    encoded = answer.column("item").combine_chunks().dictionary_encode()
+    items = tuple(encoded.dictionary.to_pylist())
+    owner, ordinals = np.asarray(encoded.indices, dtype=np.int64), answer.column("ordinal").to_numpy()
+    order = np.argsort(ordinals, kind="stable")
+    known, owner = ordinals[order], owner[order]
+    total, seen = np.zeros((len(items), features.dim)), np.zeros(len(items), np.int64)
+    held = features.items()
+    for start in range(0, len(held), _BLOCK_ROWS):
+        rows = held[start : start + _BLOCK_ROWS]
+        place = np.minimum(np.searchsorted(known, rows), max(0, len(known) - 1))
+        wanted = np.flatnonzero(known[place] == rows) if len(known) else np.zeros(0, np.int64)
+        vectors = features.vectors(start, start + len(rows))[wanted].astype(np.float64)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        of = owner[place[wanted]]
+        np.add.at(total, of, vectors / np.where(lengths > 0, lengths, 1.0))
+        seen += np.bincount(of, minlength=len(items))
+    present = seen == np.bincount(owner, minlength=len(items))
+    lengths = np.linalg.norm(total, axis=1, keepdims=True)
+    X = np.where(present[:, None], total / np.where(lengths > 0, lengths, 1.0), 0.0)
+    return ReportVectors(items, X.astype(np.float32), present)
