@@ -23,7 +23,9 @@ _BY_FINDINGS = {"map": "mAP", "ndcg": "nDCG"}
 
 def retrieval(
     bank: BankPath,
-    texts: Annotated[str, typer.Option(help="What of a report is a query: report, or a section such as section:impression.")] = "report",
+    texts: Annotated[
+        str, typer.Option(help="A report as: report (its sections), sentences, or one section such as section:impression.")
+    ] = "report",
     features: Annotated[
         list[str] | None,
         typer.Option(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...store.bank import Bank
     from ..feature_choice import ChosenSet
 
-REPORT, SECTION = "report", "section:"
+REPORT, SENTENCES, SECTION = "report", "sentences", "section:"
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -74,7 +74,7 @@ def studies_with_reports(bank: Bank, texts: str = REPORT) -> Studies:
 
     Args:
         bank: the bank.
-        texts: `report`, or `section:NAME` such as `section:impression`.
+        texts: `report` (the mean of its sections), `sentences` (the mean of all its sentences), or `section:NAME`.
 
     Raises:
         UnknownNameError: no report has such a section.
@@ -89,7 +89,7 @@ def studies_with_reports(bank: Bank, texts: str = REPORT) -> Studies:
         WHERE is_primary ORDER BY ordinal""").to_pylist()
     both = [row for row in scans if row["study"] in said]
     if not both:
-        what = "no study has both a scan and a report" if texts == REPORT else f"no study with a scan has a text for {texts!r}"
+        what = "no study has both a scan and a report" if texts in (REPORT, SENTENCES) else f"no study with a scan has a text for {texts!r}"
         raise UsageError(f"{what}, so there is nothing to retrieve; `scanbank ingest {bank.name} SCANS --reports FILE` brings reports")
     ordinals, first, slices = (np.array([row[name] for row in both], np.int64) for name in ("ordinal", "slice_ordinal", "slices"))
     volumes, patients = (np.array([row[name] for row in both], np.str_) for name in ("volume", "patient"))
@@ -159,15 +159,15 @@ def present_findings(bank: Bank, studies: Studies, source: str | None) -> tuple[
 
 def _chosen(bank: Bank, texts: str) -> str:
     """Which snippets, in SQL."""
-    if texts == REPORT:
-        return "true"
+    if texts in (REPORT, SENTENCES):
+        return f"part = '{'section' if texts == REPORT else 'sentence'}'"
     section = texts.removeprefix(SECTION)
     if section == texts or not section:
-        raise UsageError(f"texts {texts!r} is unknown; choose report, or section:NAME such as section:impression")
+        raise UsageError(f"texts {texts!r} is unknown; choose report, sentences, or section:NAME such as section:impression")
     known = [row["section"] for row in bank.sql("SELECT DISTINCT section FROM snippets ORDER BY section").to_pylist()]
     if section not in known:
         raise UnknownNameError("section of reports", section, known)
-    return f"section = {quoted(section)}"
+    return f"part = 'section' AND section = {quoted(section)}"
 
 
 def _means(texts: FeatureSet, snippets: Sequence[Ints]) -> tuple[Singles, NDArray[np.bool_]]:

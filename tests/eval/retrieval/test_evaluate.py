@@ -147,7 +147,7 @@ def test_what_cannot_be_retrieved_is_told(bank: Bank) -> None:
     )
     with pytest.raises(UsageError, match="no report is encoded by toy"):
         retrieval(bank)
-    with pytest.raises(UsageError, match="report, or section:NAME"):
+    with pytest.raises(UsageError, match="report, sentences, or section:NAME"):
         retrieval(bank, texts="impression")
     with pytest.raises(UnknownNameError, match="did you mean 'findings'"):
         retrieval(bank, texts="section:finding")
