@@ -22,6 +22,7 @@ from . import (
     cli_exchange,
     cli_forget,
     cli_ingest,
+    cli_localize,
     cli_phantom,
     cli_predict,
     cli_report,
@@ -91,6 +92,7 @@ app.command("zeroshot")(cli_eval.zeroshot)
 app.command("predict")(cli_predict.predict)
 app.command("compare")(cli_compare.compare)
 app.command("heads")(cli_eval.heads)
+app.command("localize")(cli_localize.localize)
 app.command("retrieval")(cli_retrieval.retrieval)
 app.command("search")(cli_search.search)
 app.command("serve")(cli_serve.serve)

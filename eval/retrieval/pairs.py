@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...heads.vectors import unit
 from ...store.errors import UnknownNameError, UsageError
 from ...store.features import FeatureSet
 from ...store.specs import ViewSpec
-from ..index_files import unit
 from ..pooling import unit_features
 from ..quoting import quoted
 from ..units import FIRST_SOURCE, Units
@@ -123,7 +123,7 @@ def both_sides(bank: Bank, studies: Studies, chosen: ChosenSet, texts: FeatureSe
     if images.X.shape[1] != texts.dim:
         raise UsageError(f"{images.name} has vectors of width {images.X.shape[1]} and {texts.name} of {texts.dim}; they cannot be compared")
     said, told = _means(texts, studies.snippets)
-    return Sides(images.name, chosen, unit(images.X), said, images.present & told)
+    return Sides(images.name, chosen, unit(images.X.astype(np.float64)).astype(np.float32), said, images.present & told)
 
 
 def present_findings(bank: Bank, studies: Studies, source: str | None) -> tuple[tuple[str, ...], NDArray[np.bool_], str]:
@@ -180,5 +180,5 @@ def _means(texts: FeatureSet, snippets: Sequence[Ints]) -> tuple[Singles, NDArra
     step = 2**15
     for start in range(0, len(every), step):
         rows = start + np.flatnonzero(held[start : start + step])
-        np.add.at(sums, owner[rows], unit(texts.of(every[rows])))
-    return unit(sums), np.bincount(owner, weights=held, minlength=len(snippets)) == counts
+        np.add.at(sums, owner[rows], unit(texts.of(every[rows]).astype(np.float64)))
+    return unit(sums).astype(np.float32), np.bincount(owner, weights=held, minlength=len(snippets)) == counts
