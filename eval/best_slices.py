@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..store.features import FeatureSet
 from ..store.specs import FeatureKey
 from .index_files import unit
+from .levels import levels_of
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -52,30 +53,16 @@ def best_slices(
         volumes: rows of the table `volumes`: ordinal, slice_ordinal, slices, plane.
         count: places a volume, at most.
     """
-    by_slice = features.key.kind == "slice"
-    depths = None if by_slice else depth_set(bank, features)
-    if not volumes or (depths is None and not by_slice):
+    of = features if features.key.kind == "slice" else depth_set(bank, features)
+    if of is None:
         return [() for _ in volumes]
-    held = set(depths.items().tolist()) if depths is not None else set[int]()
-    heights = _slice_heights(bank, [row["ordinal"] for row in volumes])
     found: list[tuple[Place, ...]] = []
-    for row in volumes:
-        z_slices = heights[row["ordinal"]]
-        if depths is None:
-            run = np.arange(row["slice_ordinal"], row["slice_ordinal"] + row["slices"], dtype=np.int64)
-            indices = np.flatnonzero(features.holds(run))  # the view may take a part of them
-            z, vectors = z_slices[indices], features.of(run[indices])
-        elif row["ordinal"] in held:
-            rows = depths.rows_of(np.array([row["ordinal"]], dtype=np.int64))
-            assert rows.z_mm is not None  # of a set of kind `depth`
-            assert rows.mask is not None
-            z, vectors = rows.z_mm[0][rows.mask[0]], rows.vector[0][rows.mask[0]]
-            indices = _nearest(z, z_slices) if row["plane"] == "axial" else np.full(len(z), -1)
-        else:
+    for levels in levels_of(bank, of, volumes):
+        if levels is None:
             found.append(())
             continue
-        scores = unit(vectors) @ query
-        found.append(tuple(_place(z[i], indices[i], scores[i]) for i in peaks(scores, z, count)))
+        scores = unit(levels.vectors) @ query
+        found.append(tuple(_place(levels.z_mm[i], levels.index[i], scores[i]) for i in peaks(scores, levels.z_mm, count)))
     return found
 
 
@@ -91,21 +78,6 @@ def peaks(scores: NDArray[np.float32], z_mm: NDArray[np.floating[Any]], count: i
         if far[place, chosen].all():
             chosen.append(int(place))
     return chosen
-
-
-def _slice_heights(bank: Bank, ordinals: Sequence[int]) -> dict[int, NDArray[np.float64]]:
-    """Of each volume, (slices,) z_mm, NaN where unknown."""
-    listed = ", ".join(map(str, ordinals))
-    rows = bank.sql(f"""SELECT v.ordinal, list(coalesce(s.z_mm, 'nan') ORDER BY s.index) AS z
-        FROM slices s JOIN volumes v USING (volume) WHERE v.ordinal IN ({listed}) GROUP BY v.ordinal""").to_pylist()
-    return {row["ordinal"]: np.array(row["z"], dtype=np.float64) for row in rows}
-
-
-def _nearest(z_mm: NDArray[np.floating[Any]], z_slices: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Of each step the nearest source slice; -1 where either's z is unknown."""
-    if np.isnan(z_slices).any():
-        return np.full(len(z_mm), -1)
-    return np.where(np.isnan(z_mm), -1, np.abs(np.subtract.outer(z_mm, z_slices)).argmin(axis=1))
 
 
 def _place(z_mm: float, index: int, score: float) -> Place:

@@ -93,13 +93,13 @@ def descend(
         check_sub_bag(sub_bag)
     random = np.random.default_rng(seed)
     sizes = bags.sizes if sub_bag is None else np.minimum(bags.sizes, sub_bag)
-    batches = _batches(sizes, random)
+    in_turn = batches(sizes, random)
     first, second = ([torch.zeros_like(one) for one in weights] for _ in range(2))
     for one in weights:
         one.requires_grad_()
     with one_thread():
         for step in range(steps):
-            rows = next(batches)
+            rows = next(in_turn)
             part = bags.of(rows)
             if sub_bag is not None:
                 part = sub_bags(part, sub_bag, random)
@@ -117,12 +117,15 @@ def descend(
         one.requires_grad_(False)
 
 
-def _batches(sizes: Ints, random: np.random.Generator) -> Iterator[Ints]:
-    """Rows of bags, all of them once before any twice, in a new order each time; in one batch, in their own order, where they fit."""
-    if sizes.sum() <= BATCH_VECTORS:
+def batches(sizes: Ints, random: np.random.Generator, most: int = BATCH_VECTORS) -> Iterator[Ints]:
+    """Rows of bags, all of them once before any twice, in a new order each time; in one batch, in their own order, where they fit.
+
+    A batch has `most` vectors, more only where one bag has more.
+    """
+    if sizes.sum() <= most:
         while True:
             yield np.arange(len(sizes))
     while True:
         order = random.permutation(len(sizes))
-        batch = (np.cumsum(sizes[order]) - 1) // BATCH_VECTORS
+        batch = (np.cumsum(sizes[order]) - 1) // most
         yield from np.split(order, np.flatnonzero(np.diff(batch)) + 1)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed", "serve", "heads")
+NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed", "serve", "heads", "retrieval")
 HEADS = ("heads-table", "heads-sweep", "heads-full", "heads-bootstrap")
 ALONE = ("embed-vit", "embed-light", "embed-windows", "embed-loop", "embed-memory", "cuda", *HEADS)
 """Run where they are named alone: parts of `embed` and `heads`, and what needs a card."""

@@ -77,6 +77,8 @@ class Sizes:
     """Predictions, findings and draws of patients."""
     loop_draws: int = 20
     """Of these that the loop makes."""
+    retrieval: tuple[int, int] = (10_000, 512)
+    """Scans with as many reports, and the width of their vectors."""
     repeats: int = 5
     seed: int = 0
 

@@ -25,6 +25,7 @@ from .bench_embed import PARTS, embed_
 from .bench_figures import PEAK, Figure, Sizes, rate, rounds, seconds, timed
 from .bench_heads import HEADS_PARTS, heads
 from .bench_input import Series, elements_of
+from .bench_retrieval import retrieval
 from .bench_serve import serve
 from .bench_store import store
 
@@ -146,6 +147,7 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "cuda": cuda,
     "serve": serve,
     "heads": heads,
+    "retrieval": retrieval,
     **HEADS_PARTS,
 }
 

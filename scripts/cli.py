@@ -24,9 +24,11 @@ from . import (
     cli_forget,
     cli_ingest,
     cli_label,
+    cli_localize,
     cli_phantom,
     cli_predict,
     cli_report,
+    cli_retrieval,
     cli_search,
     cli_serve,
     cli_versions,
@@ -94,6 +96,8 @@ app.command("predict")(cli_predict.predict)
 app.command("compare")(cli_compare.compare)
 app.command("agree")(cli_agree.agree)
 app.command("heads")(cli_eval.heads)
+app.command("localize")(cli_localize.localize)
+app.command("retrieval")(cli_retrieval.retrieval)
 app.command("search")(cli_search.search)
 app.command("serve")(cli_serve.serve)
 app.command("report")(cli_report.report)

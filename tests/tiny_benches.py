@@ -49,6 +49,7 @@ TINY = Sizes(
     full=(400, 8, 2),
     bootstrap=(200, 2, 20),
     loop_draws=2,
+    retrieval=(120, 8),
     repeats=1,
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 from ..averaging import MICRO
 from .averages import found_averages
 from .differences import difference_table, differences
+from .retrieved import retrieval_told
 from .rows import measured_runs
 from .studies import FoundStudy, found_studies
 from .tables import Table, part_table, study_tables
@@ -23,12 +24,13 @@ PARTS = 6
 @final
 @dataclass(frozen=True)
 class Chapter:
-    """A study."""
+    """A study, or another evaluation."""
 
     title: str
     caption: str
     tables: tuple[Table, ...]
-    study: FoundStudy
+    study: FoundStudy | None = None
+    """None of what is no study of findings, such as retrieval."""
 
     @property
     def reasons(self) -> list[str]:
@@ -37,10 +39,11 @@ class Chapter:
 
 
 def chapters(bank: Bank) -> list[Chapter]:
-    """Averages over findings first, then each finding."""
+    """Averages over findings first, then each finding, then what is no study of findings."""
     runs = measured_runs(bank)
     studies = found_studies(bank, runs)
-    return [*(_average(one) for one in found_averages(runs, studies)), *(_chapter(bank, study) for study in studies)]
+    others = [Chapter(title, caption, tuple(tables)) for title, caption, tables in retrieval_told(bank)]
+    return [*(_average(one) for one in found_averages(runs, studies)), *(_chapter(bank, study) for study in studies), *others]
 
 
 def _average(study: FoundStudy) -> Chapter:

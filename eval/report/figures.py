@@ -47,6 +47,10 @@ class Figures:
     """Why something is left out."""
 
 
+NO_FIGURES = Figures((), (), (), "")
+"""Of what has tables alone."""
+
+
 def figures(bank: Bank, study: FoundStudy, styles: Styles, *, drawn: bool) -> Figures:
     """Everything that can be drawn of a study; scans only where they may be `drawn`."""
     charts = _over_shots(study, styles)

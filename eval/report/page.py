@@ -15,7 +15,7 @@ from ...store.progress import Progress, Silent
 from ...store.status import overview
 from ..search import cleaned
 from .chapters import chapters
-from .figures import figures
+from .figures import NO_FIGURES, figures
 from .hits import found_hits
 from .styles import styles
 
@@ -51,13 +51,13 @@ def report(
     for query in queries or ():
         cleaned(query)  # mistakes first
     shown, parts = overview(bank), chapters(bank)
-    looks = styles(method for part in parts for method in part.study.methods)
+    looks = styles(method for part in parts if part.study for method in part.study.methods)
     progress.start("charts", len(parts))
     drawn = []
     for part in parts:
-        drawn.append((part, figures(bank, part.study, looks, drawn=pictures)))
+        drawn.append((part, figures(bank, part.study, looks, drawn=pictures) if part.study else NO_FIGURES))
         progress.advance(note=part.title)
-    studies = [part.study for part in parts if not part.study.over]
+    studies = [part.study for part in parts if part.study and not part.study.over]
     hits, unsearched = found_hits(bank, queries, studies, opened_by, progress)
     encoders = {row["encoder"] for row in shown["feature_sets"]}
     page = Environment(
