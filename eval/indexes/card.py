@@ -11,6 +11,8 @@ from ...store.index_folder import FORMAT
 
 KINDS = ("exact", "hnsw", "ivfpq")
 """Every vector compared; a graph of neighbours (Malkov and Yashunin, 2018); compressed vectors in lists (Jegou et al., 2011)."""
+K = 10
+"""Answers of which recall counts how many are found."""
 
 
 @final
@@ -26,6 +28,8 @@ class Plan:
     """recall@10 against exact search, over the index's sample of queries."""
     cost: float = 0.0
     """About how many rows of vectors a query reads."""
+    floor: float = -1.0
+    """The lowest score of a tenth answer to these queries. A query that finds less is unlike them: it is asked again, exactly."""
 
 
 @final

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...store.errors import UsageError
-from .card import IndexCard, Plan
+from .card import IndexCard, K, Plan
 from .cells import Cells, Groups
 from .graph import walk
 from .lists import look
-from .sampling import K, Sample
+from .sampling import Sample
 from .vectors import Vectors, unit
 
 
@@ -131,8 +131,9 @@ class VectorIndex:
             return Found(np.empty(0, np.float32), np.empty(0, np.int64), plan)
         plan = self._for_k(plan, k, len(subset))
         scores, rows = self.look(query, k, subset, plan)
-        if len(rows) < k and plan.way != "exact":  # a walk that came to its end early
-            plan = Plan("exact", cost=len(subset))
+        # a walk that came to its end early, or a query unlike those that the plan was tried with
+        if plan.way != "exact" and (len(rows) < k or scores[min(k, K) - 1] < plan.floor):
+            plan = Plan("exact", cost=float(len(subset)))
             scores, rows = self.look(query, k, subset, plan)
         items = self.ids[rows]
         order = np.lexsort((items, -scores))[:k]
@@ -162,5 +163,5 @@ class VectorIndex:
             return plan
         factor = k / K
         if plan.cost * factor >= count:
-            return Plan("exact", cost=count)
+            return Plan("exact", cost=float(count))
         return replace(plan, width=int(np.ceil(plan.width * factor)), cost=plan.cost * factor)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...store.errors import UsageError
 from ...store.progress import Progress
+from .card import K
 from .cells import Cells
 from .native import native, of_bits, one_query, only
 from .vectors import Vectors
@@ -51,6 +52,13 @@ def add_rows(lists: Any, rows: NDArray[np.float32], cells: NDArray[np.int32]) ->
     lists.add_core(len(rows), native.swig_ptr(rows), None, native.swig_ptr(owners))
 
 
+def extend_lists(lists: Any, rows: NDArray[np.float32], cells: NDArray[np.int32]) -> Any:
+    """A copy with rows more: what is mapped from a file cannot grow."""
+    copy = native.deserialize_index(native.serialize_index(lists))
+    add_rows(copy, rows, cells)
+    return copy
+
+
 def write_lists(lists: Any, path: Path) -> None:
     native.write_index(lists, str(path))
 
@@ -68,7 +76,7 @@ def look(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """At most `k` rows near a query (D,), best first, with exact scores, from `width` lists. `allowed` as for `walk`."""
     parameters = only(native.SearchParametersIVF, of_bits(allowed), nprobe=width)
-    _, rows = one_query(lists, query, min(REFINED * k, lists.ntotal), parameters)
+    _, rows = one_query(lists, query, min(REFINED * max(k, K), lists.ntotal), parameters)
     return vectors.nearest(query, min(k, len(rows)), np.sort(rows)) if len(rows) else (np.empty(0, np.float32), rows)
 
 

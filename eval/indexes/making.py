@@ -12,7 +12,7 @@ from .card import IndexCard, Plan
 from .cells import make_cells
 from .graph import SETTINGS, attached, extend_graph, make_graph
 from .index import VectorIndex
-from .lists import add_rows, make_lists
+from .lists import extend_lists, make_lists
 from .planning import measure, plan_for_all
 from .sampling import take_sample
 from .vectors import Vectors
@@ -60,25 +60,26 @@ def make_index(
 def extend_index(index: VectorIndex, vectors: Vectors, ids: NDArray[np.int64], progress: Progress | None = None) -> VectorIndex:
     """The index with the rows that `vectors` has more, of the ordinals `ids`. Of one that it has already, the old row is passed over.
 
-    Its graph or lists are changed in place: the index that was is of no use any more.
+    A graph is changed in place: the index that was is of no use any more.
     """
     progress = progress or Silent()
     known, fresh = len(index.ids), vectors.rows[len(index.ids) :]
     replaced = np.isin(index.ids, ids)
     whole = np.concatenate([np.where(replaced, -1, index.ids), ids])
     dead = np.concatenate([index.dead | replaced, np.zeros(len(ids), bool)])
-    cells, graph, sample = index.cells, index.graph, index.sample
+    cells, graph, lists, sample = index.cells, index.graph, index.lists, index.sample
     if cells is not None and len(fresh):
         progress.start("adding vectors", len(fresh))
         cells = cells.with_rows(fresh)
-        if index.lists is not None:
-            add_rows(index.lists, fresh, cells.of[known:])
+        if lists is not None:
+            lists = extend_lists(lists, fresh, cells.of[known:])
         if graph is not None:
             graph = attached(extend_graph(graph, vectors), vectors)
     if sample is not None:
         sample = sample.with_rows(vectors, known)
     card = replace(index.card, rows=len(whole), tombstones=int(dead.sum()))
-    return remeasured(replace(index, card=card, vectors=vectors, ids=whole, dead=dead, cells=cells, graph=graph, sample=sample))
+    parts = {"cells": cells, "graph": graph, "lists": lists, "sample": sample}
+    return remeasured(replace(index, card=card, vectors=vectors, ids=whole, dead=dead, **parts))
 
 
 def remeasured(index: VectorIndex) -> VectorIndex:
@@ -87,6 +88,8 @@ def remeasured(index: VectorIndex) -> VectorIndex:
         return replace(index, card=replace(index.card, plan=Plan("exact", cost=float(len(index.items)))))
     index = replace(index, sample=index.sample.without_rows(index.vectors, index.dead))
     assert index.sample is not None
+    if index.card.plan.way == "exact":  # it was small
+        return tuned(index)
     plan = measure(index, index.everything, index.card.plan, index.sample, index.sample.scores)
     if plan.recall < index.card.recall_asked:
         return tuned(index)

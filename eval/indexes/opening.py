@@ -249,7 +249,8 @@ def _texts(bank: Bank, source: Source) -> NDArray[np.float32]:
     """Some vectors of texts by the encoder that made the source, of length 1: queries of the kind that is asked."""
     none = np.empty((0, source.features.dim), np.float32)
     encoder = source.features.key.encoder.digest
-    for one in bank.feature_sets:
-        if one.key.kind in ("text", "prompt") and one.key.encoder.digest == encoder and one.rows and one.dim == source.features.dim:
+    others = (one for one in bank.feature_sets if one.digest != source.features.digest and one.key.kind in ("text", "prompt"))
+    for one in others:
+        if one.key.encoder.digest == encoder and one.rows and one.dim == source.features.dim:
             return unit(one.vectors(0, QUERIES))
     return none

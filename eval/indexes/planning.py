@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .card import Plan
+from .card import K, Plan
 from .index import Subset, VectorIndex
-from .sampling import K, Sample, exact_answers
+from .sampling import EQUAL, Sample, exact_answers
 
 MARGIN = 0.01
 """By which a plan is to find more than is asked: the sample is not the next query."""
@@ -42,11 +42,9 @@ def plan_for(index: VectorIndex, subset: Subset, recall: float) -> Plan:
 def plan_for_all(index: VectorIndex, recall: float) -> Plan:
     """The cheapest plan for searches without a filter that finds `recall` of the K best; where none does, the one that finds most."""
     everything = index.everything
-    exact = Plan("exact", cost=float(len(everything)))
-    if index.cells is None or index.sample is None or not len(everything):
-        return exact
-    best = _cheapest(index, everything, recall, index.sample, index.sample.scores, None)
-    return exact if exact.cost <= min(best.cost, FEW) else best
+    if len(everything) <= FEW or index.cells is None or index.sample is None:
+        return Plan("exact", cost=float(len(everything)))
+    return _cheapest(index, everything, recall, index.sample, index.sample.scores, None)
 
 
 def _cheapest(index: VectorIndex, subset: Subset, recall: float, sample: Sample, truth: NDArray[np.float32], best: Plan | None) -> Plan:
@@ -69,11 +67,13 @@ def _cheapest(index: VectorIndex, subset: Subset, recall: float, sample: Sample,
 
 def measure(index: VectorIndex, subset: Subset, plan: Plan, sample: Sample, truth: NDArray[np.float32]) -> Plan:
     """A plan with the recall that it has. `truth`: (Q, any) exact scores, best first, over the subset."""
-    hits = []
+    hits: list[float] = []
     for number, query in enumerate(sample.queries):
         scores, rows = index.look(query, min(K + 1, len(subset)), subset, plan)
         hits.append(sample.hits(number, scores, rows, truth[number]))
-    return Plan(plan.way, plan.width, sample.recall(hits), plan.cost)
+    reached = truth[:, min(K, truth.shape[1], len(subset)) - 1]
+    floor = float(reached[np.isfinite(reached)].min(initial=1.0)) - EQUAL
+    return Plan(plan.way, plan.width, sample.recall(hits), plan.cost, floor)
 
 
 def raised(index: VectorIndex, subset: Subset) -> Plan:
@@ -81,7 +81,7 @@ def raised(index: VectorIndex, subset: Subset) -> Plan:
     plan, share = index.card.plan, len(subset) / max(1, len(index.everything))
     if plan.way == "exact" or len(subset) <= FEW:
         return Plan("exact", cost=float(len(subset)))
-    wider = Plan(plan.way, int(np.ceil(2 * plan.width / share)), plan.recall, 2 * plan.cost / share)
+    wider = Plan(plan.way, int(np.ceil(2 * plan.width / share)), plan.recall, 2 * plan.cost / share, plan.floor)
     return wider if wider.cost < len(subset) else Plan("exact", cost=float(len(subset)))
 
 
@@ -89,7 +89,7 @@ def _ladders(index: VectorIndex, subset: Subset) -> list[Iterator[Plan]]:
     """For each way plans that are wider and wider."""
     assert index.cells is not None
     count = len(index.cells)
-    each = len(subset) / max(1, np.count_nonzero(np.diff(subset.groups.starts)))
+    each = len(subset) / max(1, int(np.count_nonzero(np.diff(subset.groups.starts))))
     ladders = [Plan("cells", width, 0.0, count + width * each) for width in _widths(1, count)]
     if index.lists is not None:
         # What is compressed does not fit the memory as a whole, so cells are not read instead of lists but where a filter leaves few rows

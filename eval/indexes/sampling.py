@@ -12,13 +12,13 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from .card import K
 from .vectors import Vectors, merged
 
-K = 10
 QUERIES = 100
 DEPTH = 40
 """Answers that are kept: some may go with rows that are removed, before the question must be asked again."""
-_EQUAL = 1e-6
+EQUAL = 1e-6
 """Scores that differ by less are equal: float32 sums of another order."""
 
 
@@ -42,7 +42,7 @@ class Sample:
         if not len(best):
             return 1.0
         found = scores[rows != self.own[query]][:K]
-        return min(1.0, float(np.count_nonzero(found >= best[-1] - _EQUAL)) / len(best))
+        return min(1.0, float(np.count_nonzero(found >= best[-1] - EQUAL)) / len(best))
 
     def recall(self, hits: list[float]) -> float:
         """The mean over queries, of vectors and of texts apart: the lower one counts."""
