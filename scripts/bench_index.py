@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from scanbank.eval.indexes import Found, Searcher, build_index
+from scanbank.eval.indexes import Found, Searcher, build_index, unit
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec
 
 from .bench_figures import Figure, Sizes, bounded, rate, timed
@@ -31,7 +31,7 @@ def index(folder: Path, sizes: Sizes) -> list[Figure]:
     mixture = _Mixture(dim, sizes.centres, sizes.local, sizes.seed)
     for start in range(0, rows, _BATCH):
         _append(bank, mixture.draw(min(_BATCH, rows - start)), start)
-    queries = mixture.draw(sizes.queries)
+    queries = unit(mixture.draw(sizes.queries))
     return [*_queries(bank, queries, sizes), *_additions(bank, mixture, sizes)]
 
 
