@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..store.features import FeatureSet
 from ..store.specs import FeatureKey
-from .index_files import unit
+from .indexes import unit
 from .levels import levels_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from ..embed.encoder import Encoder
 from ..store.errors import EncoderError, UsageError
 from ..store.features import FeatureSet
 from .best_slices import Place, best_slices
-from .index_files import VolumeIndex, unit, volume_index
+from .indexes import Searcher, VectorIndex, open_index, unit
+from .indexes.source import MEAN
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -86,7 +87,7 @@ def search(
     answer = bank.sql("SELECT ordinal, study, is_primary FROM volumes ORDER BY ordinal")
     ordinals, studies = answer.column("ordinal").to_numpy(), np.asarray(answer.column("study").to_pylist(), dtype=object)
     wanted = np.ones(len(ordinals), bool) if all_series else answer.column("is_primary").to_numpy(zero_copy_only=False)
-    index = volume_index(bank, features)
+    index = open_index(bank, features, MEAN if features.key.kind == "slice" else "")
     compared = wanted & np.isin(ordinals, index.items)
     among = ordinals[compared]
     scores, found = _best_of_each_study(index, vector, among, studies[compared], k)
@@ -113,12 +114,15 @@ def cleaned(query: str) -> str:
 
 
 def _best_of_each_study(
-    index: VolumeIndex, query: NDArray[np.float32], among: NDArray[np.int64], studies: NDArray[np.object_], k: int
+    index: VectorIndex, query: NDArray[np.float32], among: NDArray[np.int64], studies: NDArray[np.object_], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Scores and ordinals of the `k` best volumes, no two of one study. `among` is increasing, `studies` are theirs."""
-    wanted = min(k, len(among))
+    wanted, searcher = min(k, len(among)), Searcher(index)
+    if not wanted:
+        return np.empty(0, np.float32), np.empty(0, np.int64)
     while True:
-        scores, found = index.search(query, among, wanted)
+        answer = searcher.search(query, wanted, lambda: among)
+        scores, found = answer.scores, answer.items
         owners = studies[np.searchsorted(among, found)]
         first = np.sort(np.unique(owners.astype(str), return_index=True)[1])[:k]
         if len(first) == k or wanted == len(among):

@@ -79,6 +79,13 @@ class Sizes:
     """Of these that the loop makes."""
     retrieval: tuple[int, int] = (10_000, 512)
     """Scans with as many reports, and the width of their vectors."""
+    indexed: tuple[int, int] = (1_000_000, 512)
+    """Vectors to search among, and values of each."""
+    centres: int = 1000
+    local: int = 20
+    """Directions in which vectors of one centre differ."""
+    queries: int = 200
+    added: int = 1000
     repeats: int = 5
     seed: int = 0
 

@@ -26,6 +26,7 @@ from .bench_figures import PEAK, Figure, Sizes, rate, rounds, seconds, timed
 from .bench_heads import HEADS_PARTS, heads
 from .bench_input import Series, elements_of
 from .bench_retrieval import retrieval
+from .bench_search import SEARCH_PARTS, search
 from .bench_serve import serve
 from .bench_store import store
 
@@ -149,6 +150,8 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "heads": heads,
     "retrieval": retrieval,
     **HEADS_PARTS,
+    "search": search,
+    **SEARCH_PARTS,
 }
 
 

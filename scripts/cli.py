@@ -22,6 +22,7 @@ from . import (
     cli_eval,
     cli_exchange,
     cli_forget,
+    cli_index,
     cli_ingest,
     cli_label,
     cli_localize,
@@ -98,6 +99,7 @@ app.command("agree")(cli_agree.agree)
 app.command("heads")(cli_eval.heads)
 app.command("localize")(cli_localize.localize)
 app.command("retrieval")(cli_retrieval.retrieval)
+app.command("index")(cli_index.index)
 app.command("search")(cli_search.search)
 app.command("serve")(cli_serve.serve)
 app.command("report")(cli_report.report)

@@ -50,6 +50,11 @@ TINY = Sizes(
     bootstrap=(200, 2, 20),
     loop_draws=2,
     retrieval=(120, 8),
+    indexed=(3000, 16),
+    centres=20,
+    local=4,
+    queries=20,
+    added=30,
     repeats=1,
 )
 
