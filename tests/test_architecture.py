@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import final
 
 import pytest
 
@@ -18,58 +20,85 @@ ALLOWED = {
     "eval": {"store", "heads", "embed"},
     "scripts": {"store", "embed", "heads", "eval"},
 }
+"""Folder to those that it imports."""
 SOURCES = [path for folder in ALLOWED for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
+@final
+@dataclass(frozen=True)
+class Facts:
+    """What a file says, found by reading it once."""
+
+    imported: frozenset[str]
+    """Modules, as dotted names from the root of the package; the standard library and others as they are."""
+    called: frozenset[str]
+    """Plain names that are called."""
+    attributes: frozenset[tuple[str, str]]
+    """Of what, where that is a plain name, and which."""
+    unsafe: bool
+    """Whether `weights_only=False` is given to anything."""
+    lines: int
+
+    @property
+    def roots(self) -> set[str]:
+        return {name.split(".")[0] for name in self.imported}
+
+
 @cache
-def imported(path: Path) -> frozenset[str]:
-    """The modules that a file imports, as dotted names from the root of the package; the standard library and others as they are."""
-    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.removeprefix("scanbank.") for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = list(package[: len(package) - node.level + 1]) if node.level else []
-            names |= {".".join([*base, *(node.module or alias.name).split(".")]) for alias in node.names}
-    return frozenset(name.removeprefix("scanbank.") for name in names)
+def facts() -> dict[str, Facts]:
+    """Of each file by its path from the root."""
+    return {str(path.relative_to(ROOT)): _facts(path) for path in SOURCES}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_follow_the_arrows(path: Path) -> None:
-    folder = path.relative_to(ROOT).parts[0]
-    reached = {name.split(".")[0] for name in imported(path)} & set(ALLOWED)
-    assert reached <= ALLOWED[folder] | {folder}
+def _facts(path: Path) -> Facts:
+    package, text = path.relative_to(ROOT).with_suffix("").parts[:-1], path.read_text("utf-8")
+    names, called, attributes, unsafe = set[str](), set[str](), set[tuple[str, str]](), False
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Import():
+                names |= {alias.name for alias in node.names}
+            case ast.ImportFrom():
+                base = list(package[: len(package) - node.level + 1]) if node.level else []
+                names |= {".".join([*base, *(node.module or alias.name).split(".")]) for alias in node.names}
+            case ast.Call(func=ast.Name(id=name)):
+                called.add(name)
+            case ast.Attribute(value=value, attr=attr):
+                attributes.add((value.id if isinstance(value, ast.Name) else "", attr))
+            case ast.keyword(arg="weights_only", value=ast.Constant(value=False)):
+                unsafe = True
+    imported = frozenset(name.removeprefix("scanbank.") for name in names)
+    return Facts(imported, frozenset(called), frozenset(attributes), unsafe, len(text.splitlines()))
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.relative_to(ROOT).parts[0] == "store"], ids=lambda p: str(p.relative_to(ROOT)))
-def test_store_never_names_torch(path: Path) -> None:
-    assert not {"torch", "torchvision", "transformers", "timm", "open_clip"} & {name.split(".")[0] for name in imported(path)}
+def test_imports_follow_the_arrows() -> None:
+    for path, found in facts().items():
+        folder = path.split("/")[0]
+        assert found.roots & set(ALLOWED) <= ALLOWED[folder] | {folder}, path
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_relies_on_pandas(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
-    assert "pandas" not in {name.split(".")[0] for name in imported(path)}
-    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    assert not called & {"to_pandas", "df", "fetchdf", "fetch_df"}  # of Arrow and DuckDB, which import it
+def test_store_never_names_torch() -> None:
+    for path, found in facts().items():
+        if path.startswith("store/"):
+            assert not {"torch", "torchvision", "transformers", "timm", "open_clip"} & found.roots, path
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_is_pickled_or_evaluated(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    assert not called & {"eval", "exec"}
-    assert not {"dill", "joblib", "cloudpickle", "shelve", "marshal"} & {name.split(".")[0] for name in imported(path)}
-    reached = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pickle"}
-    assert reached <= {"UnpicklingError"}  # named to be caught
-    if "weights_only" in path.read_text("utf-8"):
-        assert "weights_only=False" not in ast.unparse(tree)
+def test_nothing_relies_on_pandas() -> None:
+    for path, found in facts().items():
+        assert "pandas" not in found.roots, path
+        # of Arrow and DuckDB, which import it
+        assert not {name for _, name in found.attributes} & {"to_pandas", "df", "fetchdf", "fetch_df"}, path
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_stay_small(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= 400
+def test_nothing_is_pickled_or_evaluated() -> None:
+    for path, found in facts().items():
+        assert not found.called & {"eval", "exec"}, path
+        assert not {"dill", "joblib", "cloudpickle", "shelve", "marshal"} & found.roots, path
+        assert {name for of, name in found.attributes if of == "pickle"} <= {"UnpicklingError"}, path  # named to be caught
+        assert not found.unsafe, path
+
+
+def test_files_stay_small() -> None:
+    assert {path: found.lines for path, found in facts().items() if found.lines > 400} == {}
 
 
 def test_every_package_is_installed() -> None:
