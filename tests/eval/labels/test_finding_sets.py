@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -175,6 +176,8 @@ def test_where_there_is_none(tmp_path: Path) -> None:
         finding_set(tmp_path / "none.yaml")
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         finding_set(tmp_path)
+    with pytest.raises(UsageError, match="a finding set is a name, a path or a FindingSet; found NoneType"):
+        finding_set(cast("Any", None))
 
 
 def test_the_docs_example_is_a_finding_set(tmp_path: Path) -> None:
