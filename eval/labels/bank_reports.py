@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, final
 
+from ...store.schema import TABLES
+
 if TYPE_CHECKING:
     from ...store.bank import Bank
 
@@ -28,8 +30,9 @@ class StudyReport:
 
 def bank_reports(bank: Bank) -> Iterator[StudyReport]:
     """Every study that has report text, by the study's name."""
-    # the one place that knows which rows of `snippets` are sections
-    batches = bank.sql_batches("SELECT study, section, text FROM snippets ORDER BY study, ordinal")
+    # The one place that knows which rows of `snippets` are sections: those of sentences, where a bank keeps them, repeat them.
+    whole = "WHERE sentence IS NULL" if "sentence" in TABLES["snippets"].schema.names else ""
+    batches = bank.sql_batches(f"SELECT study, section, text FROM snippets {whole} ORDER BY study, ordinal")
     rows = (row for batch in batches for row in batch.to_pylist())
     for study, mine in groupby(rows, key=lambda row: row["study"]):
         yield StudyReport(study, tuple((row["section"], row["text"]) for row in mine))

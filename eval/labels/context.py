@@ -28,6 +28,9 @@ _SOME = re.compile(
     r"(?:yes|present|positive|small|mild|minimal|moderate|large|marked|severe|trace|tiny|subtle|slight|left|right|bilateral|acute"
     r"|subacute|chronic|stable|unchanged|increased|new|seen|noted|multiple|several|single|\d)"
 )
+_COUNTED = re.compile(r"(?:there|two|three|four|five|both|few|several|multiple|numerous|an?|\d+) ")
+_HEADING = 3
+"""A heading begins with one of the first so many words: "Intracranial hemorrhage: none"."""
 _VALUE = 10
 """Letters of "there is", which may stand before a denial."""
 _ADJACENT = 3
@@ -69,7 +72,7 @@ class Sentence:
 
     def judge(self, start: int, end: int, whole: bool = False) -> Judged:
         """What is said of the words from start to end; cues among them count too, unless they are `whole` as they are."""
-        if self.words.startswith(": ", end):
+        if self.words.startswith(": ", end) and self._between(0, start) <= _HEADING and not _COUNTED.match(self.words, 1):
             return self._listed(end + 2)
         if not whole and (within := self._within(start, end)):
             return within

@@ -29,6 +29,8 @@ def finding_set(name: str | Path | FindingSet) -> FindingSet:
     """
     if isinstance(name, FindingSet):
         return name
+    if not isinstance(name, str | Path):
+        raise UsageError(f"a finding set is a name, a path or a FindingSet; found {type(name).__name__}")
     if str(name) in BUNDLED:
         return parse_set(f"finding set {name}", (_SETS / f"{name}.yaml").read_bytes())
     path = Path(name)

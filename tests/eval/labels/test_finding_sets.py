@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -175,3 +176,21 @@ def test_where_there_is_none(tmp_path: Path) -> None:
         finding_set(tmp_path / "none.yaml")
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         finding_set(tmp_path)
+    with pytest.raises(UsageError, match="a finding set is a name, a path or a FindingSet; found NoneType"):
+        finding_set(cast("Any", None))
+
+
+def test_the_docs_example_is_a_finding_set(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "labels.md").read_text("utf-8")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    path = tmp_path / "shoulder.yaml"
+    path.write_text(example)
+    (labels,) = label_reports(["Cuff appears intact. Joint space 5 mm."], path)
+    assert labels == {"rotator_cuff_tear": "present", "any_tear": "present", "nothing_torn": "unmentioned"}
+    (labels,) = label_reports(["Cuff appears intact."], path)
+    assert labels == {"rotator_cuff_tear": "absent", "any_tear": "unmentioned", "nothing_torn": "present"}
+
+
+def test_the_docs_python_is_true() -> None:
+    (labels,) = label_reports(["No pleural effusion. Possible nodule at the left base."], findings="chest18", method="rules")
+    assert (labels["lung_nodule"], labels["pleural_effusion"], labels["emphysema"]) == ("uncertain", "absent", "unmentioned")
