@@ -33,9 +33,10 @@ SAYINGS = {
     "The pleural spaces are clear.": {"pleural_effusion": "absent"},
     "Sliding type hiatal hernia.": {"hiatal_hernia": "present"},
     "Right paratracheal lymph node with a short axis of 14 mm.": {"lymphadenopathy": "present"},
-    "Mediastinal lymph nodes of up to 16 x 11 mm.": {"lymphadenopathy": "present"},
-    "Mediastinal lymph nodes of up to 16 x 8 mm.": {"lymphadenopathy": "absent"},
-    "Lymph nodes smaller than 1 cm.": {"lymphadenopathy": "absent"},
+    "Lymph node measuring 6 mm in short axis.": {"lymphadenopathy": "absent"},
+    "Lymph node of 16 x 8 mm.": {"lymphadenopathy": "absent"},
+    "A lymph node smaller than 1 cm.": {"lymphadenopathy": "absent"},
+    "A few lymph nodes in the mediastinum, the largest 8 mm.": {"lymphadenopathy": "present"},  # as CT-RATE labels several
     "A lymph node of 1.4 cm in the left hilum.": {"lymphadenopathy": "present"},
     "No lymph node over 10 mm in short axis.": {"lymphadenopathy": "absent"},
     "Lymph nodes are not enlarged.": {"lymphadenopathy": "absent"},
