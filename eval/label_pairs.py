@@ -34,7 +34,7 @@ class LabelPairs:
     second_finding: str
     """As the second does."""
     first: NDArray[np.int64]
-    """(N,) codes of statuses, as in `label_policy.STATUSES`."""
+    """(N,) codes of statuses, as in `label_policy.RANKED_STATUSES`."""
     second: NDArray[np.int64]
     """(N,)."""
     patients: NDArray[np.str_]

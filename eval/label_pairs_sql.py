@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from .label_policy import STATUSES
+from .label_policy import RANKED_STATUSES
 from .quoting import listed, quoted
 
 ComparedUnit = Literal["slice", "volume", "study", "patient"]
@@ -26,7 +26,7 @@ _IDS = {"slice": "s.slice", "volume": "v.volume", "study": "coalesce(v.study, v.
 def pairs_query(
     unit: ComparedUnit, sources: tuple[str, str], asked: Sequence[tuple[LabelName, LabelName]], *, of_studies_alone: bool
 ) -> str:
-    """Rows (place, patient, first, second): of each unit, codes of the statuses (`STATUSES`) that the two sources give, or null.
+    """Rows (place, patient, first, second): of each unit, codes of the statuses (`RANKED_STATUSES`) that the two sources give, or null.
 
     Args:
         unit: what is compared.
@@ -35,8 +35,8 @@ def pairs_query(
         of_studies_alone: both sources speak of studies and of nothing else, and these are compared: nothing need be spread.
     """
     rows = ", ".join(_row(place, source, name) for place, pair in enumerate(asked) for source, name in zip(sources, pair, strict=True))
-    most = len(STATUSES) - 1
-    least = " ".join(f"WHEN {quoted(status)} THEN {most - code}" for code, status in enumerate(STATUSES))
+    most = len(RANKED_STATUSES) - 1
+    least = " ".join(f"WHEN {quoted(status)} THEN {most - code}" for code, status in enumerate(RANKED_STATUSES))
     near = " ".join(f"WHEN {quoted(level)} THEN {place}" for place, level in enumerate(_NEARNESS[unit]))
     first, second = (f"{most} - min(code) FILTER (source = {quoted(source)}) % {most + 1}" for source in sources)
     # spreading labels to volumes takes most of the time

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..store.errors import UnknownNameError
 
-STATUSES = ("unmentioned", "absent", "uncertain", "present")
+RANKED_STATUSES = ("unmentioned", "absent", "uncertain", "present")
 """From what says least to what says most; a status's place here is its code."""
 UNKNOWN = -1
 CountsAs = Literal["absent", "present", "unknown"]

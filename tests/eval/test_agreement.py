@@ -174,3 +174,24 @@ def test_misuse_is_refused() -> None:
         agreements([])
     with pytest.raises(UsageError, match="finding 'x': calls must be 0 or 1"):
         agreements([Rated("x", np.array([0, 2]), np.array([0, 1]), np.array(["a", "b"]))])
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    random = np.random.default_rng(0)
+    prevalence, sensitivity, specificity = 0.2, 0.8, 0.95
+    tp, fn = prevalence * sensitivity, prevalence * (1 - sensitivity)
+    fp, tn = (1 - prevalence) * (1 - specificity), (1 - prevalence) * specificity
+    kappa = 2 * (tp * tn - fn * fp) / ((tp + fp) * (fp + tn) + (tp + fn) * (fn + tn))
+    f1 = 2 * tp / (2 * tp + fp + fn)
+    truth = {"accuracy": tp + tn, "kappa": kappa, "sensitivity": sensitivity, "specificity": specificity, "f1": f1}
+    held: dict[str, list[bool]] = {name: [] for name in truth}
+    for seed in range(600):
+        y = (random.random(60) < prevalence).astype(np.int64)
+        called = (random.random(60) < np.where(y == 1, sensitivity, 1 - specificity)).astype(np.int64)
+        line = agreements([Rated("bleed", y, called, np.arange(60).astype(str))], draws=300, seed=seed).findings[0]
+        for name, value in truth.items():
+            _, lo, hi = numbers(line.estimates[name])
+            held[name].append(lo <= value <= hi)
+    for name, each in held.items():
+        assert 0.93 <= np.mean(each) <= 0.995, name

@@ -7,7 +7,7 @@ import pytest
 
 from eval_banks import add_labels, add_volumes
 from scanbank.eval.label_pairs import LabelPairs, paired_labels, slug
-from scanbank.eval.label_policy import STATUSES
+from scanbank.eval.label_policy import RANKED_STATUSES
 from scanbank.store import Bank
 from scanbank.store.errors import UnknownNameError, UsageError
 
@@ -15,7 +15,7 @@ from scanbank.store.errors import UnknownNameError, UsageError
 def told(pairs: LabelPairs) -> list[tuple[str, str, str]]:
     """(patient, first, second), sorted."""
     return sorted(
-        (patient, STATUSES[one], STATUSES[other])
+        (patient, RANKED_STATUSES[one], RANKED_STATUSES[other])
         for patient, one, other in zip(pairs.patients.tolist(), pairs.first.tolist(), pairs.second.tolist(), strict=True)
     )
 

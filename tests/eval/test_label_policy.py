@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scanbank.eval.label_policy import STATUSES, LabelPolicy
+from scanbank.eval.label_policy import RANKED_STATUSES, LabelPolicy
 from scanbank.store.errors import UnknownNameError
 
 
 def test_statuses_become_values_by_the_policy() -> None:
-    codes = np.array([STATUSES.index(status) for status in ("present", "absent", "uncertain", "unmentioned")])
+    codes = np.array([RANKED_STATUSES.index(status) for status in ("present", "absent", "uncertain", "unmentioned")])
     assert LabelPolicy().values(codes).tolist() == [1, 0, -1, 0]
     assert LabelPolicy(uncertain="present", unmentioned="unknown").values(codes).tolist() == [1, 0, 1, -1]
     assert LabelPolicy(uncertain="absent", unmentioned="present").values(codes).tolist() == [1, 0, 0, 1]
