@@ -13,6 +13,7 @@ from .elsewhere import is_elsewhere
 from .numbers import YEARS, Images, at, images, is_mark, named
 from .tokens import Token, tokens_of
 
+_DIGIT = re.compile(r"\d")
 _HINT = re.compile(
     r"(?<![^\W\d_])[sibme][^\W\d_]{0,15}[^\w\n]{0,4}(?:n(?:[or]s?|rn|um[^\W\d_]{0,6})[^\w\n]{1,3})?\d"
     r"|[(\[][^()\[\]\d]{0,24}\d{1,5}[/:]\d|\d(?:st|nd|rd|th) [is]",
@@ -57,9 +58,13 @@ def find_references(text: str, spans: Sequence[tuple[int, int]] | None = None) -
         text: a report or a section of one.
         spans: its sentences, where they are known already: no reference runs over the end of one.
     """
-    if not _HINT.search(text):
+    if not _DIGIT.search(text):
         return []
-    parts = [tokens_of(text, a, b) for a, b in (sentences(text) if spans is None else spans) if _HINT.search(text, a, b)]
+    parts = [
+        tokens_of(text, a, b)
+        for a, b in (sentences(text) if spans is None else spans)
+        if _DIGIT.search(text, a, b) and _HINT.search(text, a, b)
+    ]
     found = [(tokens, list(_worded(tokens))) for tokens in parts]
     known = {one.series for _, several in found for one in several if one.series is not None}
     candidates = [bracketed(tokens) for tokens in parts]
