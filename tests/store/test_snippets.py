@@ -136,6 +136,18 @@ def test_scans_without_numbers(bank: Bank, tmp_path: Path) -> None:
     assert bank.sql("SELECT DISTINCT series_number FROM volumes").to_pylist() == [{"series_number": None}]
 
 
+def test_slices_that_have_no_numbers(bank: Bank, tmp_path: Path) -> None:
+    told(bank, tmp_path, ("A1", "Seen (image 2) and (series 2, image 2)."), create_studies=True)
+    study = bank.sql("SELECT study FROM studies").to_pylist()[0]["study"]
+    with bank.commit("a NIfTI file") as commit:
+        commit.append(
+            "volumes", [{"volume": "v", "ordinal": commit.reserve(2), "study": study, "kind": "nifti", "original": True, "slices": 1}]
+        )
+        commit.append("slices", [{"slice": "s", "volume": "v", "index": 0, "z_mm": 0.0}])
+    bank.refresh()
+    assert statuses(bank) == ["no_numbers", "no_series"]
+
+
 def test_a_corrected_report_takes_back_what_it_no_longer_says(bank: Bank, tmp_path: Path) -> None:
     told(bank, tmp_path, ("A1", "A (series 2, image 3). B (series 2, image 4). Clear. Stable."), create_studies=True)
     ordinals = dict(bank.sql("SELECT text, ordinal FROM snippets WHERE part = 'sentence'").to_pydict().items())
