@@ -160,7 +160,7 @@ def reports(shared: Path) -> dict[str, str]:
 
 
 def listed() -> dict[str, list[Reference]]:
-    """By report, what a reader found in the texts: offsets and numbers."""
+    """By report, offsets and numbers, checked by reading the texts (docs/reports.md says how)."""
     found: dict[str, list[Reference]] = {}
     with (Path(__file__).parents[2] / "data" / "ct_rate_references.csv").open() as file:
         for row in csv.DictReader(file):
