@@ -62,6 +62,8 @@ def _print_overview(bank: Bank, shown: dict[str, Any]) -> None:
     say("items         " + ", ".join(f"{count} {name}" for name, count in shown["items"].items()))
     say("left out      " + (", ".join(f"{row['files']} x {row['reason']}" for row in shown["left_out"]) or "nothing"))
     say("flags         " + (", ".join(f"{count} {name}" for name, count in shown["flags"].items()) or "none"))
+    if shown["references"]:
+        say("references    " + ", ".join(f"{count} {status}" for status, count in shown["references"].items()))
     failed = shown["failures"]
     say("failures      " + (", ".join(f"{count} in {stage}" for stage, count in failed.items()) + "; see --failures" if failed else "none"))
     say("size          " + ", ".join(f"{name} {size(count)}" for name, count in shown["bytes"].items()))

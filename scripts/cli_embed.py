@@ -163,7 +163,7 @@ def embed(
         part = (0, len(devices)) if len(devices) > 1 else part
         # A collection of reports has no volumes; an encoder with a text side embeds it all the same.
         report, texts = EmbedReport(), 0
-        has_text = "text" in model.offers and bool(opened.snapshot.latest("snippets"))
+        has_text = "text" in model.offers and opened.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows > 0
         if not has_text or opened.snapshot.latest("volumes"):
             report = embed_scans(
                 opened,

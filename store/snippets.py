@@ -100,7 +100,7 @@ def write_snippets(
             rows["snippets"] += [*([section] if is_new else []), *(row | _kept(row, ordinals) for row in said)]
             rows["references"] += mined
             _take_back(rows, place, range(len(said), known.sentences.get(place, 0)), range(len(mined), known.references.get(place, 0)))
-            counts.update(sections=is_new, sentences=len(said), references=len(mined))
+            counts.update(sections=int(is_new), sentences=len(said), references=len(mined))
         _append(commit, rows)
     rows = {"snippets": [], "references": []}
     for place in gone:

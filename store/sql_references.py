@@ -15,20 +15,21 @@ REFERENCES = """
         SELECT r.*, s.patient FROM latest_references r JOIN latest_snippets s USING (snippet, study, section, position)
         WHERE s.sentence IS NOT NULL
     ), candidates AS (
-        SELECT m.study, m.section, m.position, m.number, m.first_image, m.last_image, v.volume, v.series
+        SELECT m.study, m.section, m.position, m.number, m.first_image, m.last_image, v.volume, v.series,
+            v.kind IN ('dicom', 'image') AS numbered
         FROM mined m JOIN volumes v ON v.study = m.study
             AND CASE WHEN m.series_number IS NULL THEN v.is_primary ELSE v.series_number = m.series_number END
         WHERE NOT m.other_exam
+    ), ends AS (
+        SELECT study, section, position, number, volume, series, numbered, unnest([first_image, last_image]) AS image,
+            unnest([false, true]) AS is_last FROM candidates
     ), seen AS (
-        SELECT c.study, c.section, c.position, c.number, c.volume, c.series,
-            count(s.number) AS numbered,
-            arg_min(s.slice, s.number) FILTER (s.number = c.first_image) AS first_slice,
-            arg_max(s.slice, s.number) FILTER (s.number = c.last_image) AS last_slice,
-            min(s.z_mm) FILTER (s.number BETWEEN c.first_image AND c.last_image) AS low_z_mm,
-            max(s.z_mm) FILTER (s.number BETWEEN c.first_image AND c.last_image) AS high_z_mm
-        FROM candidates c JOIN slices s USING (volume) GROUP BY ALL
+        SELECT e.study, e.section, e.position, e.number, e.volume, e.series, e.numbered,
+            any_value(s.slice) FILTER (NOT e.is_last) AS first_slice, any_value(s.slice) FILTER (e.is_last) AS last_slice,
+            min(s.z_mm) AS low_z_mm, max(s.z_mm) AS high_z_mm
+        FROM ends e LEFT JOIN latest_slices s ON s.volume = e.volume AND s.number = e.image GROUP BY ALL
     ), found AS (
-        SELECT study, section, position, number, max(numbered) AS numbered,
+        SELECT study, section, position, number, bool_or(numbered) AS numbered,
             count(*) FILTER (first_slice IS NOT NULL AND last_slice IS NOT NULL) AS volumes,
             any_value(struct_pack(volume, series, first_slice, last_slice, low_z_mm, high_z_mm))
                 FILTER (first_slice IS NOT NULL AND last_slice IS NOT NULL) AS hit
@@ -38,7 +39,7 @@ REFERENCES = """
                 WHEN m.other_exam THEN 'other_exam'
                 WHEN NOT EXISTS (SELECT 1 FROM volumes v WHERE v.study = m.study) THEN 'no_scan'
                 WHEN f.volumes IS NULL THEN 'no_series'
-                WHEN f.numbered = 0 THEN 'no_numbers'
+                WHEN NOT f.numbered THEN 'no_numbers'
                 WHEN f.volumes = 0 THEN 'out_of_range'
                 WHEN f.volumes > 1 THEN 'ambiguous'
                 ELSE 'resolved' END AS status,

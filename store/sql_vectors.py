@@ -20,7 +20,7 @@ _OF_KIND = {
     "volume": "SELECT o.volume AS item, v.vector FROM {stream} v JOIN volumes o USING (ordinal)",
     "slice": "SELECT o.slice AS item, o.volume, o.index, o.z_mm, v.vector FROM {stream} v JOIN slices o USING (ordinal)",
     "depth": "SELECT o.volume AS item, v.step, v.z_mm, v.vector FROM {stream} v JOIN volumes o USING (ordinal)",
-    "text": "SELECT o.snippet AS item, o.study, o.text, v.vector FROM {stream} v JOIN snippets o USING (ordinal)",
+    "text": "SELECT o.snippet AS item, o.study, o.section, o.part, o.text, v.vector FROM {stream} v JOIN snippets o USING (ordinal)",
     "prompt": "SELECT o.prompt AS item, o.finding, o.polarity, o.text, v.vector FROM {stream} v JOIN prompts o USING (ordinal)",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -49,6 +50,12 @@ def test_cohort_goes_into_a_bank_as_it_is(tmp_path: Path, bank: Bank) -> None:
     assert status["items"]["slices"] == card["images"] == status["feature_sets"][0]["items"]
     assert status["items"]["snippets"] > 0
     assert {row["finding"]: row["present"] for row in status["labels"]} == card["findings"]
+    assert status["references"] == {"resolved": 3}
+    bank.refresh()
+    found = bank.sql('SELECT series, study, series_number, first_image, last_image, z_mm FROM "references"').to_pylist()
+    with (out / "references.csv").open(encoding="utf-8") as file:
+        true = {(bank.key.pseudonym("series", row["series_uid"]), int(row["image"])): float(row["z_mm"]) for row in csv.DictReader(file)}
+    assert {(row["series"], row["first_image"]): round(row["z_mm"], 2) for row in found} == true
 
 
 def test_json(tmp_path: Path) -> None:

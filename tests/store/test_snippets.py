@@ -12,6 +12,7 @@ from scanbank.store.annotate import AnnotateOptions, AnnotateReport, annotate
 from scanbank.store.csv_table import TableOptions, read_table
 from scanbank.store.forget import forget
 from scanbank.store.ingest import ingest
+from scanbank.store.snippets import snippet_of
 from scanbank.store.status import overview
 
 REPORT = "FINDINGS: A nodule (series 2, image 3). No fluid. IMPRESSION: Images 1-2 of series 7 show a cyst."
@@ -135,6 +136,18 @@ def test_scans_without_numbers(bank: Bank, tmp_path: Path) -> None:
     assert bank.sql("SELECT DISTINCT series_number FROM volumes").to_pylist() == [{"series_number": None}]
 
 
+def test_slices_that_have_no_numbers(bank: Bank, tmp_path: Path) -> None:
+    told(bank, tmp_path, ("A1", "Seen (image 2) and (series 2, image 2)."), create_studies=True)
+    study = bank.sql("SELECT study FROM studies").to_pylist()[0]["study"]
+    with bank.commit("a NIfTI file") as commit:
+        commit.append(
+            "volumes", [{"volume": "v", "ordinal": commit.reserve(2), "study": study, "kind": "nifti", "original": True, "slices": 1}]
+        )
+        commit.append("slices", [{"slice": "s", "volume": "v", "index": 0, "z_mm": 0.0}])
+    bank.refresh()
+    assert statuses(bank) == ["no_numbers", "no_series"]
+
+
 def test_a_corrected_report_takes_back_what_it_no_longer_says(bank: Bank, tmp_path: Path) -> None:
     told(bank, tmp_path, ("A1", "A (series 2, image 3). B (series 2, image 4). Clear. Stable."), create_studies=True)
     ordinals = dict(bank.sql("SELECT text, ordinal FROM snippets WHERE part = 'sentence'").to_pydict().items())
@@ -157,16 +170,20 @@ def test_a_corrected_report_takes_back_what_it_no_longer_says(bank: Bank, tmp_pa
 
 
 def test_reports_of_an_earlier_version_get_their_sentences(bank: Bank, tmp_path: Path) -> None:
-    told(bank, tmp_path, ("A1", REPORT), create_studies=True)
-    study, patient = next(iter(bank.sql("SELECT study, patient FROM studies").to_pylist()[0].values())), "p"
-    other = Bank.create(tmp_path / "old", key_file=bank._key_file)
-    section = {"section": "findings", "position": 0, "text": "A nodule (series 2, image 3). No fluid."}
-    with other.commit("old") as commit:
-        commit.append("studies", [{"study": study, "patient": patient}])
-        commit.append("snippets", [section | {"snippet": "s", "ordinal": commit.reserve(1), "study": study, "patient": patient}])
-    other.refresh()
-    (row,) = other.sql("SELECT part, start, stop, text, language FROM snippets").to_pylist()
-    assert row == {"part": "section", "start": 0, "stop": 39, "text": section["text"], "language": None}
+    text = "A nodule (series 2, image 3). No fluid."
+    place = (bank.key.pseudonym("study-of-accession", "A1"), "report", 0)
+    named = dict(zip(("study", "section", "position"), place, strict=True)) | {"patient": "p"}
+    with bank.commit("as it was") as commit:
+        commit.append("studies", [{"study": place[0], "patient": "p", "accession": bank.key.pseudonym("accession", "A1")}])
+        commit.append("snippets", [named | {"snippet": snippet_of(bank.key, place, text), "ordinal": commit.reserve(1), "text": text}])
+    bank.refresh()
+    (before,) = bank.sql("SELECT part, start, stop, text, language FROM snippets").to_pylist()
+    assert before == {"part": "section", "start": 0, "stop": 39, "text": text, "language": None}
+
+    again = told(bank, tmp_path, ("A1", text))
+
+    assert (again.snippets, again.sentences, again.references) == (0, 2, 1)
+    assert bank.sql("SELECT text FROM snippets ORDER BY ordinal").column(0).to_pylist() == [text, text[:29], text[30:]]
 
 
 @pytest.mark.parametrize("text", ["", " . ", "x" * 50_000, "(" * 20_000, "series 2 image 3 " * 2_000, "\ue000 a. b \ue000"])

@@ -55,6 +55,13 @@ serie 2 imgae 45|2:45
 iamge 45 seires 3|3:45
 sereis 3 imaeg 45|3:45
 Serie 2, Bild 45|2:45
+on the 45th image of the 2nd series|2:45
+2nd series 45th image|2:45
+the 3rd section of the duodenum, in section 4 of the liver|
+Series 2. Image 45. Stable.|2:45
+(Se./Im. 3/45)|3:45
+seri 2 imaj 135|2:135
+série 2 image 45; serie 3 imagen 46|2:45 3:46
 Ser. 3 / Bild 12|3:12
 Bild Nr. 45 in Serie Nr. 3|3:45
 Schicht 45 der Serie 3|3:45
@@ -153,7 +160,7 @@ def reports(shared: Path) -> dict[str, str]:
 
 
 def listed() -> dict[str, list[Reference]]:
-    """By report, what a reader found in the texts: offsets and numbers."""
+    """By report, offsets and numbers, checked by reading the texts (docs/reports.md says how)."""
     found: dict[str, list[Reference]] = {}
     with (Path(__file__).parents[2] / "data" / "ct_rate_references.csv").open() as file:
         for row in csv.DictReader(file):
