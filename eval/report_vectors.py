@@ -22,7 +22,8 @@ _OF: dict[Whole, str] = {
     "section": """SELECT w.snippet AS item, s.ordinal FROM snippets s JOIN snippets w USING (study, section, position)
         WHERE s.part = '{part}' AND w.part = 'section' ORDER BY item""",
 }
-_BLOCK_ROWS = 65_536
+BLOCK_ROWS = 65_536
+"""Vectors in memory at once."""
 
 
 @final
@@ -61,8 +62,8 @@ def report_vectors(bank: Bank, features: FeatureSet, *, whole: Whole = "report",
     known, owner = ordinals[order], owner[order]
     total, seen = np.zeros((len(items), features.dim)), np.zeros(len(items), np.int64)
     held = features.items()
-    for start in range(0, len(held), _BLOCK_ROWS):
-        rows = held[start : start + _BLOCK_ROWS]
+    for start in range(0, len(held), BLOCK_ROWS):
+        rows = held[start : start + BLOCK_ROWS]
         place = np.minimum(np.searchsorted(known, rows), max(0, len(known) - 1))
         wanted = np.flatnonzero(known[place] == rows) if len(known) else np.zeros(0, np.int64)
         vectors = features.vectors(start, start + len(rows))[wanted].astype(np.float64)

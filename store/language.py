@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 Language = Literal["en", "de", "other", "unknown"]
@@ -32,25 +33,37 @@ ENGLISH, GERMAN, OTHERS = (frozenset(words.split()) for words in (_ENGLISH, _GER
 
 _WORD = re.compile(r"[^\W\d_]+")
 _FOREIGN = re.compile(r"[\u0370-\u1dff\u2c00-\ud7ff]")
-_LONGEST = 4_000
+_GERMAN_ENDS = ("ung", "ungen", "keit", "lich", "isch", "ß", "ße", "ßer", "ßen")
+_LONGEST = 1_500
 """Characters looked at: more tell no more."""
 
 
-def language_of(text: str) -> Language:
+def language_of(text: str, likely: Language = "unknown") -> Language:
     """The language of a text. `unknown` where too little speaks for one: "Cardiomegaly." is of several.
 
     Text mostly in another script is `other`; so is text whose words are mostly of another language that is known by its small words.
+
+    Args:
+        text: a sentence, a section or a report.
+        likely: the language of what it is a part of, taken where nothing speaks against it.
     """
     words = [word.lower() for word in _WORD.findall(text[:_LONGEST])]
     if not words:
         return "unknown"
-    if sum(bool(_FOREIGN.search(word)) for word in words) * 2 > len(words):
+    if likely in ("en", "de") and text.isascii() and _speaks_for(likely, words):
+        return likely
+    if not text.isascii() and sum(bool(_FOREIGN.search(word)) for word in words) * 2 > len(words):
         return "other"
-    english, german, other = (sum(word in known for word in words) for known in (ENGLISH, GERMAN, OTHERS))
-    german += sum(word not in GERMAN and ("ß" in word or word.endswith(("ung", "ungen", "keit", "lich", "isch"))) for word in words)
+    english, german, other = (sum(map(known.__contains__, words)) for known in (ENGLISH, GERMAN, OTHERS))
+    german += sum(word.endswith(_GERMAN_ENDS) and word not in GERMAN for word in words)
     best = max(english, german, other)
-    if best == 0 or sorted((english, german, other))[-2] == best:
-        return "unknown"
-    if best * 12 < len(words):  # hardly any word is known
-        return "unknown"
+    # a draw, or hardly any word is known
+    if best == 0 or sorted((english, german, other))[-2] == best or best * 12 < len(words):
+        return likely
     return "en" if best == english else "de" if best == german else "other"
+
+
+def _speaks_for(likely: Language, words: Sequence[str]) -> bool:
+    """Whether words of this language are there, and none of others: the quick answer for most sentences."""
+    own, another = (ENGLISH, GERMAN) if likely == "en" else (GERMAN, ENGLISH)
+    return not own.isdisjoint(words) and another.isdisjoint(words) and OTHERS.isdisjoint(words)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .unheaded import unheaded
+
 HEADINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("findings", ("findings", "finding", "report findings", "befund", "befunde", "befundbericht")),
     (
@@ -40,7 +42,7 @@ _HEADING = re.compile(
 def sections(text: str) -> list[tuple[str, str]]:
     """(section, text) in the report's order: `findings`, `impression`, `comparison`, `technique` or `history`.
 
-    Text before the first heading is `report`. So is all of the text where no heading opens `findings` or `impression`: a lone
+    Text before the first heading is `report`. Where no heading opens `findings` or `impression`, sentences tell (`unheaded`): a lone
     "Comparison: none." is followed by the findings without a heading. Sections without text are left out; a section that is
     opened twice is there twice. Headings themselves are part of no text.
     """
@@ -51,5 +53,5 @@ def sections(text: str) -> list[tuple[str, str]]:
         section, start = _SECTION[" ".join((match["inline"] or match["line"]).lower().split())], match.end()
     parts.append((section, text[start:]))
     if not any(name in ("findings", "impression") for name, _ in parts):
-        parts = [("report", text)]
+        return unheaded(text)
     return [(name, body.strip()) for name, body in parts if body.strip()]

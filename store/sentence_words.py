@@ -27,6 +27,8 @@ BEFORE_SMALL = frozenset(_BEFORE_SMALL.split())
 """What a small letter follows within a sentence ("3 mm. in size"); before a capital it may well end one."""
 SPELLED = ("z.b", "d.h", "u.a", "s.o", "s.u", "i.s", "z.t", "z.n", "v.a", "i.r", "m.e")
 """Of the first, those that are also written with a blank within: "z. B."."""
+SERIES = frozenset(("series", "serial", "serie", "ser", "se"))
+"""What "2. Image 45" goes on from."""
 GERMAN_BEFORE = frozenset(_GERMAN_BEFORE.split())
 """What stands before a German ordinal: "der 5. Rippe", "am 3. Tag"."""
 GERMAN_AFTER = re.compile(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .sentence_words import BEFORE_NUMBER, BEFORE_SMALL, GERMAN_AFTER, GERMAN_BEFORE, JOINING, NEVER, SPELLED
+from .sentence_words import BEFORE_NUMBER, BEFORE_SMALL, GERMAN_AFTER, GERMAN_BEFORE, JOINING, NEVER, SERIES, SPELLED
 
 _PLACE = re.compile(r"""[.!?…]+(?:["'”’»)\]]{1,3}(?=\s|\Z))?\s*|\n\s*|•|(?<!\S)·""")
 _LIST = re.compile(r"(?:[-*•–—·▪◦‣>]+(?=\s)|[-*•▪◦‣](?=[A-ZÄÖÜ])|\(?(?:\d{1,2}|[a-zA-Z])\)|\d{1,2}\.(?!\d))")
@@ -125,8 +125,13 @@ def _within(text: str, start: int, stop: int, before: str, following: str) -> bo
     if bare.isdigit() and len(bare) < 3:
         words = text[max(start, stop - _BACK) : stop].split()
         ordinal = len(words) > 1 and words[-2].lower() in GERMAN_BEFORE and not first.isdigit()
-        return first.islower() or ordinal or bool(GERMAN_AFTER.match(following))
+        return first.islower() or ordinal or bool(GERMAN_AFTER.match(following)) or _goes_on(words, following)
     return False
+
+
+def _goes_on(words: list[str], following: str) -> bool:
+    """Whether "Series 2. Image 45" is one place in a scan."""
+    return len(words) > 1 and words[-2].lower().rstrip(".:") in SERIES and following[:2].lower() in ("im", "bi", "sl", "sc")
 
 
 def _line_ends(text: str, match: re.Match[str], wrap: int | None) -> bool:

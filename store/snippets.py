@@ -100,7 +100,7 @@ def write_snippets(
             rows["snippets"] += [*([section] if is_new else []), *(row | _kept(row, ordinals) for row in said)]
             rows["references"] += mined
             _take_back(rows, place, range(len(said), known.sentences.get(place, 0)), range(len(mined), known.references.get(place, 0)))
-            counts.update(sections=is_new, sentences=len(said), references=len(mined))
+            counts.update(sections=int(is_new), sentences=len(said), references=len(mined))
         _append(commit, rows)
     rows = {"snippets": [], "references": []}
     for place in gone:
@@ -129,10 +129,9 @@ def _rows(key: SecretKey, place: Place, text: str, patient: str) -> tuple[dict[s
     said: list[dict[str, Any]] = []
     for number, (start, stop) in enumerate(spans):
         part = text[start:stop]
-        own = language_of(part)
         name = key.pseudonym("snippet", *map(str, place), str(number), part)
         where = {"sentence": number, "start": start, "stop": stop}
-        said.append(owned | where | {"snippet": name, "language": language if own == "unknown" else own})
+        said.append(owned | where | {"snippet": name, "language": language_of(part, language)})
     starts = [start for start, _ in spans]
     mined = [
         named

@@ -11,6 +11,8 @@ from .tokens import Token
 _FAR = 30
 """Tokens looked at before a reference."""
 _BEFORE_CUE = 6
+_LEAD, _SENTENCE = 5, 40
+"""Tokens of a sentence's beginning, and of a sentence that it may speak for."""
 _FILLING = ("of", "no", "number", "measure", "decimal", "series", "image")
 _PLAIN = (",", ":", "(", ")", "[", "]", "-", "–", ".", "/", "'", "’")
 
@@ -68,9 +70,18 @@ def _before(tokens: Sequence[Token], spans: Sequence[tuple[int, int]], place: in
             return _counts(tokens, i, bracket, stop)
         filler = token.text in words.FILLER or token.text in words.EXAM or token.kind in _FILLING
         if not (filler or is_mark(token, _PLAIN) or _is_tag(tokens, i)):
-            return False
+            return _leads(tokens, first)
         i -= 1
     return False
+
+
+def _leads(tokens: Sequence[Token], first: int) -> bool:
+    """Whether the sentence begins "On the prior CT, ..." and speaks of nothing current until the reference."""
+    lead = tokens[: min(_LEAD, first)]
+    if not lead or not (lead[0].kind == "of" or lead[0].text == "im") or not any(_is_prior(token) for token in lead):
+        return False
+    between = tokens[:first] if first <= _SENTENCE else ()
+    return bool(between) and not any(token.text in words.CURRENT or token.text in words.COMPARED for token in between)
 
 
 def _counts(tokens: Sequence[Token], cue: int, bracket: int, stop: int) -> bool:

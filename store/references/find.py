@@ -15,11 +15,13 @@ from .tokens import Token, tokens_of
 
 _HINT = re.compile(
     r"(?<![^\W\d_])[sibme][^\W\d_]{0,15}[^\w\n]{0,4}(?:n(?:[or]s?|rn|um[^\W\d_]{0,6})[^\w\n]{1,3})?\d"
-    r"|[(\[][^()\[\]\d]{0,24}\d{1,5}[/:]\d",
+    r"|[(\[][^()\[\]\d]{0,24}\d{1,5}[/:]\d|\d(?:st|nd|rd|th) [is]",
     re.IGNORECASE,
 )
 """Without it there is no reference: a word that may be for a series or an image, also with its first letters swapped, and a number."""
 _BETWEEN = (",", "/", ";", ":", "(", ")", "-", "–", ".", "|", "[", "]")
+_APART = (")", "]", ";", ".")
+_SMALL = 10
 _MOST_SERIES = 99_999
 
 
@@ -145,8 +147,9 @@ def _is_series(token: Token) -> bool:
 
 def _both(tokens: Sequence[Token], i: int, other: str) -> int:
     """Of "se/im" the token behind; 0 where it is none."""
-    second = at(tokens, i + 2)
-    return i + 3 if is_mark(at(tokens, i + 1), ("/", "-")) and second is not None and second.kind == other else 0
+    slash = i + 2 if is_mark(at(tokens, i + 1), (".",)) else i + 1  # "Se./Im."
+    second = at(tokens, slash + 1)
+    return slash + 2 if is_mark(at(tokens, slash), ("/", "-")) and second is not None and second.kind == other else 0
 
 
 def _slashed(tokens: Sequence[Token], i: int, number: int, *, swapped: bool) -> Found | None:
@@ -191,6 +194,8 @@ def _beside(tokens: Sequence[Token], i: int, kind: str) -> int | None:
             if token.text == "im":  # also a small German word
                 continue
             return None
+        if kind == "series" and (token.kind == "and" or is_mark(token, _APART)):  # that series is of other images
+            return None
         if not (is_mark(token, _BETWEEN) or token.kind in ("of", "and") or token.text == "im"):
             return None
     return None
@@ -211,4 +216,6 @@ def _alone(tokens: Sequence[Token], i: int, number: int, found: Sequence[Images]
         after = at(tokens, number + 1)
         closed = is_mark(before, ("(", "[")) and (after is None or is_mark(after, (")", "]", ",", "-", "–", ";", "/")))
         return closed and head.text in ("im", "ims", "sl", "sec", "sect", "sb", "frame", "frames", "cut", "cuts")
+    if head.text in words.VAGUE and found[0].last < _SMALL and number == i + 1 and not is_mark(before, ("(", "[")):
+        return False
     return not (found[0].first in YEARS and number == i + 1)

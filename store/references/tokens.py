@@ -15,6 +15,7 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*|\S")
 _MOST_DIGITS = 5
 _JOINED = words.SERIES | words.IMAGE | words.PAIRED_IMAGE | words.IMAGE_LETTERS
 """What may be written onto a number: "se3im45"."""
+_FULL = frozenset(word for word in words.SERIES | words.IMAGE if len(word) > 3)
 _TYPED: tuple[tuple[Kind, tuple[str, ...]], ...] = (("series", words.TYPED_SERIES), ("image", words.TYPED_IMAGE))
 
 
@@ -50,9 +51,22 @@ def tokens_of(text: str, start: int, stop: int) -> list[Token]:
         elif word[0].isalpha():
             counted = after[0][:1].isdigit() or (not after[0].isalpha() and any(entry[0][0].isdigit() for entry in raw[at + 2 : at + 4]))
             tokens.append(_word(word, a, b, counted))
+            _turn(tokens)
         else:
             tokens.append(Token("mark", word, a, b))
     return tokens
+
+
+def _turn(tokens: list[Token]) -> None:
+    """Of "45th image" at the end make "image 45", which is how all others say it. Both tokens stand for the whole of it."""
+    if len(tokens) < 3:
+        return
+    number, ending, word = tokens[-3:]
+    if word.kind not in ("series", "image") or word.text not in _FULL or ending.text not in words.ORDINAL:
+        return
+    if number.text.isdigit() and number.stop == ending.start and len(number.text) <= _MOST_DIGITS:
+        whole = (number.start, word.stop)
+        tokens[-3:] = [Token(word.kind, word.text, *whole, word.text in words.VAGUE), Token("number", number.text, *whole)]
 
 
 def _word(word: str, start: int, stop: int, counted: bool) -> Token:

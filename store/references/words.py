@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-_SERIES = "series serie serien serial serials ser se srs sequence"
+_SERIES = "series serie serien serial serials ser se srs sequence seri série séries"
 _IMAGE = """
     image images img imgs ima imas section sections slice slices bild bilder bildern bildes schicht schichten schnitt schnitte schnitten
-    schnittbild schnittbilder schichtbild schichtbilder
+    schnittbild schnittbilder schichtbild schichtbilder imagen imágenes immagine immagini imaj kesit
 """
 # These are other words as well, or too short: they count beside a series, or alone in brackets.
 _PAIRED_IMAGE = "im ims sl slc sec sect cut cuts frame frames scan scans aufnahme aufnahmen sb"
@@ -25,6 +25,10 @@ _RIGHT = "slide slides suction bilden bildet gilder wilder milder serge serve se
 NO_TYPING_ERROR = frozenset(_RIGHT.split())
 
 _NUMBER_WORDS = "no nos nr nrn number numbers num nummer nummern"
+VAGUE = frozenset(("section", "sections", "schnitt", "schnitte", "schicht", "kesit"))
+"""Parts of a body too: alone and with a small number they name no image."""
+ORDINAL = frozenset(("st", "nd", "rd", "th"))
+
 NUMBER = frozenset(_NUMBER_WORDS.split())
 _AND_WORDS = "and or und oder sowie"
 AND = frozenset(_AND_WORDS.split())
@@ -80,3 +84,10 @@ SEE = frozenset(_SEE_WORDS.split())
 _DATED_WORDS = "ct mri mrt pet exam examination study scan dated from of since on vom am prior previous untersuchung date"
 DATED = frozenset(_DATED_WORDS.split())
 """What may stand before brackets whose "3/18" is a date."""
+_SCORED = """
+    score scores grade grades gcs glasgow strength power pain mrc vas nrs murmur pulse pulses apgar blood pressure bp rr thirds quarters
+    punkte grad grade kraft kraftgrad schmerz blutdruck drittel viertel ratio level levels vertebra vertebrae vertebral segments segmente
+    wirbel wirbelkörper station stations stage stages stadium class type lr bethesda gleason
+"""
+SCORED = frozenset(_SCORED.split())
+"""What may stand before brackets that hold a score, a share, a pressure or vertebrae."""

@@ -47,6 +47,35 @@ def test_a_lone_comparison_does_not_swallow_the_findings():
     assert sections(text) == [("report", text)]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "CT of the chest was performed without contrast. Comparison is made with a CT of 2019. Lungs clear. In summary, no mass.",
+            ["technique", "comparison", "findings", "impression"],
+        ),
+        (
+            "Es erfolgte eine native CT des Kopfes. Keine Blutung. Kein Infarkt. Zusammenfassend unauffällig.",
+            ["technique", "findings", "impression"],
+        ),
+        ("A 45-year-old woman has a cough. Lungs clear.", ["report"]),
+        ("45-year-old woman with a cough. Lungs clear.", ["history", "findings"]),
+        ('Lungs clear. Heart normal. " Normal chest.', ["findings", "impression"]),
+        ('Lungs clear. The "tree in bud" sign is absent. It was "new" then.', ["report"]),
+        ("History of a mass.", ["report"]),
+        ("Overall heart size is normal. No comparison was asked for.", ["report"]),
+    ],
+)
+def test_sentences_tell_sections_where_there_are_no_headings(text: str, expected: list[str]):
+    found = sections(text)
+    assert [name for name, _ in found] == expected
+    assert sum(body.count(".") for _, body in found) == text.count(".")
+
+
+def test_an_impression_in_quotes_has_none_around_it():
+    assert sections('Lungs clear. "Normal chest."') == [("findings", "Lungs clear."), ("impression", "Normal chest.")]
+
+
 def test_words_within_a_sentence_are_no_headings():
     text = "FINDINGS: In comparison: unchanged. These findings are stable. The impression of a mass"
     assert sections(text) == [("findings", text.removeprefix("FINDINGS: "))]
