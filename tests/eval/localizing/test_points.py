@@ -31,7 +31,7 @@ def test_the_median_is_the_level_of_least_expected_distance(weights: list[int], 
 
 def test_fusing_is_a_gaussian_filter_on_even_steps_and_knows_millimetres_on_others() -> None:
     scores = np.random.default_rng(0).normal(size=200)
-    z = 2.0 * np.arange(200)
+    z = 2.0 * np.arange(200, dtype=np.float64)
     inner = slice(50, 150)  # where no end of the scan is near
     np.testing.assert_allclose(fused(scores, z, 8.0)[inner], gaussian_filter1d(scores, 4.0, truncate=12)[inner], atol=1e-9)
     np.testing.assert_allclose(fused(np.array([1.0, 3.0]), np.array([0.0, 1e6]), 5.0), [1.0, 3.0])
