@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _EMPTY = re.compile(r"[(\[][\s,;/:.-]{0,8}[)\]]")
 """Brackets that held a reference."""
-_BEFORE = re.compile(r"[\s,;:(\[-]{1,8}(?=[.;,]?$)|\s{1,8}(?=[.,;])")
+_DOUBLED = re.compile(r"(?:\s{0,4}[,;]){2,}")
+"""Commas before and after one."""
+_BEFORE = re.compile(r"\s{0,4}[,;]\s{0,4}(?=[)\]])|[\s,;:(\[-]{1,8}(?=[.;,]?$)|\s{1,8}(?=[.,;])")
 
 
 @final
@@ -74,4 +76,4 @@ def without(text: str, pointers: Sequence[tuple[int, int]]) -> str:
         at = max(at, stop)
     kept.append(text[at:])
     bare = _EMPTY.sub(" ", "".join(kept))
-    return " ".join(_BEFORE.sub("", bare).split()) or " ".join(text.split())
+    return " ".join(_BEFORE.sub("", _DOUBLED.sub(",", bare)).split()) or " ".join(text.split())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 from ..averaging import MICRO
 from .averages import found_averages
 from .differences import difference_table, differences
+from .located import localization_told
 from .retrieved import retrieval_told
 from .rows import measured_runs
 from .studies import FoundStudy, found_studies
@@ -42,7 +43,7 @@ def chapters(bank: Bank) -> list[Chapter]:
     """Averages over findings first, then each finding, then what is no study of findings."""
     runs = measured_runs(bank)
     studies = found_studies(bank, runs)
-    others = [Chapter(title, caption, tuple(tables)) for title, caption, tables in retrieval_told(bank)]
+    others = [Chapter(title, caption, tuple(tables)) for title, caption, tables in (*retrieval_told(bank), *localization_told(bank))]
     return [*(_average(one) for one in found_averages(runs, studies)), *(_chapter(bank, study) for study in studies), *others]
 
 
