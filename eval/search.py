@@ -1,4 +1,4 @@
-"""Text to volume: which scans of a bank a sentence fits best, and where in them. Exact, by cosine similarity."""
+"""Text to volume: which scans of a bank a sentence fits best, and where in them. By cosine similarity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..embed.encoder import Encoder
 from ..store.errors import EncoderError, UsageError
 from ..store.features import FeatureSet
 from .best_slices import Place, best_slices
-from .indexes import Searcher, VectorIndex, open_index, unit
+from .indexes import Searcher, Searchers, unit
 from .indexes.source import MEAN
 
 if TYPE_CHECKING:
@@ -57,7 +57,15 @@ class SearchResult:
 
 
 def search(
-    bank: Bank, encoder: Encoder, features: FeatureSet, query: str, *, k: int = 10, all_series: bool = False, places: int = 3
+    bank: Bank,
+    encoder: Encoder,
+    features: FeatureSet,
+    query: str,
+    *,
+    k: int = 10,
+    all_series: bool = False,
+    places: int = 3,
+    searchers: Searchers | None = None,
 ) -> SearchResult:
     """The `k` studies that a text fits best, each by its best scan; all of them where there are fewer.
 
@@ -69,6 +77,7 @@ def search(
         k: how many, at least 1.
         all_series: search every series of a study, not the primary one alone.
         places: best slices a scan, at most.
+        searchers: keeps indexes open from one search to the next; by default the index is opened for this one.
 
     Raises:
         UsageError: the query is empty, `k` is under 1, or the set cannot be searched, such as one of texts.
@@ -87,15 +96,15 @@ def search(
     answer = bank.sql("SELECT ordinal, study, is_primary FROM volumes ORDER BY ordinal")
     ordinals, studies = answer.column("ordinal").to_numpy(), np.asarray(answer.column("study").to_pylist(), dtype=object)
     wanted = np.ones(len(ordinals), bool) if all_series else answer.column("is_primary").to_numpy(zero_copy_only=False)
-    index = open_index(bank, features, MEAN if features.key.kind == "slice" else "")
-    compared = wanted & np.isin(ordinals, index.items)
+    searcher = (searchers or Searchers()).of(bank, features, MEAN if features.key.kind == "slice" else "")
+    compared = wanted & np.isin(ordinals, searcher.index.items)
     among = ordinals[compared]
-    scores, found = _best_of_each_study(index, vector, among, studies[compared], k)
+    scores, found = _best_of_each_study(searcher, vector, among, studies[compared], k, "all series" if all_series else "primary series")
     rows = _rows(bank, found)
     best = best_slices(bank, features, vector, rows, places)
     return SearchResult(
         query=text,
-        features=index.name,
+        features=searcher.index.name,
         searched=len(among),
         studies=len(set(studies[compared])),
         without_vector=int(wanted.sum()) - len(among),
@@ -114,14 +123,14 @@ def cleaned(query: str) -> str:
 
 
 def _best_of_each_study(
-    index: VectorIndex, query: NDArray[np.float32], among: NDArray[np.int64], studies: NDArray[np.object_], k: int
+    searcher: Searcher, query: NDArray[np.float32], among: NDArray[np.int64], studies: NDArray[np.object_], k: int, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Scores and ordinals of the `k` best volumes, no two of one study. `among` is increasing, `studies` are theirs."""
-    wanted, searcher = min(k, len(among)), Searcher(index)
+    """Scores and ordinals of the `k` best volumes, no two of one study. `among`, called `name`, is increasing, `studies` are theirs."""
+    wanted = min(k, len(among))
     if not wanted:
         return np.empty(0, np.float32), np.empty(0, np.int64)
     while True:
-        answer = searcher.search(query, wanted, lambda: among)
+        answer = searcher.search(query, wanted, lambda: among, name=name)
         scores, found = answer.scores, answer.items
         owners = studies[np.searchsorted(among, found)]
         first = np.sort(np.unique(owners.astype(str), return_index=True)[1])[:k]

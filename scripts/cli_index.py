@@ -34,9 +34,15 @@ def index(
         ),
     ] = None,
     kind: Annotated[
-        Kind, typer.Option(help="exact compares all vectors; hnsw is a graph; ivfpq compresses; auto is exact up to a million vectors.")
+        Kind,
+        typer.Option(
+            help="exact compares all; hnsw is a graph; ivfpq compresses; auto is what is there, or exact up to a million vectors."
+        ),
     ] = Kind.auto,
-    recall: Annotated[float, typer.Option(help="Share of the ten nearest that hnsw and ivfpq must find.")] = 0.95,
+    recall: Annotated[
+        float | None,
+        typer.Option(help="Share of the ten nearest that hnsw and ivfpq must find; 0.95 if none was asked before.", show_default=False),
+    ] = None,
     drop: Annotated[bool, typer.Option("--drop", help="Remove the indexes instead.")] = False,
     only_list: Annotated[bool, typer.Option("--list", help="Say which indexes there are, and make none.")] = False,
     json: Json = False,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,6 +34,15 @@ _READ_BYTES = 2**24
 def index_folder(bank: Bank) -> Path:
     """In the bank, or where it lies on an object store, with what else is kept of it on this machine."""
     return (bank.place.folder or bank.cache) / FOLDER
+
+
+def index_bytes(bank: Bank) -> int:
+    """Of every file of an index, or on its way to be one."""
+    total = 0
+    with suppress(OSError):  # nothing there, or just removed
+        for path in index_folder(bank).iterdir():
+            total += path.stat().st_size
+    return total
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from .card import KINDS, IndexCard, Plan
 from .index import Found, VectorIndex
 from .opening import RECALL, build_index, cards, drop_index, open_index
 from .searcher import Searcher
+from .searchers import Searchers
 from .vectors import unit
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "IndexCard",
     "Plan",
     "Searcher",
+    "Searchers",
     "VectorIndex",
     "build_index",
     "cards",

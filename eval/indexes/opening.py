@@ -75,7 +75,7 @@ def build_index(
     pooling: str = "",
     *,
     kind: str = "auto",
-    recall: float = RECALL,
+    recall: float | None = None,
     progress: Progress | None = None,
 ) -> VectorIndex:
     """Make the index of a set, or bring the one that is there up to date where it is of this kind and nothing speaks against it.
@@ -84,8 +84,10 @@ def build_index(
         bank: the bank, as it is now.
         features: a set with one vector an item.
         pooling: `mean` for volumes pooled from slices; empty for vectors as they are.
-        kind: of `KINDS`; `auto` is exact up to EXACT_ROWS vectors, a graph up to LISTED_ROWS, compressed beyond.
-        recall: recall@10 that is wanted, above 0 and at most 1. Whether it is reached says the index's card.
+        kind: of `KINDS`; `auto` stays with a graph or lists that are there, else is exact up to EXACT_ROWS vectors, a graph up to
+            LISTED_ROWS, compressed beyond.
+        recall: recall@10 that is wanted, above 0 and at most 1; by default what was asked of the index that is there, or RECALL.
+            Whether it is reached says the index's card.
         progress: told of stages.
 
     Raises:
@@ -97,25 +99,28 @@ def build_index(
         raise UsageError(f"the bank was opened at {bank.at}, as it was; open it without `at` to make an index")
     if kind not in ("auto", *KINDS):
         raise UsageError(f"index kind {kind!r} is unknown; choose one of auto, {', '.join(KINDS)}")
-    if not 0 < recall <= 1:
+    if recall is not None and not 0 < recall <= 1:
         raise UsageError(f"recall {recall}: expected a number above 0 and at most 1, such as {RECALL}")
     progress = progress or Silent()
     source = _source(bank, features, pooling)
-    kind = _auto(len(source.items)) if kind == "auto" else kind
     folder = index_folder(bank)
     progress.start("reading the index")
     with told(f"making an index of {bank.name}"), building(bank, _WAIT_S):
-        index, why = load(card_path(folder, features.digest, pooling), features.digest, pooling, features.dim)
+        path = card_path(folder, features.digest, pooling)
+        if kind == "auto":
+            kind = _auto(len(source.items)) if _kind(path) == "exact" else _kind(path)
+        index, why = load(path, features.digest, pooling, features.dim)
         if index is not None:
-            why = "" if index.card.kind == kind else f"it is {index.card.kind}"
-            why = why or _unfit(index, source)
+            why = (f"it is {index.card.kind}" if index.card.kind != kind else "") or _unfit(index, source)
             if not why:
-                asked = 1.0 if kind == "exact" else recall
+                asked = index.card.recall_asked if recall is None or kind == "exact" else recall
+                if asked == index.card.recall_asked and _is_current(index, source):
+                    return _of_present(index, source)
                 index = replace(index, card=replace(index.card, recall_asked=asked))
                 return _brought_up_to_date(bank, index, source, folder, progress)
         if why:
             _log.info("the index of %s is made again: %s", source.name, why)
-        return _made(bank, source, kind, recall, folder, progress)
+        return _made(bank, source, kind, recall or RECALL, folder, progress)
 
 
 def drop_index(bank: Bank, features: FeatureSet, pooling: str = "") -> bool:
@@ -174,6 +179,16 @@ def _unfit(index: VectorIndex, source: Source) -> str:
     return worn(index, gone, int(np.count_nonzero(~np.isin(source.items, index.ids))))
 
 
+def _is_current(index: VectorIndex, source: Source) -> bool:
+    """Whether its files say all that is to be said at this snapshot."""
+    dead = ~np.isin(index.ids, source.items)
+    return (index.card.version, index.card.tombstones, len(index.ids) - int(dead.sum())) == (
+        source.features.version,
+        int(dead.sum()),
+        len(source.items),
+    )
+
+
 def _extended_or_as_it_is(bank: Bank, index: VectorIndex, source: Source, path: Path) -> VectorIndex:
     """For a search: kept where that can be done at once, else brought up to date in memory."""
     fresh = ~np.isin(source.items, index.ids)
@@ -212,7 +227,8 @@ def _of_present(index: VectorIndex, source: Source) -> VectorIndex:
 def _extended(index: VectorIndex, source: Source, fresh: NDArray[np.bool_], path: Path, progress: Progress) -> VectorIndex:
     part = append(path, len(index.ids), source.read(fresh), index.card.dim)
     parts = (*index.card.parts, part)
-    extended = extend_index(index, Vectors.mapped(path, parts, index.card.dim), source.items[fresh], progress)
+    vectors = Vectors.mapped(path, parts, index.card.dim, known=len(index.card.parts))
+    extended = extend_index(index, vectors, source.items[fresh], progress)
     return replace(extended, card=replace(extended.card, parts=parts))
 
 

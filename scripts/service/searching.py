@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, final
 
 from ...embed.encoder import Encoder
+from ...eval.indexes import Searchers
 from ...eval.search import search
 from ...eval.search_sets import foreign_window, searchable
 from ...store import Bank
@@ -25,6 +26,7 @@ class Searching:
         self._bank = Bank.open(bank)
         self._models = models
         self._threads = Threads("search", 1, limits.queue)
+        self._searchers = Searchers()
 
     async def run(self, asked: SearchRequest) -> dict[str, Any]:
         """The hits as JSON values. Raises Problem."""
@@ -46,7 +48,9 @@ class Searching:
 
     def _found(self, asked: SearchRequest) -> dict[str, Any]:
         features, encoder = searchable(self._bank, asked.query, encoder=asked.model or "", window=asked.window or "", opened_by=self._open)
-        result = asdict(search(self._bank, encoder, features, asked.query, k=asked.k, all_series=asked.all_series))
+        result = asdict(
+            search(self._bank, encoder, features, asked.query, k=asked.k, all_series=asked.all_series, searchers=self._searchers)
+        )
         del result["query"]
         notes = [note for note in (encoder.note, foreign_window(features.key.view, encoder)) if note]
         return {"model": encoder.spec.name, **result, "notes": notes}

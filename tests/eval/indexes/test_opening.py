@@ -145,6 +145,8 @@ def test_compaction_keeps_it_and_forgetting_does_not(held: Bank) -> None:
     before = files(held)
     compact(held)
     assert files(held) == before
+    assert build_index(held, held.feature_sets[0]).card.kind == "hnsw"  # auto stays with what is there
+    assert files(held) == before  # and writes nothing where nothing came
     assert unit(VECTORS[:1]).tobytes() in b"".join(before.values())
     volume = held.sql("SELECT patient, ordinal FROM volumes ORDER BY ordinal LIMIT 1").to_pylist()[0]
     forget(held, pseudonyms=[volume["patient"]])
