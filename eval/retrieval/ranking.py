@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-_PAIRS = 2**21
+_PAIRS = 2**20
 """Pairs of a block, whatever the machine: a block holds some 16 bytes of each."""
 _WORKERS = 8
 """Blocks at once, at most."""
