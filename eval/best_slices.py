@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..store.features import FeatureSet
 from ..store.specs import FeatureKey
-from .index_files import unit
+from .cosines import cosines
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -74,7 +74,7 @@ def best_slices(
         else:
             found.append(())
             continue
-        scores = unit(vectors) @ query
+        scores = cosines(vectors, query)
         found.append(tuple(_place(z[i], indices[i], scores[i]) for i in peaks(scores, z, count)))
     return found
 
