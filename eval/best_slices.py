@@ -57,7 +57,7 @@ def best_slices(
     if not volumes or (depths is None and not by_slice):
         return [() for _ in volumes]
     held = set(depths.items().tolist()) if depths is not None else set[int]()
-    heights = _slice_heights(bank, [row["ordinal"] for row in volumes])
+    heights = slice_heights(bank, [row["ordinal"] for row in volumes])
     found: list[tuple[Place, ...]] = []
     for row in volumes:
         z_slices = heights[row["ordinal"]]
@@ -93,7 +93,7 @@ def peaks(scores: NDArray[np.float32], z_mm: NDArray[np.floating[Any]], count: i
     return chosen
 
 
-def _slice_heights(bank: Bank, ordinals: Sequence[int]) -> dict[int, NDArray[np.float64]]:
+def slice_heights(bank: Bank, ordinals: Sequence[int]) -> dict[int, NDArray[np.float64]]:
     """Of each volume, (slices,) z_mm, NaN where unknown."""
     listed = ", ".join(map(str, ordinals))
     rows = bank.sql(f"""SELECT v.ordinal, list(coalesce(s.z_mm, 'nan') ORDER BY s.index) AS z

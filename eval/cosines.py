@@ -1,5 +1,6 @@
 """Cosine similarity of one query with many vectors, the same for a vector wherever it stands: BLAS adds up in another order at the end
-of a block, so that equal vectors would differ in the last digit and ties fall by chance."""
+of a block, so that equal vectors would differ in the last digit and ties fall by chance.
+"""
 
 from __future__ import annotations
 

@@ -7,19 +7,20 @@ import unicodedata
 
 _ENGLISH_KINDS = ("tiny", "ctclip", "open_clip", "siglip")
 _MULTILINGUAL = re.compile(r"xlm|nllb|multilingual|i18n|siglip2|siglip-2|mclip|m-clip|mt5|labse|gemma|jina|worldwide|altclip")
-_GERMAN = frozenset(
-    """der die das den dem des und oder mit ohne kein keine keiner keinen ist sind im am beim vom zum zur auf bei nach nicht ein eine einer
+_GERMAN_WORDS = """
+    der die das den dem des und oder mit ohne kein keine keiner keinen ist sind im am beim vom zum zur auf bei nach nicht ein eine einer
     eines einem einen links rechts linke linker linken rechte rechter rechten beidseits beidseitig lunge lungen herz rundherd rundherde
-    erguss pleuraerguss hirnblutung blutung bruch fraktur knoten vergrößert verdacht zustand raumforderung""".split()
-)
-_OTHERS = frozenset(
-    """le la les des du et avec sans dans un une aux sur pulmonaire épanchement gauche droit droite el los las del y con sin una pulmonar
-    derecho izquierdo derrame il lo gli nel della polmonare versamento não sem com uma pulmão het een van met geen nie jest och inte""".split()
-)
-_ENGLISH = frozenset(
-    """the of and with without no not in on at to for from is are lung lungs left right effusion nodule heart fracture large small hemorrhage
-    mass bleeding lobe upper lower enlarged patient chest brain""".split()
-)
+    erguss pleuraerguss hirnblutung blutung bruch fraktur knoten vergrößert verdacht zustand raumforderung
+"""
+_OTHER_WORDS = """
+    le la les des du et avec sans dans un une aux sur pulmonaire épanchement gauche droit droite el los las del y con sin una pulmonar
+    derecho izquierdo derrame il lo gli nel della polmonare versamento não sem com uma pulmão het een van met geen nie jest och inte
+"""
+_ENGLISH_WORDS = """
+    the of and with without no not in on at to for from is are lung lungs left right effusion nodule heart fracture large small hemorrhage
+    mass bleeding lobe upper lower enlarged patient chest brain
+"""
+_GERMAN, _OTHERS, _ENGLISH = (frozenset(words.split()) for words in (_GERMAN_WORDS, _OTHER_WORDS, _ENGLISH_WORDS))
 _WORD = re.compile(r"[^\W\d_]+")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import pyarrow as pa
@@ -48,12 +48,21 @@ def words_of(bank: Bank) -> list[str]:
     return bank.sql(f"SELECT text FROM snippets WHERE {_searched(bank)} ORDER BY ordinal").column("text").to_pylist()
 
 
-def pieces_of(bank: Bank, studies: Sequence[str]) -> list[dict[str, object]]:
+def pieces_of(bank: Bank, studies: Sequence[str]) -> list[dict[str, Any]]:
     """Of some studies, rows of snippet, ordinal, study, section, text, by ordinal."""
     if not studies:
         return []
     return bank.sql(f"""SELECT snippet, ordinal, study, section, text FROM snippets
         WHERE {_searched(bank)} AND study IN {listed(sorted(set(studies)))} ORDER BY ordinal""").to_pylist()
+
+
+def pieces_at(bank: Bank, ordinals: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """As `pieces_of`, of some pieces, by their ordinals."""
+    if not ordinals:
+        return {}
+    listed_ordinals = ", ".join(map(str, sorted(set(ordinals))))
+    rows = bank.sql(f"SELECT snippet, ordinal, study, section, text FROM snippets WHERE ordinal IN ({listed_ordinals})").to_pylist()
+    return {row["ordinal"]: row for row in rows}
 
 
 def coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], tuple[str, ...]]:

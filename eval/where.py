@@ -32,12 +32,13 @@ _REFUSED: Mapping[str, str] = {
     "LAMBDA": "a lambda",
     "COLLATE": "a collation",
 }
-FUNCTIONS = frozenset(
-    """+ - * / // % ^ ** || ~~ !~~ ~~* !~~* ~~~ && @> <@ abs array_contains array_has ceil ceiling concat contains ends_with floor greatest
+_NAMES = """
+    + - * / // % ^ ** || ~~ !~~ ~~* !~~* ~~~ && @> <@ abs array_contains array_has ceil ceiling concat contains ends_with floor greatest
     ifnull ilike_escape instr isfinite isinf isnan least left len length like_escape list_contains list_has list_has_all list_has_any
     list_value ln log lower ltrim nullif not_ilike_escape not_like_escape position prefix regexp_full_match regexp_matches right round
-    rtrim sqrt starts_with strpos substr substring suffix trim upper""".split()
-)
+    rtrim sqrt starts_with strpos substr substring suffix trim upper
+"""
+FUNCTIONS = frozenset(_NAMES.split())
 """Those of one row that give the same whenever they are asked, and no more than they are given."""
 
 
@@ -143,7 +144,7 @@ def _column(part: Mapping[str, Any], by_lower: Mapping[str, str]) -> str:
 def _in_words_of_the_bank(item: Any, worded: Mapping[str, str]) -> None:
     """Texts that columns are compared with, as the bank keeps such values. Changes the tree."""
     for part in _parts(item):
-        sides = [part.get("left"), part.get("right")] if part["class"] == "COMPARISON" else part.get("children", [])
+        sides = [part["left"], part["right"]] if part["class"] == "COMPARISON" else part.get("children", [])
         if part["class"] == "COMPARISON" or part["type"] in ("COMPARE_IN", "COMPARE_NOT_IN"):
             columns = [one["column_names"][0].lower() for one in sides if one["class"] == "COLUMN_REF"]
             if len(columns) == 1 and columns[0] in worded:
