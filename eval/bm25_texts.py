@@ -32,7 +32,7 @@ class Bm25:
         self._index: Any = None
         if known:
             # its numba back end would be compiled anew by each process
-            self._index = bm25s.BM25(method="lucene", k1=1.5, b=0.75, backend="numpy", csc_backend="numpy", auto_compile=False)
+            self._index = bm25s.BM25(method="lucene", k1=1.5, b=0.75, backend="numpy")
             self._index.index((ids, known), create_empty_token=False, show_progress=False)
 
     def scores(self, query: str) -> NDArray[np.float32]:
