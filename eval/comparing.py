@@ -39,7 +39,8 @@ def compared(
     """What is compared: primary series, or every series where these are asked for or each scan may have a hit; texts of all studies.
 
     With a filter, scans that it keeps, and texts of studies with such a scan. Of a scan or slice that is searched by, its own study is left
-    out, whose other series show the same; where each scan may have a hit, itself alone. Its report is not left out.
+    out, whose other series show the same; where each scan may have a hit, itself alone. Its report is not left out. Of reports, what says
+    what is seen is compared, and neither technique nor history.
 
     Raises:
         UsageError: the filter is none.
@@ -55,6 +56,7 @@ def compared(
             studies = {scans.studies[place] for place in np.unique(scans.study[kept]).tolist()}
             wanted = np.array([study in studies for study in texts.studies], bool)[texts.study]
         if find == "report":
+            wanted = wanted & texts.of_images
             owner = np.zeros(len(texts.studies), np.int64)
             owner[texts.study] = texts.patient
             groups = owner if per == "patient" else np.arange(len(texts.studies), dtype=np.int64)

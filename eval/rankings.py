@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..store.errors import UsageError
 from .best_of_groups import BestOfGroups
@@ -18,7 +17,7 @@ from .rank_fusion import fused
 from .rank_scans import rank_by_slice, rank_volumes
 from .rank_texts import rank_reports, rank_snippets
 from .ranked_list import RankedList
-from .report_texts import words_of
+from .report_texts import Texts, words_of
 from .search_choice import Chosen
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def vector_ranking(bank: Bank, chosen: Chosen, compared: Compared, most: int) ->
 
 
 def word_ranking(bank: Bank, words: str, compared: Compared, memory: Memory, most: int) -> RankedList:
-    """By BM25, of pieces of text where these are looked for, else of whole reports, which speak for all scans of their study.
+    """By BM25, of pieces of text where these are looked for, else of reports, which speak for all scans of their study.
 
     What has none of the words has no place.
 
@@ -74,7 +73,7 @@ def word_ranking(bank: Bank, words: str, compared: Compared, memory: Memory, mos
         index = memory.get(bank, ("bm25", "pieces"), lambda: Bm25(words_of(bank)))
         scores, wanted, owners = index.scores(words), compared.wanted, texts.study
     else:
-        index = memory.get(bank, ("bm25", "reports"), lambda: Bm25(_whole(words_of(bank), texts.study, len(texts.studies))))
+        index = memory.get(bank, ("bm25", "reports"), lambda: Bm25(_whole(words_of(bank), texts)))
         scores = index.scores(words)
         if find == "report":
             wanted, owners = np.bincount(texts.study[compared.wanted], minlength=len(texts.studies)) > 0, np.arange(len(texts.studies))
@@ -108,9 +107,10 @@ def together(rankings: Sequence[RankedList], k: int) -> list[Ranked]:
     return found
 
 
-def _whole(pieces: Sequence[str], study: NDArray[np.int64], studies: int) -> list[str]:
-    """Reports from their pieces."""
-    parts: list[list[str]] = [[] for _ in range(studies)]
-    for text, place in zip(pieces, study.tolist(), strict=True):
-        parts[place].append(text)
+def _whole(pieces: Sequence[str], texts: Texts) -> list[str]:
+    """Reports from their pieces that say what is seen."""
+    parts: list[list[str]] = [[] for _ in texts.studies]
+    for text, place, seen in zip(pieces, texts.study.tolist(), texts.of_images.tolist(), strict=True):
+        if seen:
+            parts[place].append(text)
     return ["\n".join(one) for one in parts]

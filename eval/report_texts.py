@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ..store.bank import Bank
 
 
+ASIDE = ("comparison", "history", "technique")
+"""Sections that do not say what is seen."""
+
+
 @final
 @dataclass(frozen=True)
 class Texts:
@@ -29,18 +33,21 @@ class Texts:
     """(N,) places in `patients`."""
     studies: tuple[str, ...]
     patients: tuple[str, ...]
-
-    def of(self, rows: NDArray[np.bool_]) -> Texts:
-        """Only these pieces."""
-        return Texts(self.ordinals[rows], self.study[rows], self.patient[rows], self.studies, self.patients)
+    of_images: NDArray[np.bool_]
+    """(N,) whether a piece says what is seen; where a report has no such piece, all of its pieces count as that."""
 
 
 def report_texts(bank: Bank) -> Texts:
     """The pieces that are searched: sentences where the bank has them, else sections."""
-    answer = bank.sql(f"SELECT ordinal, study, patient FROM snippets WHERE {_searched(bank)} ORDER BY ordinal")
+    answer = bank.sql(
+        f"SELECT ordinal, study, patient, coalesce(section, '') AS section FROM snippets WHERE {_searched(bank)} ORDER BY ordinal"
+    )
     study, studies = coded(answer.column("study"))
     patient, patients = coded(answer.column("patient"))
-    return Texts(answer.column("ordinal").to_numpy(), study, patient, studies, patients)
+    section, sections = coded(answer.column("section"))
+    seen = np.array([name not in ASIDE for name in sections], bool)[section]
+    alone = np.bincount(study[seen], minlength=len(studies)) == 0
+    return Texts(answer.column("ordinal").to_numpy(), study, patient, studies, patients, seen | alone[study])
 
 
 def words_of(bank: Bank) -> list[str]:
@@ -49,11 +56,13 @@ def words_of(bank: Bank) -> list[str]:
 
 
 def pieces_of(bank: Bank, studies: Sequence[str]) -> list[dict[str, Any]]:
-    """Of some studies, rows of snippet, ordinal, study, section, text, by ordinal."""
+    """Of some studies, rows of snippet, ordinal, study, section, text, by ordinal: what says what is seen, where a report has that."""
     if not studies:
         return []
-    return bank.sql(f"""SELECT snippet, ordinal, study, section, text FROM snippets
-        WHERE {_searched(bank)} AND study IN {listed(sorted(set(studies)))} ORDER BY ordinal""").to_pylist()
+    return bank.sql(f"""SELECT snippet, ordinal, study, coalesce(section, '') AS section, text FROM snippets
+        WHERE {_searched(bank)} AND study IN {listed(sorted(set(studies)))}
+        QUALIFY coalesce(section, '') NOT IN {listed(ASIDE)} OR bool_and(coalesce(section, '') IN {listed(ASIDE)}) OVER (PARTITION BY study)
+        ORDER BY ordinal""").to_pylist()
 
 
 def pieces_at(bank: Bank, ordinals: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -61,7 +70,9 @@ def pieces_at(bank: Bank, ordinals: Sequence[int]) -> dict[int, dict[str, Any]]:
     if not ordinals:
         return {}
     listed_ordinals = ", ".join(map(str, sorted(set(ordinals))))
-    rows = bank.sql(f"SELECT snippet, ordinal, study, section, text FROM snippets WHERE ordinal IN ({listed_ordinals})").to_pylist()
+    rows = bank.sql(
+        f"SELECT snippet, ordinal, study, coalesce(section, '') AS section, text FROM snippets WHERE ordinal IN ({listed_ordinals})"
+    ).to_pylist()
     return {row["ordinal"]: row for row in rows}
 
 

@@ -100,13 +100,13 @@ def put(bank: Bank, encoder: Encoder, kind: Any, vectors: Any, items: NDArray[np
     bank.refresh()
 
 
-def reports(bank: Bank, said: Sequence[tuple[int, str]]) -> NDArray[np.int64]:
+def reports(bank: Bank, said: Sequence[tuple[int, str]], section: str = "findings") -> NDArray[np.int64]:
     """Sections of reports, one for each entry, of the study of that number; gives their ordinals."""
     with bank.commit("reports") as commit:
         first = commit.reserve(len(said))
         rows = []
         for i, (study, text) in enumerate(said):
-            row = {"snippet": f"t{i:03d}", "ordinal": first + i, "study": f"s{study}", "patient": f"p{study}", "section": "findings"}
+            row = {"snippet": f"t{first + i:03d}", "ordinal": first + i, "study": f"s{study}", "patient": f"p{study}", "section": section}
             rows.append(row | {"position": i, "text": text})
         commit.append("snippets", rows)
     bank.refresh()

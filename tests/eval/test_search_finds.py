@@ -129,6 +129,22 @@ def test_scans_come_with_the_nearest_sentence(told: tuple[Bank, Fixed]) -> None:
     ]
 
 
+def test_reports_are_what_they_say_is_seen(told: tuple[Bank, Fixed]) -> None:
+    """History and technique are found as pieces of text, and count for no report that has findings."""
+    bank, encoder = told
+    before = ask(bank, encoder, find="report").result
+    put(bank, encoder, "text", f32([[0, 1], [0, 1]]), reports(bank, [(2, "Nodule?"), (9, "Known nodule.")], "history"))
+    after = ask(bank, encoder, find="report").result
+    assert [(hit.study, hit.score) for hit in after.hits[1:]] == [(hit.study, hit.score) for hit in before.hits]
+    assert after.hits[0].study == "s9"  # its report has nothing else
+    scan = next(hit for hit in ask(bank, encoder).result.hits if hit.study == "s2")
+    assert scan.sentence is not None
+    assert scan.sentence.text == "Normal."
+    assert "Nodule?" in [hit.sentence and hit.sentence.text for hit in ask(bank, encoder, find="snippet").result.hits]
+    words = ask(bank, encoder, bm25=True, find="report").result.hits
+    assert next(hit for hit in words if hit.study == "s2").standings[-1].rank is None
+
+
 def test_filters_keep_scans_and_the_reports_of_their_studies(told: tuple[Bank, Fixed]) -> None:
     bank, encoder = told
     where = "spacing_z_mm < 3"  # 1, 2, 3, 1 mm

@@ -101,7 +101,9 @@ def test_a_bank_with_nothing_to_search_says_what_to_do(bank: Bank) -> None:
 def test_scans_and_slices_are_searched_by(full: Bank, tmp_path: Path) -> None:
     scan = full.sql("SELECT volume FROM volumes WHERE is_primary ORDER BY ordinal").column(0).to_pylist()[0]
     sheet, path = tmp_path / "slices.png", sorted((tmp_path / "scans" / "2").iterdir())[0]
-    done = run("search", full.path, "--like", path, "--find", "slice", "--per", "scan", "--json", "--png", sheet, "--encoder", MODEL)
+    done = run(
+        "search", full.path, "--like", path, "--find", "slice", "--per", "scan", "--json", "--png", sheet, "--encoder", f"{MODEL}+random0"
+    )
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert len(found["hits"]) == 2  # the other two scans
