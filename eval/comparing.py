@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..store.digests import canonical_json
 from .like import BankItem
 from .memory import Memory
 from .report_texts import Texts, report_texts
@@ -31,6 +32,8 @@ class Compared:
     """Of each scan, or of texts of each piece, whether it is compared."""
     groups: NDArray[np.int64]
     """Of each scan or piece, and where reports are looked for of each study, whom it stands for: its study, its patient, or itself."""
+    name: str
+    """Of what is compared: the same of one snapshot where the same is."""
 
 
 def compared(
@@ -62,10 +65,11 @@ def compared(
             groups = owner if per == "patient" else np.arange(len(texts.studies), dtype=np.int64)
         else:
             groups = texts.patient if per == "patient" else texts.study
-        return Compared(find, scans, texts, wanted, groups)
+        return Compared(find, scans, texts, wanted, groups, where)
     wanted = kept & (scans.primary | all_series | (per == "scan"))
     if item is not None:
         own = scans.ordinals == item.ordinal
         wanted &= ~(own if per == "scan" else np.isin(scans.study, scans.study[own]))
+    named = canonical_json([all_series or per == "scan", where, per == "scan", item and item.ordinal])
     groups = {"study": scans.study, "patient": scans.patient, "scan": np.arange(len(scans), dtype=np.int64)}[per]
-    return Compared(find, scans, texts, wanted, groups)
+    return Compared(find, scans, texts, wanted, groups, named)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .index_files import unit
+from .indexes import unit
 
 __all__ = ["cosines", "unit"]
 

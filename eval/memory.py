@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, final
 
+from .indexes import Searchers
+
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
@@ -19,6 +21,8 @@ class Memory:
     """By key, of the snapshot that was asked of last: a bank that changed is never answered from what it was. For one thread."""
 
     def __init__(self) -> None:
+        self.searchers = Searchers()
+        """Indexes that stay open; of the newest snapshot too."""
         self._snapshot = ""
         self._held: OrderedDict[Hashable, Any] = OrderedDict()
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ..store.features import CHUNK_ROWS, FeatureSet
 from .best_of_groups import BestOfGroups
 from .cosines import cosines
-from .index_files import VolumeIndex, volume_index
+from .indexes import Searcher, Searchers
+from .indexes.source import MEAN
 from .ranked_list import RankedList
 from .scan_table import Scans
 
@@ -30,6 +31,9 @@ def rank_volumes(
     wanted: NDArray[np.bool_],
     groups: NDArray[np.int64],
     most: int,
+    *,
+    searchers: Searchers,
+    name: str = "",
 ) -> RankedList:
     """By the vectors of volumes, those of slices pooled by their mean.
 
@@ -41,23 +45,28 @@ def rank_volumes(
         wanted: (N,) which to compare.
         groups: (N,) whom each stands for.
         most: groups wanted.
+        searchers: indexes that stay open.
+        name: of what is wanted, the same of one snapshot where the same is; the way to search it is then remembered.
     """
-    index = volume_index(bank, features)
-    compared = wanted & np.isin(scans.ordinals, index.items)
+    searcher = searchers.of(bank, features, MEAN if features.key.kind == "slice" else "")
+    compared = wanted & np.isin(scans.ordinals, searcher.index.items)
     among, of = scans.ordinals[compared], groups[compared]
-    scores, found = _best_of_groups(index, query, among, of, most)
+    scores, found = _best_of_groups(searcher, query, among, of, most, name)
     rows = scans.rows_of(found)
     owners = len(np.unique(scans.study[compared]))
-    return RankedList(index.name, groups[rows], rows, scores, len(among), owners, int(wanted.sum()) - len(among))
+    return RankedList(searcher.index.name, groups[rows], rows, scores, len(among), owners, int(wanted.sum()) - len(among))
 
 
 def _best_of_groups(
-    index: VolumeIndex, query: NDArray[np.float32], among: NDArray[np.int64], groups: NDArray[np.int64], most: int
+    searcher: Searcher, query: NDArray[np.float32], among: NDArray[np.int64], groups: NDArray[np.int64], most: int, name: str
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Scores and ordinals of the best volumes, no two of one group. `among` is increasing, `groups` are theirs."""
     wanted = min(most, len(among))
+    if not wanted:
+        return np.empty(0, np.float32), np.empty(0, np.int64)
     while True:
-        scores, found = index.search(query, among, wanted)
+        answer = searcher.search(query, wanted, lambda: among, name=name)
+        scores, found = answer.scores, answer.items
         owners = groups[np.searchsorted(among, found)]
         first = np.sort(np.unique(owners, return_index=True)[1])[:most]
         if len(first) == most or wanted == len(among):

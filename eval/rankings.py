@@ -42,12 +42,13 @@ class Ranked:
     """By ranking, the place in it from 0."""
 
 
-def vector_ranking(bank: Bank, chosen: Chosen, compared: Compared, most: int) -> RankedList:
+def vector_ranking(bank: Bank, chosen: Chosen, compared: Compared, memory: Memory, most: int) -> RankedList:
     """By the vectors of one feature set."""
     features, vector, texts, scans = chosen.features, chosen.vector, compared.texts, compared.scans
     match compared.find:
         case "volume":
-            return rank_volumes(bank, features, vector, scans, compared.wanted, compared.groups, most)
+            kept = compared.wanted, compared.groups, most
+            return rank_volumes(bank, features, vector, scans, *kept, searchers=memory.searchers, name=compared.name)
         case "slice":
             return rank_by_slice(features, vector, scans, compared.wanted, compared.groups, most)
         case "snippet":

@@ -138,7 +138,7 @@ def _run(bank: Bank, asked: Asked, query: QueryWords | Like, chosen: Sequence[Ch
     among = compared(bank, asked.find, asked.per, where=asked.where, item=item, all_series=asked.all_series, memory=memory)
     several = len(chosen) + asked.bm25 > 1
     most = max(asked.k, DEPTH) if several else asked.k
-    rankings = [vector_ranking(bank, one, among, most) for one in chosen]
+    rankings = [vector_ranking(bank, one, among, memory, most) for one in chosen]
     if asked.bm25 and words:
         rankings.append(word_ranking(bank, words.wanted, among, memory, most))
     found = together(rankings, asked.k)

@@ -1,6 +1,6 @@
 """Speed and memory beside what people would write themselves: `python scripts/bench.py [NAME...]`, names as in NAMES.
 
-It makes its own input in a temporary folder (3 GB at most, gone at the end) and touches no key or map of the user's.
+It makes its own input in a temporary folder (3 GB at most, 6 GB for `search`, gone at the end) and touches no key or map of the user's.
 Peers run in turns within one run (A B A B ...), files are in the page cache for all of them, and a ratio is the median of
 the rounds' ratios; `min..max` is over rounds. Ends with 1 where a figure is not what is wanted.
 """
@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed", "serve", "heads")
+NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed", "serve", "heads", "search")
 HEADS = ("heads-table", "heads-sweep", "heads-full", "heads-bootstrap")
-ALONE = ("embed-vit", "embed-light", "embed-windows", "embed-loop", "embed-memory", "cuda", *HEADS)
-"""Run where they are named alone: parts of `embed` and `heads`, and what needs a card."""
+ALONE = ("embed-vit", "embed-light", "embed-windows", "embed-loop", "embed-memory", "cuda", *HEADS, "search-index")
+"""Run where they are named alone: parts of `embed`, `heads` and `search`, and what needs a card."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,11 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--files", type=int, default=Sizes.files, help="files to ingest (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=Sizes.repeats, help="rounds (default %(default)s)")
     parser.add_argument("--soak-seconds", type=float, default=Sizes.soak_seconds, help="of the service (default %(default)s)")
+    parser.add_argument("--vectors", type=int, default=Sizes.indexed[0], help="to search among (default %(default)s)")
+    parser.add_argument("--dim", type=int, default=Sizes.indexed[1], help="values of each (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the voxels (default %(default)s)")
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.names) - {*NAMES, *ALONE}):
         parser.error(f"benchmark {unknown[0]!r} is unknown; choose of {', '.join([*NAMES, *ALONE])}")
-    sizes = Sizes(files=max(1, given.files), repeats=max(1, given.repeats), seed=given.seed, soak_seconds=given.soak_seconds)
+    sizes = Sizes(
+        files=max(1, given.files),
+        repeats=max(1, given.repeats),
+        seed=given.seed,
+        soak_seconds=given.soak_seconds,
+        indexed=(max(1, given.vectors), max(1, given.dim)),
+    )
     figures: list[Figure] = []
     for name in given.names or NAMES:
         with workplace() as folder:

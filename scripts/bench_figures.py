@@ -77,6 +77,13 @@ class Sizes:
     """Predictions, findings and draws of patients."""
     loop_draws: int = 20
     """Of these that the loop makes."""
+    indexed: tuple[int, int] = (1_000_000, 512)
+    """Vectors to search among, and values of each."""
+    centres: int = 1000
+    local: int = 20
+    """Directions in which vectors of one centre differ."""
+    queries: int = 200
+    added: int = 1000
     repeats: int = 5
     seed: int = 0
 

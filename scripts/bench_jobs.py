@@ -25,6 +25,7 @@ from .bench_embed import PARTS, embed_
 from .bench_figures import PEAK, Figure, Sizes, rate, rounds, seconds, timed
 from .bench_heads import HEADS_PARTS, heads
 from .bench_input import Series, elements_of
+from .bench_search import SEARCH_PARTS, search
 from .bench_serve import serve
 from .bench_store import store
 
@@ -147,6 +148,8 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "serve": serve,
     "heads": heads,
     **HEADS_PARTS,
+    "search": search,
+    **SEARCH_PARTS,
 }
 
 

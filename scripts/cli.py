@@ -21,6 +21,7 @@ from . import (
     cli_eval,
     cli_exchange,
     cli_forget,
+    cli_index,
     cli_ingest,
     cli_phantom,
     cli_predict,
@@ -90,6 +91,7 @@ app.command("zeroshot")(cli_eval.zeroshot)
 app.command("predict")(cli_predict.predict)
 app.command("compare")(cli_compare.compare)
 app.command("heads")(cli_eval.heads)
+app.command("index")(cli_index.index)
 app.command("search")(cli_search.search)
 app.command("serve")(cli_serve.serve)
 app.command("report")(cli_report.report)

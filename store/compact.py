@@ -14,6 +14,7 @@ from .commit import LOCK_SECONDS, Commit
 from .erasure import finish
 from .errors import UsageError
 from .features import SETS
+from .index_folder import remove_unneeded
 from .merge import merge_tables
 from .progress import Progress, Silent
 from .repository import kept_snapshots, session_at, told
@@ -96,7 +97,8 @@ def collect(bank: Bank, before: datetime) -> int:
             listed |= {f"tables/{table}/{file.name}" for table in TABLES for file in snapshot.files(table)}
         head = bank.repository.lookup_branch("main")
         first = next(s.id for s in bank.repository.ancestry(snapshot_id=head) if s.parent_id is None)
-        count, _ = sweep(bank.place, listed, [*kept, first], head, before)
+        count, _ = sweep(bank.place, listed, [*kept, first], before)
+        count += remove_unneeded(bank, only_present=False)
         bank.snapshot.vector_cache.wipe()
     objects = summary.chunks_deleted + summary.manifests_deleted + summary.snapshots_deleted + summary.transaction_logs_deleted
     return count + objects

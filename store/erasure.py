@@ -8,7 +8,6 @@ the next `forget` or `compact` finishes.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ import zarr
 
 from .commit import LOCK_SECONDS
 from .files import fsync_folder
+from .index_folder import remove_unneeded
 from .local_map import map_file
 from .places import Place
 from .repository import kept_snapshots, session_at, told
@@ -141,9 +141,9 @@ def _remove(bank: Bank, begun: Collection[Pending], since: datetime) -> Finished
         if folder == "quarantine" or (folder in _HOLDING and any(one in bank.place.read(entry.name) for one in ids)):
             bank.place.delete(entry.name)
             files += 1
-    with told("removing indexes from the cache"):
-        if (bank.cache / "indexes").exists():
-            shutil.rmtree(bank.cache / "indexes")
+    with told("removing indexes"):
+        # of a set that held something of a patient there is a new version
+        files += remove_unneeded(bank, only_present=True)
     if map_file(bank.card["bank"]).exists():
         volumes = {volume for pending in begun for volume in pending.volumes}
         bank.local_map.forget(volumes, {path for pending in begun for path in pending.paths})

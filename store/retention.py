@@ -81,15 +81,14 @@ def damaged_files(place: Place, snapshot: str) -> Iterator[tuple[str, str]]:
             yield name, "is not what was written"
 
 
-def sweep(place: Place, listed: Collection[str], snapshots: Iterable[str], head: str, before: datetime) -> tuple[int, int]:
-    """Remove files that no snapshot lists: of tables, checksums, indexes, and what a kill left aside.
+def sweep(place: Place, listed: Collection[str], snapshots: Iterable[str], before: datetime) -> tuple[int, int]:
+    """Remove files that no snapshot lists: of tables, checksums, and what a kill left aside.
 
     Args:
         place: of the bank.
         listed: names of table files that a snapshot lists.
         snapshots: that stay.
-        head: the newest of them.
-        before: younger files stay, as they may be of a commit that is under way; those that can be derived go at once.
+        before: younger files stay, as they may be of a commit that is under way.
 
     Returns:
         Files removed, and their bytes.
@@ -100,8 +99,7 @@ def sweep(place: Place, listed: Collection[str], snapshots: Iterable[str], head:
         folder = entry.name.partition("/")[0]
         aside = entry.name.endswith(".tmp") or (folder == FEATURES and "#" in entry.name)
         unlisted = (folder == "tables" and entry.name not in listed) or (folder == CHECKSUMS and entry.name not in known)
-        derived = folder == "indexes" and head not in entry.name
-        if derived or ((aside or unlisted) and entry.modified < before):
+        if (aside or unlisted) and entry.modified < before:
             place.delete(entry.name)
             count, total = count + 1, total + entry.bytes
     return count, total

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import BankAccessError
 from .features import distinct_names
+from .index_folder import index_bytes
 from .sql_views import PRIMARY_RULE
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def overview(bank: Bank) -> dict[str, Any]:
         "left_out": bank.sql(left_out).to_pylist(),
         "flags": {row["flag"]: row["n"] for row in flags},
         "failures": {row["stage"]: row["n"] for row in failures},
-        "bytes": {name: sum(entry.bytes for entry in bank.place.entries(name)) for name in ("features", "tables")},
+        "bytes": {name: sum(entry.bytes for entry in bank.place.entries(name)) for name in ("features", "tables")}
+        | {"indexes": index_bytes(bank)},
     }
 
 

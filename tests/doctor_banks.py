@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.compact import compact
 from scanbank.store.doctor import Finding, diagnose
 from scanbank.store.feature_rows import FeatureRows
+from scanbank.store.index_folder import card_text
 from scanbank.store.places import place_of
 from scanbank.store.repository import kept_snapshots
 from scanbank.store.schema import TABLES
@@ -66,10 +66,15 @@ def _index(bank: Bank) -> None:
     """As search keeps it; what is in it does not matter to the doctor."""
     folder = bank.path / "indexes"
     folder.mkdir(exist_ok=True)
-    stem, data = f"{VOLUME.digest[:16]}-{bank.snapshot.id}", bytes(range(200))
-    (folder / f"{stem}.faiss").write_bytes(data)
-    card = {"format": 1, "snapshot": bank.snapshot.id, "sha256": hashlib.sha256(data).hexdigest()}
-    (folder / f"{stem}.json").write_text(json.dumps(card))
+    import google_crc32c
+
+    data, rows = bytes(range(200)), bytes(range(96))
+    (folder / "i.faiss").write_bytes(data)
+    (folder / "i.vectors").write_bytes(bytes(64) + rows)
+    card = {"format": 2, "set": VOLUME.digest, "version": bank.features(VOLUME.name).version, "dim": 4}
+    card |= {"files": {"faiss": "i.faiss", "vectors": "i.vectors"}, "sha256": {"faiss": hashlib.sha256(data).hexdigest()}}
+    card |= {"parts": [{"rows": 4, "crc32c": google_crc32c.value(rows[:64])}, {"rows": 2, "crc32c": google_crc32c.value(rows[64:])}]}
+    (folder / "i.json").write_text(card_text(card))
 
 
 def _copy(bank: Bank) -> None:

@@ -49,6 +49,11 @@ TINY = Sizes(
     full=(400, 8, 2),
     bootstrap=(200, 2, 20),
     loop_draws=2,
+    indexed=(3000, 16),
+    centres=20,
+    local=4,
+    queries=20,
+    added=30,
     repeats=1,
 )
 

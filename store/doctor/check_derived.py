@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +11,13 @@ import google_crc32c
 import numpy as np
 
 from ..chunks import CRC_BYTES
+from ..index_folder import FOLDER, read_card, sha256_of, vectors_fit, versions_of
 from .case import Case
 from .cures import DiscardLocal
-from .findings import Finding
+from .findings import Finding, Severity
 
-_INDEXES = "indexes"
 _HOW = "it is made again when it is needed; --repair deletes it"
+_UPDATED = "it is brought up to date when it is needed"
 
 
 def check_derived(case: Case) -> Iterator[Finding]:
@@ -26,10 +25,8 @@ def check_derived(case: Case) -> Iterator[Finding]:
     if case.card is None:
         return
     cache = case.place.cache(case.card["bank"])
-    for path in _files((case.place.folder or cache) / _INDEXES):
-        if problem := _index(path, case.head.snapshot):
-            severity = "note" if "older" in problem else "warning"
-            yield Finding(severity, str(path), f"(an index) {problem}", _HOW, DiscardLocal(path))
+    head = case.opened(case.head.snapshot)
+    yield from _indexes((case.place.folder or cache) / FOLDER, versions_of(head.feature_sets) if head else None)
     for path in _files(cache):
         if path.suffix == ".npy" and not _fits(path):
             yield Finding("warning", str(path), "(a copy of a feature set) is not what was written", _HOW, DiscardLocal(path))
@@ -42,17 +39,42 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def _index(path: Path, head: str) -> str:
-    """What is wrong with one of the two files of an index."""
-    try:
-        card: Any = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        expected, snapshot = card["sha256"], card["snapshot"]
-        data = path.with_suffix(".faiss").read_bytes()
-    except (OSError, ValueError, KeyError, TypeError):
-        return "cannot be read"
-    if hashlib.sha256(data).hexdigest() != expected:
-        return "is not what was written"
-    return "" if snapshot == head else "is of an older snapshot"
+def _indexes(folder: Path, versions: dict[str, str] | None) -> Iterator[Finding]:
+    """`versions`: of the sets at the newest snapshot, by digest; None where it cannot be read."""
+    named: set[str] = set()
+    for path in _files(folder):
+        if path.suffix != ".json":
+            continue
+        try:
+            card = read_card(path)
+            files = {what: folder / name for what, name in card["files"].items()}
+            severity, problem = _index(card, files, versions)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            files, severity, problem = dict[str, Path](), "warning", "cannot be read"
+        named |= {path.name, *(file.name for file in files.values())}
+        if problem and severity == "note":
+            yield Finding(severity, str(path), f"(an index) {problem}", _UPDATED)
+        elif problem:
+            for one in (path, *(file for file in files.values() if file.exists())):
+                yield Finding(severity, str(one), f"(an index) {problem}", _HOW, DiscardLocal(one))
+    for path in _files(folder):
+        if path.name not in named and path.suffix != ".tmp":
+            yield Finding("warning", str(path), "(of an index) is named by no card", _HOW, DiscardLocal(path))
+
+
+def _index(card: dict[str, Any], files: dict[str, Path], versions: dict[str, str] | None) -> tuple[Severity, str]:
+    """What is wrong with an index."""
+    for what, file in files.items():
+        if what == "vectors":
+            if not vectors_fit(file, card["parts"], card["dim"]):
+                return "warning", "is not what was written"
+        elif sha256_of(file) != card["sha256"][what]:
+            return "warning", "is not what was written"
+    if versions is not None and card["set"] not in versions:
+        return "warning", "is of a feature set that the bank does not hold"
+    if versions is not None and versions[card["set"]] != card["version"]:
+        return "note", "is of an older version of its feature set"
+    return "note", ""
 
 
 def _fits(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The files in `indexes/`: used where they fit, made again where they do not, and never in the way."""
+"""The files in `indexes/` as searches meet them: used where they fit, made again where they do not, and never in the way."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scanbank.eval import index_files
 from scanbank.eval.best_slices import peaks
-from scanbank.eval.index_files import volume_index
+from scanbank.eval.indexes import Searcher, opening
+from scanbank.eval.indexes.opening import open_index
 from scanbank.store import Bank
 from search_banks import Fixed, catalog, f32, put
 
@@ -25,9 +25,8 @@ def held(bank: Bank) -> Bank:
 
 
 def answer(bank: Bank) -> tuple[list[float], list[int]]:
-    index = volume_index(bank, bank.feature_sets[0])
-    scores, items = index.search(QUERY, index.items, 5)
-    return scores.tolist(), items.tolist()
+    found = Searcher(open_index(bank, bank.feature_sets[0])).search(QUERY, 5)
+    return found.scores.tolist(), found.items.tolist()
 
 
 def files(bank: Bank) -> list[Path]:
@@ -36,40 +35,48 @@ def files(bank: Bank) -> list[Path]:
 
 def test_a_file_that_fits_is_read_and_not_made_again(held: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     first = answer(held)
-    names = [path.name for path in files(held)]
-    assert len(names) == 2
-    assert all(held.snapshot.id in name for name in names)
-    monkeypatch.setattr(index_files, "_build", None)
+    assert [path.suffix for path in files(held)] == [".arrays", ".vectors", ".json"]
+    monkeypatch.setattr(opening, "make_index", None)
     assert answer(Bank.open(held.path)) == first
 
 
-@pytest.mark.parametrize("harm", ["cut", "flip", "empty", "gone", "card", "text", "format"])
-def test_a_file_that_does_not_fit_is_made_again(held: Bank, harm: str) -> None:
+@pytest.mark.parametrize("what", ["arrays", "vectors", "json"])
+@pytest.mark.parametrize("harm", ["cut", "flip", "empty", "gone", "garbage"])
+def test_a_file_that_does_not_fit_is_made_again(held: Bank, what: str, harm: str) -> None:
     first = answer(held)
-    index, card = files(held)
-    content = index.read_bytes()
+    path = next(path for path in files(held) if path.suffix == f".{what}")
+    content = path.read_bytes()
     if harm == "gone":
-        index.unlink()
-    elif harm == "text":
-        card.write_text("no JSON")
-    elif harm in ("card", "format"):
-        card.write_text(json.dumps(json.loads(card.read_text()) | ({"set": "other"} if harm == "card" else {"format": 0})))
+        path.unlink()
     else:
         flipped = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
-        index.write_bytes({"cut": content[:50], "flip": flipped, "empty": b""}[harm])
+        path.write_bytes({"cut": content[:50], "flip": flipped, "empty": b"", "garbage": bytes(range(256)) * 9}[harm])
     assert answer(Bank.open(held.path)) == first
-    assert index.read_bytes() == content
+    assert len(files(held)) == 3
+    assert next(path for path in files(held) if path.suffix == f".{what}").stat().st_size == len(content)
 
 
-def test_a_new_snapshot_has_a_new_file_and_the_old_one_goes(held: Bank) -> None:
+def test_of_another_set_it_is_made_again(held: Bank) -> None:
+    first = answer(held)
+    card = next(path for path in files(held) if path.suffix == ".json")
+    about = json.loads(card.read_text())
+    card.write_text(json.dumps(about | {"set": "0" * 32}))
+    assert answer(Bank.open(held.path)) == first
+    assert json.loads(card.read_text())["set"] == held.feature_sets[0].digest
+
+
+def test_what_comes_is_added_and_older_snapshots_are_answered_as_they_were(held: Bank) -> None:
     before, old = held.snapshot.id, answer(held)
+    vectors = next(path for path in files(held) if path.suffix == ".vectors")
+    kept = vectors.read_bytes()
     ordinals = catalog(held, [100])
     put(held, Fixed(QUERY), "volume", QUERY[None], ordinals)
     assert answer(held)[1][0] == ordinals[0]
-    assert all(held.snapshot.id in path.name for path in files(held))
-    assert len(files(held)) == 2
-    assert answer(Bank.open(held.path, at=before)) == old  # as it was, and what is newer stays
-    assert len(files(held)) == 4
+    assert vectors.read_bytes() == kept + QUERY.tobytes()
+    assert len(files(held)) == 3
+    there = [path.read_bytes() for path in files(held)]
+    assert answer(Bank.open(held.path, at=before)) == old
+    assert [path.read_bytes() for path in files(held)] == there
 
 
 def test_a_bank_that_cannot_be_written_to_is_searched(held: Bank) -> None:

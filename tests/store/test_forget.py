@@ -110,7 +110,7 @@ def test_nothing_of_a_patient_is_left_in_any_byte_and_all_else_is_as_before(tmp_
 
     assert searched(bank.path, needles) == {}
     derived = [name for entry in bank.place.entries() if (name := entry.name).startswith(("indexes/", "forgetting/", "cache/"))]
-    assert derived == ["cache/.lock"]
+    assert {Path(name).name for name in derived} <= {".lock", ".indexes.building", ".indexes.placing"}
     assert bank.tags == {"clean": tags["clean"]}
     assert [entry.message for entry in bank.log()] == ["forget", "ingest: 5 volumes"]
     assert vectors_of(bank, ordinals, others=True) == others

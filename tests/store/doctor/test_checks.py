@@ -261,8 +261,19 @@ def test_leftovers(full: Bank) -> None:
 
 def test_stale_and_damaged_copies_go(full: Bank) -> None:
     whole = contents(full.path)
+    index = full.path / "indexes"
     add_labels(full, "late", {"v1": "1"})
-    assert [severity for severity, what, _ in said(full.path) if "indexes" in what] == ["note", "note"]
+    assert not any("indexes" in what for _, what, _ in said(full.path))
+    with full.commit("more") as commit:
+        commit.append_features(VOLUME, np.ones((1, 8), np.float32), np.array([commit.reserve(1)]))
+    older = ("note", str(index / "i.json"), "(an index) is of an older version of its feature set")
+    assert [one for one in said(full.path) if "indexes" in one[1]] == [older]
+    vectors = index / "i.vectors"
+    vectors.write_bytes(vectors.read_bytes()[:-1] + b"x")
+    (index / "left").write_bytes(b"x")
+    damaged = [("warning", str(index / name), "(an index) is not what was written") for name in ("i.json", "i.faiss", "i.vectors")]
+    unnamed = ("warning", str(index / "left"), "(of an index) is named by no card")
+    assert [one for one in said(full.path) if "indexes" in one[1]] == [*damaged, unnamed]
     copy = full.path / "cache" / "copy.npy"
     copy.write_bytes(b"short")
     assert ("warning", str(copy), "(a copy of a feature set) is not what was written") in said(full.path)
