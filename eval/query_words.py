@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..embed.encoder import Encoder
 from ..store.errors import UsageError
-from .index_files import unit
+from .cosines import unit
 
 LONGEST = 2_000
 """Characters of a query: more than any text side reads."""
