@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..store.features import FeatureSet
 from ..store.specs import FeatureKey
-from .indexes import unit
+from .cosines import cosines
 from .levels import levels_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def best_slices(
         if levels is None:
             found.append(())
             continue
-        scores = unit(levels.vectors) @ query
+        scores = cosines(levels.vectors, query)
         found.append(tuple(_place(levels.z_mm[i], levels.index[i], scores[i]) for i in peaks(scores, levels.z_mm, count)))
     return found
 

@@ -16,8 +16,8 @@ from ..store.progress import Progress, Silent
 from ..store.scan import Volume
 from ..store.specs import ViewSpec
 from ..store.windows import Window
+from .hits import Hit, SearchResult
 from .pictures import PLANES, drawn, letter
-from .search import Hit, SearchResult
 from .window_words import picture_window
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ TILE = 288
 """Pixels of a picture's side."""
 _COLUMNS = 5
 _GAP, _MARGIN, _CAPTION, _HEAD = 12, 20, 42, 66
+_LINE = 16
+"""Of a caption, more where hits have a sentence."""
 _PAPER, _INK, _FAINT, _MISSING = (250, 250, 248), (25, 30, 40), (105, 112, 125), (150, 150, 150)
 NAME_DIGITS = 8
 """Of a pseudonym, in captions."""
@@ -35,7 +37,8 @@ NAME_DIGITS = 8
 def contact_sheet(
     bank: Bank, result: SearchResult, view: ViewSpec, *, window: Window | None = None, progress: Progress | None = None
 ) -> Image.Image:
-    """Decode each hit's scan and draw its best slice. A scan whose files are not at hand gets a grey tile that says why.
+    """Decode each hit's scan and draw its best slice. A scan whose files are not at hand gets a grey tile that says why. Under it, what of
+    the report is nearest to the query, where the bank has reports, cut to fit.
 
     Args:
         bank: that was searched.
@@ -49,22 +52,25 @@ def contact_sheet(
     columns = max(1, min(_COLUMNS, len(result.hits)))
     rows = math.ceil(len(result.hits) / columns)
     width = max(2 * _MARGIN + columns * (TILE + _GAP) - _GAP, 2 * TILE)
-    sheet = Image.new("RGB", (width, _HEAD + rows * (TILE + _CAPTION + _GAP) + _MARGIN), _PAPER)
+    caption = _CAPTION + (_LINE if any(hit.sentence for hit in result.hits) else 0)
+    sheet = Image.new("RGB", (width, _HEAD + rows * (TILE + caption + _GAP) + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    scans = f"{result.searched} scan{'s' * (result.searched != 1)}"
+    what = "scan" if result.find in ("volume", "slice") else "text" if result.find == "snippet" else "report"
+    scans = f"{result.searched} {what}{'s' * (result.searched != 1)}"
     _write(draw, (_MARGIN, 14), f"“{result.query}”", 20, _INK, width - 2 * _MARGIN)
     _write(draw, (_MARGIN, 42), f"{result.features}, {scans}; shown in {shown.label}", 13, _FAINT, width - 2 * _MARGIN)
     progress.start("drawing hits", len(result.hits))
     for place, hit in enumerate(result.hits):
-        corner = _MARGIN + place % columns * (TILE + _GAP), _HEAD + place // columns * (TILE + _CAPTION + _GAP)
-        tile, where = hit_picture(bank, hit, *works[hit.ordinal], shown)
+        corner = _MARGIN + place % columns * (TILE + _GAP), _HEAD + place // columns * (TILE + caption + _GAP)
+        tile, where = (without_scan(), "") if hit.ordinal is None else hit_picture(bank, hit, *works[hit.ordinal], shown)
         sheet.paste(tile, corner)
         foot = corner[0], corner[1] + TILE + 5
         _write(draw, foot, f"{hit.rank}", 15, _INK, TILE)
         _write(draw, (foot[0] + 24, foot[1] + 1), f"{hit.score:.3f}   {where}", 13, _INK, TILE - 24)
-        _write(
-            draw, (foot[0] + 24, foot[1] + 19), f"patient {hit.patient[:NAME_DIGITS]}  scan {hit.volume[:NAME_DIGITS]}", 11, _FAINT, TILE
-        )
+        scan = f"  scan {hit.volume[:NAME_DIGITS]}" if hit.volume else ""
+        _write(draw, (foot[0] + 24, foot[1] + 19), f"patient {hit.patient[:NAME_DIGITS]}{scan}", 11, _FAINT, TILE - 24)
+        if hit.sentence:
+            _write(draw, (foot[0] + 24, foot[1] + 19 + _LINE), " ".join(hit.sentence.text.split()), 11, _INK, TILE - 24)
         progress.advance()
     return sheet
 
@@ -86,11 +92,18 @@ def hit_picture(bank: Bank, hit: Hit, work: Work, content: str | None, window: W
     return tile, _where(hit, middle=True)
 
 
+def without_scan(side: int = TILE) -> Image.Image:
+    """The tile of a study that is a report alone."""
+    tile = Image.new("RGB", (side, side), _MISSING)
+    _paragraph(ImageDraw.Draw(tile), "the study has a report and no scan", side)
+    return tile
+
+
 def works_of(bank: Bank, result: SearchResult) -> dict[int, tuple[Work, str | None]]:
     """Of each hit, by ordinal, what decoding needs: the volume and the digest of what it held when it was embedded."""
-    if not result.hits:
+    listed = ", ".join(str(hit.ordinal) for hit in result.hits if hit.ordinal is not None)
+    if not listed:
         return {}
-    listed = ", ".join(str(hit.ordinal) for hit in result.hits)
     rows = bank.sql(f"""SELECT v.volume, v.ordinal, v.slices, v.slice_ordinal, c.content
         FROM volumes v LEFT JOIN contents c USING (volume) WHERE v.ordinal IN ({listed})""").to_pylist()
     return {row["ordinal"]: (Work(row["volume"], row["ordinal"], row["slices"], row["slice_ordinal"]), row["content"]) for row in rows}
@@ -128,8 +141,13 @@ def _where(hit: Hit, *, middle: bool) -> str:
 def _write(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, ink: Any, width: int) -> None:
     """One line, cut where it would leave its place."""
     font = ImageFont.load_default(size)
-    while len(text) > 1 and draw.textlength(text, font) > width:
-        text = f"{text.rstrip('…')[:-1]}…"
+    text = text if len(text) <= width else f"{text[:width]}…"  # a letter takes a pixel at least
+    if draw.textlength(text, font) > width:
+        low, high = 0, len(text)  # halving: a sentence may be long
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if draw.textlength(f"{text[:middle]}…", font) <= width else (low, middle - 1)
+        text = f"{text[:low]}…"
     draw.text(at, text, fill=ink, font=font)
 
 

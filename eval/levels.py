@@ -43,7 +43,7 @@ def levels_of(bank: Bank, features: FeatureSet, volumes: Sequence[Mapping[str, A
     """
     by_slice = features.key.kind == "slice"
     held = set[int]() if by_slice else set(features.items().tolist())
-    heights = _slice_heights(bank, [row["ordinal"] for row in volumes])
+    heights = slice_heights(bank, [row["ordinal"] for row in volumes])
     for row in volumes:
         z_slices = heights[row["ordinal"]]
         if by_slice:
@@ -60,7 +60,7 @@ def levels_of(bank: Bank, features: FeatureSet, volumes: Sequence[Mapping[str, A
             yield None
 
 
-def _slice_heights(bank: Bank, ordinals: Sequence[int]) -> dict[int, NDArray[np.float64]]:
+def slice_heights(bank: Bank, ordinals: Sequence[int]) -> dict[int, NDArray[np.float64]]:
     """Of each volume, (slices,) z_mm, NaN where unknown."""
     if not ordinals:
         return {}

@@ -1,71 +1,92 @@
-"""Text to volume: which scans of a bank a sentence fits best, and where in them. By cosine similarity."""
+"""Search: scans, slices and report texts of a bank, by words, by a scan or slice of the bank, or by a new scan."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, final
 
 from ..embed.encoder import Encoder
-from ..store.errors import EncoderError, UsageError
+from ..embed.named import open_named
+from ..store.errors import UnknownNameError, UsageError
 from ..store.features import FeatureSet
-from .best_slices import Place, best_slices
-from .indexes import Searcher, Searchers, unit
-from .indexes.source import MEAN
+from .comparing import compared
+from .hit_details import hits_of
+from .hits import Hit, SearchResult
+from .like import BankItem, Like, NewScan
+from .memory import Memory
+from .query_words import QueryWords, query_words
+from .rankings import DEPTH, together, vector_ranking, word_ranking
+from .search_choice import Chosen, choose, with_words
+from .search_kinds import FINDS, KINDS, PERS, Find, Per
+from .search_notes import notes_of
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
-KINDS = ("volume", "slice")
-"""The kinds of feature sets that can be searched."""
+__all__ = ["Answer", "Asked", "Hit", "SearchResult", "answer", "search"]
+
+MOST_ENCODERS = 8
 
 
 @final
 @dataclass(frozen=True)
-class Hit:
-    """A scan that was found. Names are pseudonyms."""
+class Asked:
+    """What is looked for, and among what. Words, or a scan or slice that hits are to be like: one of the two."""
 
-    rank: int
-    """From 1."""
-    score: float
-    """Cosine similarity of the query and the volume's vector, -1..1."""
-    patient: str
-    study: str
-    volume: str
-    ordinal: int
-    places: tuple[Place, ...]
-    """Where in the scan it fits best, best first; empty where the bank has no vectors along depth."""
+    query: str = ""
+    """Such as "lung nodule -calcified" (see `query_words`)."""
+    like: Like | None = None
+    find: Find = "volume"
+    per: Per = "study"
+    where: str = ""
+    """A condition in SQL on scans (see `where`); of texts, that some scan of their study meets it."""
+    encoders: tuple[str, ...] = ("",)
+    """Whose vectors; of several, their rankings are fused. Empty for the one that fits best."""
+    window: str = ""
+    """Of feature sets of scans, as `embed` takes it."""
+    bm25: bool = False
+    """Fuse with a ranking by the words of reports."""
+    k: int = 10
+    all_series: bool = False
+    """Every series of a study, not its primary one alone."""
+    places: int = 3
+    """Best slices a scan, at most."""
 
 
 @final
 @dataclass(frozen=True)
-class SearchResult:
-    """The answer to a query."""
+class Answer:
+    """What was found, and by what."""
 
-    query: str
-    features: str
-    """The feature set that was searched, with its pooling."""
-    searched: int
-    """Scans that were compared: primary series, or with `all_series` any; of those, what has a vector."""
-    studies: int
-    """Studies that these belong to: the most that could be found."""
-    without_vector: int
-    """Scans that would have been compared, had they a vector in the set."""
-    hits: tuple[Hit, ...]
+    result: SearchResult
+    chosen: tuple[Chosen, ...]
+
+
+def answer(bank: Bank, asked: Asked, *, opened_by: Callable[[str], Encoder] = open_named, memory: Memory | None = None) -> Answer:
+    """The `k` best hits; all of them where there are fewer.
+
+    Args:
+        bank: the bank.
+        asked: what is looked for.
+        opened_by: opens an encoder by the name that the bank gives it.
+        memory: what searches of one snapshot share, for who searches often.
+
+    Raises:
+        UsageError: what is asked makes no sense, or no feature set fits.
+        EncoderError: the encoder is not on this machine, has no text side, or is not the one that made the set.
+    """
+    query = _query(asked)
+    chosen = [
+        choose(bank, query, find=asked.find, encoder=name, window=asked.window, opened_by=opened_by) for name in asked.encoders or ("",)
+    ]
+    if len({one.features.digest for one in chosen}) < len(chosen):
+        raise UsageError(f"two of the encoders asked for search {chosen[0].features.name}; name each once")
+    return Answer(_run(bank, asked, query, chosen, memory or Memory()), tuple(chosen))
 
 
 def search(
-    bank: Bank,
-    encoder: Encoder,
-    features: FeatureSet,
-    query: str,
-    *,
-    k: int = 10,
-    all_series: bool = False,
-    places: int = 3,
-    searchers: Searchers | None = None,
+    bank: Bank, encoder: Encoder, features: FeatureSet, query: str, *, k: int = 10, all_series: bool = False, places: int = 3
 ) -> SearchResult:
     """The `k` studies that a text fits best, each by its best scan; all of them where there are fewer.
 
@@ -77,73 +98,60 @@ def search(
         k: how many, at least 1.
         all_series: search every series of a study, not the primary one alone.
         places: best slices a scan, at most.
-        searchers: keeps indexes open from one search to the next; by default the index is opened for this one.
 
     Raises:
         UsageError: the query is empty, `k` is under 1, or the set cannot be searched, such as one of texts.
         EncoderError: the encoder has no text side, or is not the one that made the set.
     """
-    text = cleaned(query)
-    if k < 1:
-        raise UsageError(f"k is {k}; expected 1 or more")
-    if features.key.kind not in KINDS:
-        raise UsageError(f"feature set {features.name!r} is of kind {features.key.kind!r}; scans are searched by kind {' or '.join(KINDS)}")
-    if encoder.spec.digest != features.key.encoder.digest:
-        raise EncoderError(
-            f"encoder {encoder.spec.name!r} did not make {features.name!r}: its weights or settings differ; embed the scans again with it"
-        )
-    vector = unit(encoder.encode_texts([text]).vector)[0]
-    answer = bank.sql("SELECT ordinal, study, is_primary FROM volumes ORDER BY ordinal")
-    ordinals, studies = answer.column("ordinal").to_numpy(), np.asarray(answer.column("study").to_pylist(), dtype=object)
-    wanted = np.ones(len(ordinals), bool) if all_series else answer.column("is_primary").to_numpy(zero_copy_only=False)
-    searcher = (searchers or Searchers()).of(bank, features, MEAN if features.key.kind == "slice" else "")
-    compared = wanted & np.isin(ordinals, searcher.index.items)
-    among = ordinals[compared]
-    scores, found = _best_of_each_study(searcher, vector, among, studies[compared], k, "all series" if all_series else "primary series")
-    rows = _rows(bank, found)
-    best = best_slices(bank, features, vector, rows, places)
+    asked = Asked(query, k=k, all_series=all_series, places=places)
+    words = _query(asked)
+    assert isinstance(words, QueryWords)  # as nothing else is asked for
+    if features.key.kind not in KINDS["volume"]:
+        kinds = " or ".join(KINDS["volume"])
+        raise UsageError(f"feature set {features.name!r} is of kind {features.key.kind!r}; scans are searched by kind {kinds}")
+    return _run(bank, asked, words, [with_words(bank, features, encoder, words)], Memory())
+
+
+def _query(asked: Asked) -> QueryWords | Like:
+    """The words, or what hits are to be like, where what is asked makes sense."""
+    if asked.k < 1:
+        raise UsageError(f"k is {asked.k}; expected 1 or more")
+    for what, value, known in (("thing to find", asked.find, FINDS), ("owner of at most one hit", asked.per, PERS)):
+        if value not in known:
+            raise UnknownNameError(what, value, known)
+    if asked.per == "scan" and asked.find in ("snippet", "report"):
+        raise UsageError(f"reports belong to studies, so a {asked.find} cannot be found once a scan; choose study or patient")
+    if len(asked.encoders) > MOST_ENCODERS:
+        raise UsageError(f"{len(asked.encoders)} encoders asked for; expected at most {MOST_ENCODERS}")
+    if asked.like is None:
+        return query_words(asked.query)
+    if asked.query:
+        raise UsageError("both words and a scan to search by are given; give one of them")
+    if asked.bm25:
+        raise UsageError("BM25 counts words, and a scan has none; leave it out, or search by words")
+    return asked.like
+
+
+def _run(bank: Bank, asked: Asked, query: QueryWords | Like, chosen: Sequence[Chosen], memory: Memory) -> SearchResult:
+    words = query if isinstance(query, QueryWords) else None
+    item = query if isinstance(query, BankItem) else None
+    among = compared(bank, asked.find, asked.per, where=asked.where, item=item, all_series=asked.all_series, memory=memory)
+    several = len(chosen) + asked.bm25 > 1
+    most = max(asked.k, DEPTH) if several else asked.k
+    rankings = [vector_ranking(bank, one, among, memory, most) for one in chosen]
+    if asked.bm25 and words:
+        rankings.append(word_ranking(bank, words.wanted, among, memory, most))
+    found = together(rankings, asked.k)
+    wanted = words.wanted if words else ""
+    hits = hits_of(bank, found, rankings, chosen, among, wanted, asked.places)
     return SearchResult(
-        query=text,
-        features=searcher.index.name,
-        searched=len(among),
-        studies=len(set(studies[compared])),
-        without_vector=int(wanted.sum()) - len(among),
-        hits=tuple(
-            Hit(rank, float(score), row["patient"], row["study"], row["volume"], row["ordinal"], where)
-            for rank, (score, row, where) in enumerate(zip(scores, rows, best, strict=True), 1)
-        ),
+        query=words.text if words else item.volume if item else query.name if isinstance(query, NewScan) else "",
+        find=asked.find,
+        per=asked.per,
+        features=" + ".join(one.name for one in rankings),
+        searched=rankings[0].searched,
+        studies=rankings[0].owners,
+        without_vector=rankings[0].lacking,
+        hits=hits,
+        notes=notes_of(bank, hits, rankings, chosen, among, per=asked.per, k=asked.k, words=wanted),
     )
-
-
-def cleaned(query: str) -> str:
-    """The query without spaces too many. Raises UsageError where nothing is left."""
-    if text := " ".join(query.split()):
-        return text
-    raise UsageError("the query is empty; say what to look for, such as 'left pleural effusion'")
-
-
-def _best_of_each_study(
-    searcher: Searcher, query: NDArray[np.float32], among: NDArray[np.int64], studies: NDArray[np.object_], k: int, name: str
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Scores and ordinals of the `k` best volumes, no two of one study. `among`, called `name`, is increasing, `studies` are theirs."""
-    wanted = min(k, len(among))
-    if not wanted:
-        return np.empty(0, np.float32), np.empty(0, np.int64)
-    while True:
-        answer = searcher.search(query, wanted, lambda: among, name=name)
-        scores, found = answer.scores, answer.items
-        owners = studies[np.searchsorted(among, found)]
-        first = np.sort(np.unique(owners.astype(str), return_index=True)[1])[:k]
-        if len(first) == k or wanted == len(among):
-            return scores[first], found[first]
-        wanted = min(4 * wanted, len(among))
-
-
-def _rows(bank: Bank, ordinals: NDArray[np.int64]) -> list[dict[str, Any]]:
-    if not len(ordinals):
-        return []
-    listed = ", ".join(map(str, ordinals.tolist()))
-    rows = bank.sql(f"""SELECT ordinal, patient, study, volume, plane, slices, slice_ordinal
-        FROM volumes WHERE ordinal IN ({listed})""").to_pylist()
-    by_ordinal = {row["ordinal"]: row for row in rows}
-    return [by_ordinal[ordinal] for ordinal in ordinals.tolist()]

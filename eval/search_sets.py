@@ -11,7 +11,8 @@ from ..store.errors import EncoderError, UnknownNameError, UsageError
 from ..store.features import FeatureSet
 from ..store.specs import ViewSpec
 from ..store.windows import parse_windows
-from .search import KINDS, cleaned
+from .query_words import query_words
+from .search_kinds import KINDS, Find
 from .window_words import window_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
 
 def searchable(
-    bank: Bank, query: str, *, encoder: str = "", window: str = "", opened_by: Callable[[str], Encoder] = open_named
+    bank: Bank,
+    query: str,
+    *,
+    encoder: str = "",
+    window: str = "",
+    find: Find = "volume",
+    opened_by: Callable[[str], Encoder] = open_named,
 ) -> tuple[FeatureSet, Encoder]:
     """The feature set to search and its encoder, opened.
 
@@ -30,7 +37,8 @@ def searchable(
         bank: the bank.
         query: what is searched.
         encoder: the encoder's name; `tiny` is any version of it.
-        window: as `embed` takes it.
+        window: as `embed` takes it; sets of texts have none.
+        find: what is looked for.
         opened_by: opens an encoder by its name.
 
     Raises:
@@ -38,15 +46,13 @@ def searchable(
             none whose encoder has a text side.
         EncoderError: the encoder is not on this machine.
     """
-    words = window_of(cleaned(query))
+    words = window_of(query_words(query).wanted)
     # Of imported vectors nobody knows which text side goes with them.
-    sets = [s for s in bank.feature_sets if s.key.kind in KINDS and not s.declared]
-    totals = bank.sql("SELECT count(*) AS volume, coalesce(sum(slices), 0)::BIGINT AS slice FROM volumes").to_pylist()[0]
-    if not totals["volume"]:
-        raise UsageError(f"{bank.name} holds no volumes; `scanbank ingest` some first")
+    sets = [s for s in sets_of_kinds(bank, KINDS[find]) if not s.declared]
     if not sets:
-        raise UsageError(f"{bank.name} has no feature sets of scans; make one with `scanbank embed {bank.name} --encoder tiny`")
-    sets = _with_window(_of_encoder(sets, encoder), window)
+        raise _no_sets(bank, find)
+    sets = with_window(of_encoder(sets, encoder), window) if find in ("volume", "slice") else of_encoder(sets, encoder)
+    totals = items_of_kinds(bank)
     opened: dict[str, Encoder] = {}
     failed: EncoderError | None = None
     # What has a scale of logits was made for pairs of scans and texts: those are tried first, for opening one takes seconds.
@@ -67,13 +73,31 @@ def searchable(
     def preference(one: FeatureSet) -> tuple[float, bool, bool, str]:
         key = one.key
         return (
-            -one.rows / totals[key.kind],
+            -one.rows / max(1, totals[key.kind]),
             key.view != model.view,
             words not in key.view.window_label.split("+"),
             one.name,
         )
 
     return min(_named(sets, name), key=preference), model
+
+
+def sets_of_kinds(bank: Bank, kinds: Sequence[str]) -> list[FeatureSet]:
+    """The bank's feature sets of these kinds.
+
+    Raises:
+        UsageError: the bank holds neither scans nor reports.
+    """
+    totals = items_of_kinds(bank)
+    if not totals["volume"] and ("text" not in kinds or not totals["text"]):
+        raise UsageError(f"{bank.name} holds no volumes; `scanbank ingest` some first")
+    return [s for s in bank.feature_sets if s.key.kind in kinds]
+
+
+def items_of_kinds(bank: Bank) -> dict[str, int]:
+    """How many items a whole feature set of each kind has."""
+    scans = bank.sql("SELECT count(*) AS volume, coalesce(sum(slices), 0)::BIGINT AS slice, count(*) AS depth FROM volumes").to_pylist()[0]
+    return scans | {"text": bank.sql("SELECT count(*) AS n FROM snippets").column("n")[0].as_py()}
 
 
 def foreign_window(view: ViewSpec, encoder: Encoder) -> str:
@@ -88,14 +112,14 @@ def _named(sets: Sequence[FeatureSet], encoder: str) -> list[FeatureSet]:
     return [s for s in sets if s.key.encoder.name == encoder]
 
 
-def _of_encoder(sets: Sequence[FeatureSet], encoder: str) -> list[FeatureSet]:
+def of_encoder(sets: Sequence[FeatureSet], encoder: str) -> list[FeatureSet]:
     found = [s for s in sets if not encoder or is_named(encoder, s.key.encoder.name)]
     if not found:
         raise UnknownNameError("encoder of a feature set", encoder, {s.key.encoder.name for s in sets}, "`scanbank embed` makes more")
     return found
 
 
-def _with_window(sets: Sequence[FeatureSet], window: str) -> list[FeatureSet]:
+def with_window(sets: Sequence[FeatureSet], window: str) -> list[FeatureSet]:
     if not window:
         return list(sets)
     windows = parse_windows(window)
@@ -106,6 +130,20 @@ def _with_window(sets: Sequence[FeatureSet], window: str) -> list[FeatureSet]:
             f"no feature set has window {window!r}; there are: {listed}. `scanbank embed BANK --encoder NAME --window {window}` makes one"
         )
     return found
+
+
+def _no_sets(bank: Bank, find: Find) -> UsageError:
+    if find in ("snippet", "report"):
+        texts = items_of_kinds(bank)["text"]
+        lack = "has no vectors of report texts" if texts else "holds no reports"
+        way_out = (
+            f"`scanbank embed {bank.name} --encoder tiny` makes them"
+            if texts
+            else f"`scanbank ingest {bank.name} --reports FILE` brings them"
+        )
+        return UsageError(f"{bank.name} {lack}; {way_out}")
+    what = " of slices, or along depth" if find == "slice" else " of scans"
+    return UsageError(f"{bank.name} has no feature sets{what}; make one with `scanbank embed {bank.name} --encoder tiny`")
 
 
 def _no_text_side(bank: Bank, sets: Sequence[FeatureSet]) -> UsageError:

@@ -98,3 +98,16 @@ def put(bank: Bank, encoder: Encoder, kind: Any, vectors: Any, items: NDArray[np
     with bank.commit("features") as commit:
         commit.append_features(FeatureKey(kind, encoder.spec, view), vectors, items)
     bank.refresh()
+
+
+def reports(bank: Bank, said: Sequence[tuple[int, str]], section: str = "findings") -> NDArray[np.int64]:
+    """Sections of reports, one for each entry, of the study of that number; gives their ordinals."""
+    with bank.commit("reports") as commit:
+        first = commit.reserve(len(said))
+        rows = []
+        for i, (study, text) in enumerate(said):
+            row = {"snippet": f"t{first + i:03d}", "ordinal": first + i, "study": f"s{study}", "patient": f"p{study}", "section": section}
+            rows.append(row | {"position": i, "text": text})
+        commit.append("snippets", rows)
+    bank.refresh()
+    return first + np.arange(len(said))

@@ -39,6 +39,8 @@ _VOLUME_VECTORS: dict[str, Any] = {
 }
 _FOUND: dict[str, Any] = {
     "model": "tiny@1",
+    "find": "volume",
+    "per": "study",
     "features": "tiny@1/ctclip,4x3x3mm,80x96x128/volume",
     "searched": 120,
     "studies": 84,
@@ -52,6 +54,15 @@ _FOUND: dict[str, Any] = {
             "volume": "0b7e55f2a9d14c38e6d2705f91ab8c34",
             "ordinal": 1290,
             "places": [{"z_mm": -212.5, "index": 41, "score": 0.311}, {"z_mm": None, "index": None, "score": 0.204}],
+            "slice": "7d40c2be91f0a65538e2c4179bd36fa0",
+            "sentence": {
+                "text": "Moderate left pleural effusion.",
+                "section": "findings",
+                "snippet": "e41f8a03c97d5b62a08f4e1b63c7d925",
+                "score": 0.412,
+                "by": "cosine",
+            },
+            "standings": [{"ranking": "tiny@1/ctclip,4x3x3mm,80x96x128/volume", "rank": 1, "score": 0.274}],
         }
     ],
     "notes": [],

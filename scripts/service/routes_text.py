@@ -47,7 +47,7 @@ def router(service: Service) -> APIRouter:
     @routes.post(
         "/v1/search",
         tags=["search"],
-        summary="Scans of the bank that a text fits best",
+        summary="Scans, slices and reports of the bank that fit words, or are like a scan",
         response_class=Response,
         responses={200: {"model": SearchAnswer}, **_ERRORS},
         openapi_extra=json_body(SearchRequest),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,13 +24,39 @@ class TextRequest(Texts):
 
 
 class SearchRequest(BaseModel):
-    """What to look for in the bank."""
+    """What to look for in the bank: words, or what is like a scan or slice of the bank. One of the two."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"query": "left pleural effusion", "k": 5}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"query": "left pleural effusion", "k": 5},
+                {"query": "lung nodule -calcified", "where": "sex = 'F' AND spacing_z_mm <= 3", "per": "patient", "bm25": True},
+                {"like": "0b7e55f2a9d14c38e6d2705f91ab8c34", "find": "report"},
+            ]
+        },
+    )
 
-    query: str = Field(min_length=1, max_length=2000, description="Free text; the closest scans are found.")
-    k: int = Field(10, ge=1, le=1000, description="Studies to list.")
-    model: str | None = Field(None, max_length=300, description="Search this model's vectors.")
+    query: str | None = Field(
+        None, min_length=1, max_length=2000, description='Free text; after a hyphen, as in "nodule -calcified", what hits should not show.'
+    )
+    like: str | None = Field(None, min_length=1, max_length=200, description="Instead of `query`: the id of a scan or slice of the bank.")
+    find: Literal["volume", "slice", "snippet", "report"] = Field(
+        "volume", description="What to list: scans, slices in them, pieces of report text, or reports."
+    )
+    per: Literal["study", "patient", "scan"] = Field("study", description="What is listed once at most; `scan` searches every series.")
+    where: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2000,
+        description="Only scans that meet this condition in SQL, on the columns of `volumes` and on attributes.",
+    )
+    bm25: bool = Field(False, description="Fuse with a ranking by the words of reports.")
+    k: int = Field(10, ge=1, le=1000, description="Hits to list.")
+    model: str | list[Annotated[str, Field(max_length=300)]] | None = Field(
+        None, max_length=300, description="Search this model's vectors; of up to 8 models, the rankings are fused."
+    )
     window: str | None = Field(None, max_length=100, description="Search the feature set of this HU window, such as lung.")
     all_series: bool = Field(False, description="Search every series of a study, not its primary one alone.")
 
@@ -83,26 +109,51 @@ class Place(BaseModel):
     score: float = Field(description="Cosine similarity, -1..1.")
 
 
+class Sentence(BaseModel):
+    """A piece of the report of a hit's study."""
+
+    text: str = Field(description="As the bank holds it, scrubbed.")
+    section: str | None = Field(description="Such as findings or impression.")
+    snippet: str = Field(description="Its id in the bank.")
+    score: float = Field(description="How near it is to the query, by `by`.")
+    by: str = Field(description="`cosine`, of vectors, or `bm25`, of words.")
+
+
+class Standing(BaseModel):
+    """Where one of several rankings has a hit."""
+
+    ranking: str = Field(description="The feature set, or `bm25`.")
+    rank: int | None = Field(description="From 1; null where it is not among those that this ranking gives.")
+    score: float | None = Field(description="Cosine similarity, or BM25's.")
+
+
 class SearchHit(BaseModel):
-    """A scan that was found; names are pseudonyms."""
+    """What was found; names are pseudonyms."""
 
     rank: int = Field(description="From 1.")
-    score: float = Field(description="Cosine similarity, -1..1.")
+    score: float = Field(description="Cosine similarity, -1..1; of several rankings the sum of reciprocal ranks.")
     patient: str
     study: str
-    volume: str = Field(description="The bank's id of the scan.")
-    ordinal: int = Field(description="The scan's number in the bank.")
-    places: list[Place] = Field(description="Best first; empty where the bank has no vectors along depth.")
+    volume: str | None = Field(description="The bank's id of the scan; of a text, its study's primary series; null where there is none.")
+    ordinal: int | None = Field(description="The scan's number in the bank.")
+    places: list[Place] = Field(
+        description="Best first; a slice that was found is the first. Empty where the bank has no vectors along depth."
+    )
+    slice: str | None = Field(description="The bank's id of the source slice of the first place, where one is known.")
+    sentence: Sentence | None = Field(description="What of the study's report is nearest to the query, or the text that was found.")
+    standings: list[Standing] = Field(description="By ranking.")
 
 
 class SearchAnswer(BaseModel):
     """Hits, best first."""
 
-    model: str = Field(description="That encoded the query.")
-    features: str = Field(description="The feature set that was searched.")
-    searched: int = Field(description="Scans that were compared.")
+    model: str = Field(description="Whose vectors were searched; with + between several.")
+    find: str = Field(description="As asked.")
+    per: str = Field(description="As asked.")
+    features: str = Field(description="What was searched: feature sets, and `bm25`; with + between several.")
+    searched: int = Field(description="Scans, pieces of text or reports that were compared.")
     studies: int = Field(description="Studies that these belong to.")
-    without_vector: int = Field(description="Scans without a vector in the feature set.")
+    without_vector: int = Field(description="Of what would have been compared, what has no vector in the feature set.")
     hits: list[SearchHit]
     notes: list[str] = Field(description="What limits the answer.")
 

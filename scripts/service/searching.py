@@ -1,4 +1,4 @@
-"""Text search over a bank, in a thread of its own; queries are encoded by the served models and stored nowhere."""
+"""Search over a bank, in a thread of its own; queries are encoded by the served models and stored nowhere."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any, final
 
 from ...embed.encoder import Encoder
-from ...eval.indexes import Searchers
-from ...eval.search import search
-from ...eval.search_sets import foreign_window, searchable
+from ...eval.like import require_item
+from ...eval.memory import Memory
+from ...eval.search import Asked, answer
 from ...store import Bank
 from ...store.errors import EncoderError, SnapshotGoneError, UsageError
 from .limits import Limits
@@ -25,8 +25,8 @@ class Searching:
     def __init__(self, bank: str, models: Models, limits: Limits) -> None:
         self._bank = Bank.open(bank)
         self._models = models
+        self._memory = Memory()
         self._threads = Threads("search", 1, limits.queue)
-        self._searchers = Searchers()
 
     async def run(self, asked: SearchRequest) -> dict[str, Any]:
         """The hits as JSON values. Raises Problem."""
@@ -43,17 +43,37 @@ class Searching:
             self._bank.refresh()
             return self._found(asked)
         except (UsageError, EncoderError) as error:
-            # What is said of sets and encoders names the bank by its place on this machine.
-            raise Problem(422, str(error).replace(str(self._bank.name), "the bank")) from None
+            raise Problem(422, self._plain(str(error))) from None
 
     def _found(self, asked: SearchRequest) -> dict[str, Any]:
-        features, encoder = searchable(self._bank, asked.query, encoder=asked.model or "", window=asked.window or "", opened_by=self._open)
-        result = asdict(
-            search(self._bank, encoder, features, asked.query, k=asked.k, all_series=asked.all_series, searchers=self._searchers)
+        if asked.query is None and asked.like is None:
+            raise UsageError("the request has neither a query nor what hits should be like; give one of them")
+        models = [asked.model] if isinstance(asked.model, str) else asked.model or []
+        given = answer(
+            self._bank,
+            Asked(
+                asked.query or "",
+                like=None if asked.like is None else require_item(self._bank, asked.like),
+                find=asked.find,
+                per=asked.per,
+                where=asked.where or "",
+                encoders=tuple(models),
+                window=asked.window or "",
+                bm25=asked.bm25,
+                k=asked.k,
+                all_series=asked.all_series,
+            ),
+            opened_by=self._open,
+            memory=self._memory,
         )
+        result = asdict(given.result)
         del result["query"]
-        notes = [note for note in (encoder.note, foreign_window(features.key.view, encoder)) if note]
-        return {"model": encoder.spec.name, **result, "notes": notes}
+        result["notes"] = [self._plain(note) for note in given.result.notes]
+        return {"model": " + ".join(one.features.key.encoder.name for one in given.chosen), **result}
+
+    def _plain(self, text: str) -> str:
+        """Without the bank's place on this machine, by which what is said of sets and encoders names it."""
+        return text.replace(str(self._bank.name), "the bank")
 
     def _open(self, name: str) -> Encoder:
         for served in self._models:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from scanbank.eval.contact import TILE, contact_sheet, hit_picture, works_of
+from scanbank.eval.hits import Sentence
 from scanbank.eval.pictures import PLANES, drawn
 from scanbank.eval.search import search
 from scanbank.store import Bank, Volume, Window
@@ -115,3 +116,18 @@ def test_pictures_of_a_window_that_was_asked_for(bright: Bank) -> None:
 def tile_of(sheet: Image.Image, place: int) -> Image.Image:
     left, top = 20 + place * (TILE + 12), 66
     return sheet.crop((left, top, left + TILE, top + TILE))
+
+
+def test_sentences_stand_under_pictures_and_reports_without_a_scan_have_a_tile(bright: Bank) -> None:
+    result = search(bright, Brightness(), bright.features("brightness/brain/volume"), "bright")
+    plain = contact_sheet(bright, result, BRAIN)
+    said = Sentence("A bright\nslice " + "and more of it " * 1000, "findings", "t0", 0.5, "cosine")
+    first = replace(result.hits[0], sentence=said)
+    captioned = contact_sheet(bright, replace(result, hits=(first, *result.hits[1:])), BRAIN)
+    assert captioned.height == plain.height + 16
+    line = (20 + 24, 66 + TILE + 5 + 35, 20 + TILE, 66 + TILE + 5 + 35 + 12)
+    assert np.asarray(captioned.crop(line).convert("L")).min() < 100  # there is ink
+    beyond = (20 + TILE, line[1], 20 + TILE + 11, line[3])
+    assert np.asarray(captioned.crop(beyond).convert("L")).min() > 240  # and none between the tiles
+    alone = replace(result, find="report", hits=(replace(first, volume=None, ordinal=None, places=()),))
+    assert np.asarray(tile_of(contact_sheet(bright, alone, BRAIN), 0))[0, 0].tolist() == [150, 150, 150]

@@ -77,6 +77,13 @@ def test_main_job(full: Bank, tmp_path: Path) -> None:
 def test_mistakes_cost_one_line(full: Bank, tmp_path: Path) -> None:
     fails(2, "intensity has no text side.*--encoder open_clip:ViT-S-32-alt", "search", full.path, "x", "--encoder", "intensity")
     fails(2, "query is empty", "search", full.path, " ")
+    fails(2, "query is empty.*--like", "search", full.path)
+    fails(2, "give one of them", "search", full.path, "x", "--like", "y")
+    fails(2, "2 statements", "search", full.path, "x", "--where", "true; SELECT 1")
+    fails(2, "scan 'nothing' is unknown", "search", full.path, "--like", "nothing")
+    fails(2, "reports belong to studies", "search", full.path, "x", "--find", "report", "--per", "scan")
+    fails(2, "holds no reports", "search", full.path, "x", "--find", "snippet")
+    fails(2, "holds no reports", "search", full.path, "x", "--bm25")
     fails(2, "Choose one of|choose one of", "search", full.path, "x", "--encoder", "tiny")
     fails(2, "no feature set has window 'bone'", "search", full.path, "x", "--window", "bone")
     fails(2, "did you mean 'lung'", "search", full.path, "x", "--picture-window", "lnug")
@@ -89,3 +96,32 @@ def test_mistakes_cost_one_line(full: Bank, tmp_path: Path) -> None:
 
 def test_a_bank_with_nothing_to_search_says_what_to_do(bank: Bank) -> None:
     fails(2, "holds no volumes; `scanbank ingest` some first", "search", bank.path, "x")
+
+
+def test_scans_and_slices_are_searched_by(full: Bank, tmp_path: Path) -> None:
+    scan = full.sql("SELECT volume FROM volumes WHERE is_primary ORDER BY ordinal").column(0).to_pylist()[0]
+    sheet, path = tmp_path / "slices.png", sorted((tmp_path / "scans" / "2").iterdir())[0]
+    done = run(
+        "search", full.path, "--like", path, "--find", "slice", "--per", "scan", "--json", "--png", sheet, "--encoder", f"{MODEL}+random0"
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert len(found["hits"]) == 2  # the other two scans
+    assert all(re.fullmatch("[0-9a-f]{32}", hit["slice"]) and hit["places"][0]["score"] == hit["score"] for hit in found["hits"])
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+    # a baseline without a text side finds scans that are alike
+    alike = run("search", full.path, "--like", scan, "--encoder", "intensity", "--where", "slices = 3 AND is_primary")
+    assert alike.exit_code == 0, alike.output
+    assert "intensity/lung" in alike.stdout
+    assert "10 asked for, 1 listed" in alike.stderr
+
+
+def test_a_new_scan_is_searched_by_with_two_encoders(full: Bank, tmp_path: Path) -> None:
+    write_series(tmp_path / "new", n=3, shape=(32, 32), patient_id="n", study_uid="9.1", series_uid="9.2", seed=9)
+    uri = f"{MODEL}+random0"
+    done = run("search", full.path, "--like", tmp_path / "new", "--encoder", uri, "--encoder", "intensity", "-k", 2)
+    assert done.exit_code == 0, done.output
+    assert f"{uri}/brain,224x224px,cubic/slice/mean + intensity/lung" in done.stdout
+    assert "places" in done.stdout
+    assert len(full.sql("SELECT * FROM volumes")) == 3
