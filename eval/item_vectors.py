@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..store.features import FeatureSet
 from .best_slices import depth_set
-from .levels import slice_heights
 from .cosines import unit
+from .levels import slice_heights
 from .like import BankItem
 
 if TYPE_CHECKING:

@@ -71,8 +71,9 @@ def dual_fits(
         return together(K, y, losses, max_steps, start, tolerance)
     a, b = (torch.zeros_like(y), torch.zeros_like(C)) if start is None else (start.weights.clone(), start.intercepts.clone())
     gradients = torch.empty_like(C)
-    arrays = (one.contiguous().numpy() for one in (K, y, losses, a, b, gradients))
-    return DualFits(a, b, gradients, newton(*arrays, tolerance, max_steps))
+    given = K.contiguous().numpy(), y.contiguous().numpy(), losses.contiguous().numpy()
+    steps = newton(*given, a.numpy(), b.numpy(), gradients.numpy(), tolerance, max_steps)
+    return DualFits(a, b, gradients, steps)
 
 
 def together(K: Tensor, y: Tensor, losses: Tensor, max_steps: int, start: DualFits | None, tolerance: float) -> DualFits:

@@ -50,7 +50,7 @@ def _levels(snapshot: Snapshot, table: str) -> set[str]:
     """Of all rows of a table, the superseded ones too."""
     found: set[str] = set()
     for batch in snapshot.table(table).to_batches(columns=["level"]):
-        found.update(level for level in pc.unique(batch["level"]).to_pylist() if level is not None)
+        found.update(level for level in batch["level"].unique().to_pylist() if level is not None)
     return found
 
 

@@ -127,7 +127,9 @@ def passes_sklearns_checks(head: Head) -> None:
     if isinstance(head, LinearHead) and head.normalize is None:
         expected = {"check_classifier_multioutput": "of long features: chances next to 1 are equal that decision values tell apart"}
     if isinstance(head, CosineClsHead):
-        expected = {"check_class_weight_classifiers": "directions without a bias: of two opposite vectors no weight gives both to one class"}
+        expected = {
+            "check_class_weight_classifiers": "directions without a bias: of two opposite vectors no weight gives both to one class"
+        }
     # raises at the first that fails; skipped are those that need pandas or array-api
     results = check_estimator(head, on_skip=None, expected_failed_checks=expected, on_fail="raise")
     skipped = {r["check_name"] for r in results if r["status"] != "passed"}

@@ -42,8 +42,8 @@ def test_the_nearest_word_counts(tmp_path: Path, levels: tuple[str, ...], seed: 
     expected: dict[str, str] = {}
     for volume in whole:
         parts = [other["volume"] for other in volumes if other.get("replaced_by") == volume["volume"]]
-        words = [[volume["volume"]], [*parts, volume["series"]], [volume["study"]], [volume["patient"]], [volume.get("patient_key")]]
-        for tier in words:
+        tiers = [[volume["volume"]], [*parts, volume["series"]], [volume["study"]], [volume["patient"]], [volume.get("patient_key")]]
+        for tier in tiers:
             found = [latest[name] for name in tier if name in latest]
             if found:
                 expected[volume["volume"]] = max(found, key=said.index)["status"]
