@@ -104,14 +104,14 @@ def _tell(answer: Answer, model: Encoder, *, json: bool) -> None:
 
 def _draw(bank: Bank, answer: Answer, features: FeatureSet, png: Path, *, shown: bool) -> None:
     from ..eval.contact import contact_sheet
-    from ..eval.search import Hit, SearchResult
+    from ..eval.hits import Hit, SearchResult
     from .target import save
 
     hit = Hit(1, 0.0, answer.patient, answer.study, answer.volume, answer.ordinal, ())
     hits = tuple(replace(hit, rank=place, score=of.score, places=(of,)) for place, of in enumerate(answer.places(), 1))
     with progress(shown) as listener:
         drawn = BytesIO()
-        result = SearchResult(answer.query, answer.features, 1, 1, 0, hits)
+        result = SearchResult(answer.query, "slice", "scan", answer.features, 1, 1, 0, hits)
         contact_sheet(bank, result, features.key.view, progress=listener).save(drawn, "PNG")
     save(png, drawn.getvalue())
 

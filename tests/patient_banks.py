@@ -120,7 +120,7 @@ def found(bank: Bank) -> list[tuple[int, float]]:
     """Scans by their nearness to a text, all of them."""
     bank.refresh()
     hits = search(bank, Scatter(), bank.features("scatter/-1000..3000/volume"), "a query", k=100).hits
-    return [(hit.ordinal, hit.score) for hit in hits]
+    return [(hit.ordinal, hit.score) for hit in hits if hit.ordinal is not None]
 
 
 def vectors_of(bank: Bank, ordinals: NDArray[np.int64], *, others: bool = False) -> dict[tuple[str, int], bytes]:

@@ -14,8 +14,8 @@ from ...heads.localizer import Localizer
 from ...store.errors import UnknownNameError, UsageError
 from ...store.features import FeatureSet
 from ..best_slices import Place, peaks
+from ..query_words import query_words
 from ..quoting import quoted
-from ..search import cleaned
 from .evaluate import LEAST
 from .examples import examples
 from .scoring import METHODS, Scan, fitted, scans_of, scored, text_vectors
@@ -97,7 +97,7 @@ def localize(
             known height, or there is too little to learn from.
         EncoderError: the encoder is not on this machine, or did not make the vectors.
     """
-    text = cleaned(query)
+    text = query_words(query).text
     if k < 1:
         raise UsageError(f"k is {k}; expected 1 or more")
     if method not in METHODS:

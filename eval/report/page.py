@@ -13,7 +13,7 @@ from ...embed.encoder import Encoder
 from ...embed.named import open_named
 from ...store.progress import Progress, Silent
 from ...store.status import overview
-from ..search import cleaned
+from ..query_words import query_words
 from .chapters import chapters
 from .figures import NO_FIGURES, figures
 from .hits import found_hits
@@ -49,7 +49,7 @@ def report(
     """
     progress = progress or Silent()
     for query in queries or ():
-        cleaned(query)  # mistakes first
+        query_words(query)  # mistakes first
     shown, parts = overview(bank), chapters(bank)
     looks = styles(method for part in parts if part.study for method in part.study.methods)
     progress.start("charts", len(parts))

@@ -20,7 +20,7 @@ def expected(query: list[str]) -> list[float]:
     for words in WORDS:
         score = 0.0
         for word in query:
-            have, times = sum(word in other for other in WORDS), words.count(word)
+            have, times = sum(word in other for other in WORDS), sum(word == other for other in words)
             score += log(1 + (count - have + 0.5) / (have + 0.5)) * times / (times + 1.5 * (0.25 + 0.75 * len(words) / mean))
         scores.append(score)
     return scores

@@ -64,6 +64,7 @@ def test_the_tile_shows_the_best_slice(bright: Bank) -> None:
     result = search(bright, Brightness(), bright.features("brightness/brain/volume"), "bright")
     works = works_of(bright, result)
     for hit, z, index in zip(result.hits, (110, 105, 100), (2, 1, 0), strict=True):
+        assert hit.ordinal is not None
         tile, where = hit_picture(bright, hit, *works[hit.ordinal], Window(0, 80))
         assert where == f"z {z} mm, slice {index}"
         grey = np.asarray(tile.convert("L"))
@@ -74,6 +75,7 @@ def test_the_tile_shows_the_best_slice(bright: Bank) -> None:
         by_height = replace(hit, places=(replace(best, index=None),))
         assert np.array_equal(grey, np.asarray(hit_picture(bright, by_height, *works[hit.ordinal], Window(0, 80))[0].convert("L")))
     unplaced = replace(result.hits[0], places=())
+    assert unplaced.ordinal is not None
     assert hit_picture(bright, unplaced, *works[unplaced.ordinal], Window(0, 80))[1] == "middle slice"
 
 
