@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ..embed.decoding import decode
 from ..embed.grid import source_z
@@ -17,6 +17,7 @@ from ..store.scan import Volume
 from ..store.specs import ViewSpec
 from ..store.windows import Window
 from .hits import Hit, SearchResult
+from .lettering import lettering
 from .pictures import PLANES, drawn, letter
 from .window_words import picture_window
 
@@ -140,7 +141,7 @@ def _where(hit: Hit, *, middle: bool) -> str:
 
 def _write(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, ink: Any, width: int) -> None:
     """One line, cut where it would leave its place."""
-    font = ImageFont.load_default(size)
+    font = lettering(0.85 * size)  # wider than most
     text = text if len(text) <= width else f"{text[:width]}…"  # a letter takes a pixel at least
     if draw.textlength(text, font) > width:
         low, high = 0, len(text)  # halving: a sentence may be long
@@ -153,7 +154,7 @@ def _write(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int,
 
 def _paragraph(draw: ImageDraw.ImageDraw, text: str, side: int) -> None:
     """Lines around the middle of a square."""
-    font, lines = ImageFont.load_default(13), [""]
+    font, lines = lettering(11), [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
         if draw.textlength(longer, font) > side - 40 and lines[-1]:
