@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ..store.errors import UnknownNameError, UsageError
 from .findings import ALL
 from .label_pairs_sql import ComparedUnit, LabelName, pairs_query
 from .quoting import listed
+from .slugs import slug
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -124,11 +124,6 @@ def _source(text: str, known: Sequence[str]) -> str:
         raise UsageError(f"source {text!r} may be any of {', '.join(found)}; name one of them")
     hint = "" if known else "The bank has no labels yet: `scanbank ingest BANK --labels FILE` brings them"
     raise UnknownNameError("source of labels", text, known, hint)
-
-
-def slug(name: str) -> str:
-    """A finding's name in lower case with one underscore for whatever is neither letter nor digit."""
-    return re.sub(r"[\W_]+", "_", name.lower()).strip("_")
 
 
 def _common(

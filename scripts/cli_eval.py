@@ -22,7 +22,7 @@ Findings = Annotated[
     list[str],
     typer.Option(
         "--finding",
-        help="What to tell apart, by its name in the labels; of classes, one as NAME=CLASS. Takes commas, or all.",
+        help="What to tell apart, by its name in the labels; of classes, one as NAME=CLASS. Takes commas, all, or a set such as chest18.",
         show_default=False,
     ),
 ]
@@ -235,7 +235,7 @@ def zeroshot(
     with progress(not json) as listener:
         opened = Bank.open(bank)
         results = zeroshot_all(
-            opened, asked_findings(opened, finding), wording=wording, single=single, everyone=everyone, protocol=protocol,
+            opened, asked_findings(opened, finding, source), wording=wording, single=single, everyone=everyone, protocol=protocol,
             choice=choice, opened_by=opened_by, progress=listener,
         )  # fmt: skip
     tell(results, json=json)
@@ -277,7 +277,7 @@ def _study(
     opened_by = opener("auto", typed=choice.encoder)
     with progress(not json) as listener:
         opened = Bank.open(bank)
-        names = asked_findings(opened, findings)
+        names = asked_findings(opened, findings, protocols[0].source)
         results = [
             result
             for protocol in protocols
