@@ -79,6 +79,8 @@ class Sizes:
     """Of these that the loop makes."""
     retrieval: tuple[int, int] = (10_000, 512)
     """Scans with as many reports, and the width of their vectors."""
+    reports: int = 1000
+    """To find references in and to label."""
     indexed: tuple[int, int] = (1_000_000, 512)
     """Vectors to search among, and values of each."""
     centres: int = 1000

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from .bench_figures import Figure, Sizes
 from .bench_index import index
+from .bench_reports import reports
 
-SEARCH_PARTS: dict[str, Callable[[Path, Sizes], list[Figure]]] = {"search-index": index}
+SEARCH_PARTS: dict[str, Callable[[Path, Sizes], list[Figure]]] = {"search-index": index, "search-reports": reports}
 
 
 def search(folder: Path, sizes: Sizes) -> list[Figure]:

@@ -50,6 +50,7 @@ TINY = Sizes(
     bootstrap=(200, 2, 20),
     loop_draws=2,
     retrieval=(120, 8),
+    reports=5,
     indexed=(3000, 16),
     centres=20,
     local=4,
