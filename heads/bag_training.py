@@ -93,7 +93,7 @@ def descend(
         check_sub_bag(sub_bag)
     random = np.random.default_rng(seed)
     sizes = bags.sizes if sub_bag is None else np.minimum(bags.sizes, sub_bag)
-    in_turn = batches(sizes, random)
+    in_turn = batches(sizes, random, BATCH_VECTORS)
     first, second = ([torch.zeros_like(one) for one in weights] for _ in range(2))
     for one in weights:
         one.requires_grad_()
@@ -117,7 +117,7 @@ def descend(
         one.requires_grad_(False)
 
 
-def batches(sizes: Ints, random: np.random.Generator, most: int = BATCH_VECTORS) -> Iterator[Ints]:
+def batches(sizes: Ints, random: np.random.Generator, most: int) -> Iterator[Ints]:
     """Rows of bags, all of them once before any twice, in a new order each time; in one batch, in their own order, where they fit.
 
     A batch has `most` vectors, more only where one bag has more.

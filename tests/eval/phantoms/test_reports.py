@@ -153,7 +153,8 @@ def test_sections_are_found_by_the_store():
     for report in reports:
         for name in {name for name, _ in sections(report.text)} & set(counts):
             counts[name] += 1
-    assert all(0.6 < count / len(reports) < 0.95 for count in counts.values()), counts
+    # findings and the impression are found by the sentences that lead to them, too
+    assert all(0.6 < count / len(reports) < 0.99 for count in counts.values()), counts
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
