@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_what_is_wrong_is_told_and_mended(path: Path) -> None:
     code, told = run(str(path), "--repair")
     assert code == 0
     assert f"repaired: features/chunks/{chunk.name} set aside in quarantine/" in told
-    assert told.endswith("the bank is sound\n")
+    assert re.search(r"the bank is sound( \(1 note\))?\n$", told)  # of an index that is older than what was made again
     assert run(str(path))[0] == 0
 
 
