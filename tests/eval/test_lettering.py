@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image, ImageDraw
 
 from scanbank.eval.lettering import lettering
 
 
+def drawn(letter: str) -> bytes:
+    picture = Image.new("L", (40, 40))
+    ImageDraw.Draw(picture).text((8, 4), letter, fill=255, font=lettering(24))
+    return picture.tobytes()
+
+
 @pytest.mark.parametrize("letter", list("äÖüßéñøŁµ…–"))
 def test_letters_of_european_reports_are_there(letter: str) -> None:
-    missing, drawn = (bytes(lettering(24).getmask(text)) for text in ("\uffff", letter))
-    assert drawn != missing
-    assert any(drawn)
+    assert drawn(letter) not in (drawn("\uffff"), drawn(" "))
