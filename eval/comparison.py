@@ -13,7 +13,7 @@ from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t
+from scipy.special import stdtr, stdtrit
 
 from ..store.errors import UsageError
 from .battery import battery
@@ -198,6 +198,6 @@ def _told(metric: str, method: str, means: list[float], parts: Components, patie
     if error < _ROUNDING:
         return replace(told, reason="the two differ by as much in every draw of patients, so that nothing says how much chance is in it")
     degrees = parts.degrees(patients)
-    reach = float(t.ppf((1 + COVERAGE) / 2, degrees)) * error
-    p = float(2 * t.sf(abs(value) / error, degrees))
+    reach = float(stdtrit(degrees, (1 + COVERAGE) / 2)) * error
+    p = float(2 * stdtr(degrees, -abs(value) / error))
     return replace(told, lo=max(value - reach, -1.0), hi=min(value + reach, 1.0), p=p)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.optimize import root_scalar
-from scipy.stats import norm
+from scipy.special import ndtri
 
 COVERAGE = 0.95
 """Of all intervals."""
@@ -11,7 +10,7 @@ COVERAGE = 0.95
 
 def wilson_edge(value: float, observations: int) -> tuple[float, float]:
     """Wilson's score interval (JASA 1927) of a share that is 0 or 1 in so many observations."""
-    z = float(norm.ppf((1 + COVERAGE) / 2))
+    z = float(ndtri((1 + COVERAGE) / 2))
     reach = z**2 / (observations + z**2)
     return (1 - reach, 1.0) if value == 1 else (0.0, reach)
 
@@ -21,7 +20,9 @@ def newcombe_edge(value: float, positives: int, negatives: int) -> tuple[float, 
 
     The other end is where the value lies 1.96 standard errors away, with Hanley and McNeil's variance as of that end.
     """
-    z = float(norm.ppf((1 + COVERAGE) / 2))
+    from scipy.optimize import root_scalar  # which takes half a second to import
+
+    z = float(ndtri((1 + COVERAGE) / 2))
     mean = (positives + negatives) / 2 - 1
 
     def beyond(area: float) -> float:

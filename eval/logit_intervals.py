@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import t
+from scipy.special import expit, logit, stdtrit
 
 from .edges import COVERAGE
 
@@ -21,7 +20,7 @@ def quantile(patients: float) -> float:
 
     Chosen by coverage: the normal quantile covers too seldom with ten or twenty positives (docs/statistics.md).
     """
-    return float(t.ppf((1 + COVERAGE) / 2, patients))
+    return float(stdtrit(patients, (1 + COVERAGE) / 2))
 
 
 def logit_intervals(value: Floats, error: Floats, patients: float) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from ..store.errors import UsageError
 from .support import Support
@@ -15,6 +14,8 @@ def aurocs(scores: Floats, y: Ints) -> Floats:
 
     The ranks add up to whole and half numbers, so that equal orders give equal values to the bit.
     """
+    from scipy.stats import rankdata  # which takes a second to import
+
     positives = int((y == 1).sum())
     ranks = rankdata(scores, axis=-1)[..., y == 1].sum(axis=-1)
     return (ranks - positives * (positives + 1) / 2) / (positives * (len(y) - positives))
