@@ -72,6 +72,7 @@ def report(
         counts=[(name, f"{count:,}") for name, count in shown["items"].items()],
         sets=shown["feature_sets"],
         findings=shown["labels"],
+        sources=len({row["source"] for row in shown["labels"]}),
         chapters=drawn,
         hits=hits,
         unsearched=unsearched,

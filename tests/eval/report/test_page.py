@@ -79,6 +79,18 @@ def test_the_table_has_a_line_a_method_and_the_best_in_bold(bank: Bank) -> None:
     assert "split patients-0" in told
 
 
+def test_sources_of_labels_are_told_apart_where_there_are_several(bank: Bank) -> None:
+    toy_bank(bank)
+    assert "<th>source</th>" not in report(bank)
+    with bank.commit("rules") as commit:
+        row = {"item": "v0", "level": "volume", "finding": "bleed", "status": "absent"}
+        commit.append("labels", [row | {"source": "rules:x"}])
+    bank.refresh()
+    page = report(bank)
+    assert page.count("<td>rules:x</td>") == 1
+    assert "<th>source</th>" in page
+
+
 def test_nothing_is_loaded_from_elsewhere(bank: Bank, tmp_path: Path) -> None:
     encoder = Brightness()
     bright_bank(bank, tmp_path / "scans", encoder)
