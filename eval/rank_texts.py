@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from ..store.features import CHUNK_ROWS, FeatureSet
 from .best_of_groups import BestOfGroups
-from .cosines import cosines, unit
+from .cosines import cosines
 from .ranked_list import RankedList
 from .report_texts import Texts
 from .scan_table import places
+from .text_sums import text_sums
 
 _BLOCK_ROWS = 8 * CHUNK_ROWS
 
@@ -49,15 +50,7 @@ def rank_reports(
     Arguments as for `rank_snippets`, with `groups` (S,) of the studies. One vector a report is held.
     """
     studies = len(texts.studies)
-    sums, seen = np.zeros((studies, features.dim), np.float64), np.zeros(studies, np.int64)
-    items = features.items()
-    for at in range(0, len(items), _BLOCK_ROWS):
-        rows = places(texts.ordinals, items[at : at + _BLOCK_ROWS])
-        kept = np.flatnonzero(rows >= 0)
-        kept = kept[wanted[rows[kept]]]
-        of = texts.study[rows[kept]]
-        np.add.at(sums, of, unit(features.vectors(at, at + _BLOCK_ROWS)[kept]))
-        seen += np.bincount(of, minlength=studies)
+    sums, seen = text_sums(features, texts.ordinals[wanted], texts.study[wanted], studies)
     asked = np.bincount(texts.study[wanted], minlength=studies)
     whole = np.flatnonzero((asked > 0) & (seen == asked))
     best = BestOfGroups(int(groups.max(initial=-1)) + 1)

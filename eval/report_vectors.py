@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..heads.vectors import unit
 from ..store.errors import UsageError
 from ..store.features import FeatureSet
+from .text_sums import text_sums
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -22,8 +24,6 @@ _OF: dict[Whole, str] = {
     "section": """SELECT w.snippet AS item, s.ordinal FROM snippets s JOIN snippets w USING (study, section, position)
         WHERE s.part = '{part}' AND w.part = 'section' ORDER BY item""",
 }
-BLOCK_ROWS = 65_536
-"""Vectors in memory at once."""
 
 
 @final
@@ -58,20 +58,7 @@ def report_vectors(bank: Bank, features: FeatureSet, *, whole: Whole = "report",
     encoded = answer.column("item").combine_chunks().dictionary_encode()
     items = tuple(encoded.dictionary.to_pylist())
     owner, ordinals = np.asarray(encoded.indices, dtype=np.int64), answer.column("ordinal").to_numpy()
-    order = np.argsort(ordinals, kind="stable")
-    known, owner = ordinals[order], owner[order]
-    total, seen = np.zeros((len(items), features.dim)), np.zeros(len(items), np.int64)
-    held = features.items()
-    for start in range(0, len(held), BLOCK_ROWS):
-        rows = held[start : start + BLOCK_ROWS]
-        place = np.minimum(np.searchsorted(known, rows), max(0, len(known) - 1))
-        wanted = np.flatnonzero(known[place] == rows) if len(known) else np.zeros(0, np.int64)
-        vectors = features.vectors(start, start + len(rows))[wanted].astype(np.float64)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        of = owner[place[wanted]]
-        np.add.at(total, of, vectors / np.where(lengths > 0, lengths, 1.0))
-        seen += np.bincount(of, minlength=len(items))
+    total, seen = text_sums(features, ordinals, owner, len(items))
     present = seen == np.bincount(owner, minlength=len(items))
-    lengths = np.linalg.norm(total, axis=1, keepdims=True)
-    X = np.where(present[:, None], total / np.where(lengths > 0, lengths, 1.0), 0.0)
+    X = np.where(present[:, None], unit(total), 0.0)
     return ReportVectors(items, X.astype(np.float32), present)

@@ -15,6 +15,7 @@ from ...store.features import FeatureSet
 from ...store.specs import ViewSpec
 from ..pooling import unit_features
 from ..quoting import quoted
+from ..text_sums import text_sums
 from ..units import FIRST_SOURCE, Units
 
 if TYPE_CHECKING:
@@ -175,10 +176,5 @@ def _means(texts: FeatureSet, snippets: Sequence[Ints]) -> tuple[Singles, NDArra
     counts = np.array([len(one) for one in snippets])
     every = np.concatenate(snippets)
     owner = np.repeat(np.arange(len(snippets)), counts)
-    held = texts.holds(every)
-    sums = np.zeros((len(snippets), texts.dim))
-    step = 2**15
-    for start in range(0, len(every), step):
-        rows = start + np.flatnonzero(held[start : start + step])
-        np.add.at(sums, owner[rows], unit(texts.of(every[rows]).astype(np.float64)))
-    return unit(sums).astype(np.float32), np.bincount(owner, weights=held, minlength=len(snippets)) == counts
+    sums, seen = text_sums(texts, every, owner, len(snippets))
+    return unit(sums).astype(np.float32), seen == counts

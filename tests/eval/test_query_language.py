@@ -19,8 +19,8 @@ from scanbank.eval.query_language import language_note, speaks_english_alone
         ("Erguß", "in German"),
         ("épanchement pleural gauche", "in another language"),
         ("derrame pleural derecho", "in another language"),
-        ("胸水", "in another script"),
-        ("плевральный выпот", "in another script"),
+        ("胸水", "in another language"),
+        ("плевральный выпот", "in another language"),
         ("nodule 結", ""),
     ],
 )

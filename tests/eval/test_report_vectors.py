@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from eval_banks import VOLUME, add_vectors, add_volumes
 from scanbank.embed.encoder import Encoded, Encoder
 from scanbank.embed.texts import embed_texts
-from scanbank.eval import report_vectors as module
+from scanbank.eval import text_sums as module
 from scanbank.eval.report_vectors import report_vectors
 from scanbank.store import Bank, EncoderSpec
 from scanbank.store.annotate import AnnotateOptions, annotate
