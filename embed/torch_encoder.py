@@ -21,6 +21,7 @@ from .block_tokens import Blocks, captured
 from .encoder import Encoded, Encoder, Side
 from .errors import EncoderUnavailableError, OutOfDeviceMemoryError, one_line
 from .text_tower import TextTower
+from .towers import Towers
 from .weights import weights_digest
 
 PRECISIONS: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -48,7 +49,7 @@ class TorchEncoder(Encoder):
 
     A tower of pixels gets a float32 tensor (B, 3, ...) on `device`, normalized by the spec's mean and std; the tower of texts gets a list,
     or is a `TextTower`, whose embeddings can be learned. `spec` comes without the digest of the weights: it is taken here, of the whole
-    model. `blocks` are those of the image side whose tokens can be asked for.
+    model. `blocks` are those of the image side whose tokens can be asked for, `towers` says which modules are whose.
     """
 
     def __init__(
@@ -65,16 +66,17 @@ class TorchEncoder(Encoder):
         gives_depth: bool = False,
         note: str = "",
         blocks: Blocks | None = None,
+        towers: Towers | None = None,
     ) -> None:
         self.text_tower = texts if isinstance(texts, TextTower) else None
         encode = texts.encode if isinstance(texts, TextTower) else texts
-        towers: dict[Side, Any] = {"slice": slices, "volume": volumes, "text": encode}
+        sides: dict[Side, Any] = {"slice": slices, "volume": volumes, "text": encode}
         self.spec = replace(spec, weights=weights_digest(model))
         self.view = view
         self.model = model.eval().requires_grad_(requires_grad=False).to(device)
         self.device = device
         self.accelerator = "" if device.type == "cpu" else str(device)
-        self.offers = frozenset(side for side, tower in towers.items() if tower is not None)
+        self.offers = frozenset(side for side, tower in sides.items() if tower is not None)
         takes = len(spec.mean)
         self.channels = frozenset({1, takes} if takes else ())
         self.size = size
@@ -83,7 +85,9 @@ class TorchEncoder(Encoder):
         self.image_blocks = blocks
         self.blocks = len(blocks.modules) if blocks else 0
         self._autocast: torch.dtype | None = None
-        self._towers = towers
+        self._sides = sides
+        self.towers = towers or (None if "text" in self.offers else Towers())
+        """What adaptation trains; None where the encoder has a text side and does not say which modules are whose."""
 
     def at_precision(self, precision: str) -> TorchEncoder:
         """The same model, its matrix products in `bf16` or `fp16` by torch's autocast; the name ends in `+bf16` or `+fp16`.
@@ -108,11 +112,12 @@ class TorchEncoder(Encoder):
 
         Pixels are float32 (B, C, ...) in the input range, on any device; texts are a list.
         """
-        given = self._given(side, batch)
+        given = self.given(side, batch)
         return given.vector if isinstance(given, Features) else given
 
-    def _given(self, side: Side, batch: Any) -> Tensor | Features:
-        return self._towers[side](batch if side == "text" else self._normalized(batch))
+    def given(self, side: Side, batch: Any) -> Tensor | Features:
+        """As `forward`, with vectors along depth where the tower has them."""
+        return self._sides[side](batch if side == "text" else self._normalized(batch))
 
     def _encode(self, side: Side, batch: Any) -> Encoded:
         return self._encode_layers(side, batch, ())
@@ -127,7 +132,7 @@ class TorchEncoder(Encoder):
                 if self._autocast is not None:
                     stack.enter_context(torch.autocast(self.device.type, self._autocast))
                 tokens = stack.enter_context(captured(self.image_blocks, layers)) if self.image_blocks else {}
-                found = self._given(side, given)
+                found = self.given(side, given)
                 vector, more = (found.vector, found) if isinstance(found, Features) else (found, None)
                 return Encoded(
                     _plain(self._of_length(vector)),

@@ -117,31 +117,34 @@ def feed_forward_dim(dim: int) -> int:
 
 
 @final
+class Block(nn.ModuleDict):
+    """Convolution, attention and feed-forward, each added to what it is given."""
+
+    def __init__(self, dim: int, heads: int, dim_head: int, null_kv: int) -> None:
+        inner = feed_forward_dim(dim)
+        feed = (nn.LayerNorm(dim), nn.Linear(dim, 2 * inner, bias=False), GatedGelu(), nn.Identity(), nn.Linear(inner, dim, bias=False))
+        # the published blocks are lists whose third place, cross-attention, is empty, and whose feed-forward has a dropout in its fourth
+        super().__init__({"0": PositionGenerator(dim), "1": Attention(dim, heads, dim_head, null_kv), "3": nn.Sequential(*feed)})
+
+    def forward(self, x: Tensor, shape: tuple[int, int, int, int], bias: Tensor | None, rows: int) -> Tensor:
+        """(R, N, D) to the same, `rows` of R at once after the convolution."""
+        x = self["0"](x, shape) + x
+        parts = []
+        for part in x.split(rows):
+            mixed = self["1"](part, bias) + part
+            parts.append(self["3"](mixed) + mixed)
+        return torch.cat(parts)
+
+
+@final
 class Transformer(nn.Module):
     """Blocks of convolution, attention and feed-forward on (R, N, D), R rows at a time."""
 
     def __init__(self, dim: int, depth: int, heads: int, dim_head: int, null_kv: int) -> None:
         super().__init__()
-        inner = feed_forward_dim(dim)
-        # the published blocks are lists whose third place, cross-attention, is empty, and whose feed-forward has a dropout in its fourth
-        self.layers = nn.ModuleList(
-            nn.ModuleDict(
-                {
-                    "0": PositionGenerator(dim),
-                    "1": Attention(dim, heads, dim_head, null_kv),
-                    "3": nn.Sequential(
-                        nn.LayerNorm(dim),
-                        nn.Linear(dim, 2 * inner, bias=False),
-                        GatedGelu(),
-                        nn.Identity(),
-                        nn.Linear(inner, dim, bias=False),
-                    ),
-                }
-            )
-            for _ in range(depth)
-        )
+        self.layers = nn.ModuleList(Block(dim, heads, dim_head, null_kv) for _ in range(depth))
         self.norm_out = LayerNorm(dim)
-        self._row_values = 2 * inner, heads
+        self._row_values = 2 * feed_forward_dim(dim), heads
 
     def forward(self, x: Tensor, shape: tuple[int, int, int, int], bias: Tensor | None = None, rows: int | None = None) -> Tensor:
         """(R, N, D) to the same.
@@ -151,11 +154,5 @@ class Transformer(nn.Module):
         inner, heads = self._row_values
         rows = rows or max(1, CHUNK_VALUES // (x.shape[1] * (inner + heads * x.shape[1])))
         for block in self.layers:
-            generate, attend, feed = block.children()
-            x = generate(x, shape) + x
-            parts = []
-            for part in x.split(rows):
-                mixed = attend(part, bias) + part
-                parts.append(feed(mixed) + mixed)
-            x = torch.cat(parts)
+            x = block(x, shape, bias, rows)
         return self.norm_out(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,21 @@ class Quantizer(nn.Module):
         flat = functional.normalize(x.float(), dim=-1).flatten(0, -2)
         with torch.autocast(x.device.type, enabled=False):
             nearest = [(part @ directions.T).argmax(-1) for part in flat.split(max(1, CHUNK_VALUES // len(embed)))]
-        return embed[torch.cat(nearest)].view(x.shape)
+        return _StraightThrough.apply(x, embed[torch.cat(nearest)].view(x.shape))
+
+
+class _StraightThrough(torch.autograd.Function):
+    """The codebook's vectors forward, the tokens' gradient backward (van den Oord et al. 2017, arXiv:1711.00937, 3.2)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, quantized: Tensor) -> Tensor:
+        del ctx, x
+        return quantized
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        del ctx
+        return gradients[0], None
 
 
 @final

@@ -20,6 +20,7 @@ from ..encoder import Encoder
 from ..errors import one_line
 from ..text_tower import Pieces, TextTower
 from ..torch_encoder import Features, TorchEncoder
+from ..towers import Towers
 from ..weights import seeded
 
 SIZES = "published"
@@ -27,6 +28,7 @@ SIZES = "published"
 ORIENTATION = "PLS"
 """Where the columns, rows and planes of its volumes run to. CT-RATE stores x towards the left, y towards the back, z towards the head; the
 published scripts take planes as (x, y), so that rows go along x."""
+_TOWERS = Towers(("visual_transformer", "to_visual_latent"), ("text_transformer", "to_text_latent"), "temperature")
 
 
 def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
@@ -107,7 +109,7 @@ def as_encoder(model: CTCLIP, uri: str, device: str = "cpu", folder: Path | None
         std=(1.0,),
     )
     note = "; ".join(config.assumed)
-    return TorchEncoder(spec, view_of(config), model, on, volumes=volumes, texts=texts, gives_depth=True, note=note)
+    return TorchEncoder(spec, view_of(config), model, on, volumes=volumes, texts=texts, gives_depth=True, note=note, towers=_TOWERS)
 
 
 def view_of(config: CTCLIPConfig) -> ViewSpec:

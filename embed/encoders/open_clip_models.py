@@ -28,6 +28,7 @@ from ..errors import one_line
 from ..names import LOCAL_DIR, local_dir_name
 from ..text_tower import Pieces, TextTower
 from ..torch_encoder import TorchEncoder
+from ..towers import Towers
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 from .timm_models import interpolation_of, vit_blocks
 
@@ -113,7 +114,14 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     texts = plain if table is None else TextTower(pieces, lambda given: of_ids(given.ids), table, int(model.context_length))
 
     view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(prepared["interpolation"]))
-    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size, blocks=_blocks(model.visual))
+    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size, blocks=_blocks(model.visual), towers=_towers(model))
+
+
+def _towers(model: Any) -> Towers:
+    own = ("text",) if hasattr(model, "text") else ("token_embedding", "positional_embedding", "transformer", "ln_final", "text_projection")
+    text = tuple(name for name in own if getattr(model, name, None) is not None)
+    bias = "logit_bias" if isinstance(getattr(model, "logit_bias", None), nn.Parameter) else ""
+    return Towers(("visual",), text, "logit_scale", bias)
 
 
 def _table(model: Any) -> nn.Embedding | None:

@@ -27,6 +27,7 @@ from ..errors import one_line
 from ..names import folder_name, is_folder
 from ..text_tower import Pieces, TextTower
 from ..torch_encoder import TorchEncoder
+from ..towers import Towers
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 
 MEDSIGLIP_WINDOWS = (Window(-1024, 1024), Window(-135, 215), Window(0, 80))
@@ -41,6 +42,7 @@ _INTERPOLATIONS = {0: "nearest", 2: "linear", _BICUBIC: "cubic"}
 _RESCALED = 1 / 255
 """What processors multiply pixels of 0..255 by, for a range of 0..1."""
 _CONFIG = "config.json"
+_TOWERS = Towers(("vision_model",), ("text_model",), "logit_scale", "logit_bias")
 _UNBUILT = (*LOAD_ERRORS, TypeError, AttributeError, ArithmeticError)
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
@@ -99,7 +101,7 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     view = ViewSpec(windows=windows, size=(side, side), interpolation=prepared.interpolation)
     patches = side // int(config.vision_config.patch_size)
     blocks = Blocks(tuple(model.vision_model.encoder.layers), (patches, patches))
-    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=(side, side), blocks=blocks)
+    return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=(side, side), blocks=blocks, towers=_TOWERS)
 
 
 def _found(uri: str, name: str, want_weights: bool) -> Path:

@@ -11,11 +11,13 @@ from ..device import pick_device
 from ..encoder import Encoder
 from ..tiny.model import RELEASES, TinyModel, load
 from ..torch_encoder import Features, TorchEncoder
+from ..towers import Towers
 from ..weights import LOAD_ERRORS, seeded
 
 VIEW = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=(4.0, 3.0, 3.0), shape=(80, 96, 128))
 """What it was trained with: a box of 320 x 288 x 384 mm around the middle of the scan."""
 LATEST = "1"
+_TOWERS = Towers(("image",), ("text",), "log_scale", "bias")
 NOTE = "tiny was trained on synthetic phantoms; it shows how things work and is no clinical model"
 
 
@@ -57,4 +59,5 @@ def as_encoder(model: TinyModel, uri: str, version: str, device: str = "cpu") ->
         mean=(0.0,),
         std=(1.0,),
     )
-    return TorchEncoder(spec, VIEW, model, pick_device(device), volumes=volumes, texts=model.text_tower(), gives_depth=True, note=NOTE)
+    sides = {"volumes": volumes, "texts": model.text_tower()}
+    return TorchEncoder(spec, VIEW, model, pick_device(device), **sides, gives_depth=True, note=NOTE, towers=_TOWERS)
