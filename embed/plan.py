@@ -84,16 +84,21 @@ def present(bank: Bank, keys: Sequence[FeatureKey]) -> dict[str, Present]:
 
 def missing(bank: Bank, keys: Sequence[FeatureKey], have: Mapping[str, Present], *, by_slice: bool) -> tuple[list[Work], int]:
     """The volumes that lack a vector in any of the sets, and how many lack none."""
+    every = works(bank, [key.view for key in keys])
+    todo = [work for work in every if any(not have[key.digest].mask(work.items_of(key, by_slice=by_slice)).all() for key in keys)]
+    return todo, len(every) - len(todo)
+
+
+def works(bank: Bank, views: Sequence[ViewSpec]) -> list[Work]:
+    """Every volume that has voxels to decode, with what these views need to know of it, in the order of ordinals."""
     scans = f"kind IS DISTINCT FROM '{DECLARED}'"  # those have nothing to decode
     answer = bank.sql(f"SELECT volume, ordinal, slices, slice_ordinal FROM volumes WHERE {scans} ORDER BY ordinal")
     volumes, ordinals, slices, firsts = (answer.column(name).to_pylist() for name in ("volume", "ordinal", "slices", "slice_ordinal"))
-    z_mm = _heights(bank) if any(needs_z(key.view.slices) for key in keys) else {}
-    every = [
+    z_mm = _heights(bank) if any(needs_z(view.slices) for view in views) else {}
+    return [
         Work(volume, ordinal, count, first, z_mm.get(volume))
         for volume, ordinal, count, first in zip(volumes, ordinals, slices, firsts, strict=True)
     ]
-    todo = [work for work in every if any(not have[key.digest].mask(work.items_of(key, by_slice=by_slice)).all() for key in keys)]
-    return todo, len(every) - len(todo)
 
 
 def _heights(bank: Bank) -> dict[str, tuple[float, ...]]:

@@ -20,7 +20,7 @@ from ..torch_encoder import PRECISIONS, TorchEncoder
 from .checkpointing import checkpointed
 from .errors import AdaptError
 from .groups import parameter_groups
-from .methods.base import Backbone, changed
+from .methods.base import Backbone, changed, put
 from .objective import Batch, Model, Objective, Part
 from .state import State, drop_state, load_state, moments, put_moments, save_state
 from .training import Training
@@ -119,6 +119,8 @@ class Fit:
         best = {name.removeprefix("best."): value for name, value in state.tensors.items() if name.startswith("best.")}
         if self.folder:
             drop_state(self.folder)
+        put(self.encoder.model, {name: value for name, value in best.items() if not name.startswith("objective.")})
+        self._mode(training=False)
         of_objective = {name.removeprefix("objective."): value for name, value in best.items() if name.startswith("objective.")}
         tensors = {name: value for name, value in best.items() if not name.startswith("objective.")}
         return Fitted(tensors, of_objective, tuple(Told(**one) for one in state.told["epochs"]), state.told["best"])
@@ -156,7 +158,7 @@ class Fit:
         optimizer.zero_grad(set_to_none=True)
         try:
             with self._autocast():
-                loss = self.objective.backward(model, self._parts(rows), scaler.scale)
+                loss = self.objective.backward(model, self.parts(rows), scaler.scale)
             if not math.isfinite(loss):
                 raise AdaptError(self._no_number(loss, step, per_epoch, rows))
             scaler.unscale_(optimizer)
@@ -179,7 +181,8 @@ class Fit:
         order = np.random.Generator(np.random.PCG64([self.training.seed, epoch])).permutation(len(self.examples))
         return order[place * self.training.batch : (place + 1) * self.training.batch].tolist()
 
-    def _parts(self, rows: list[int]) -> list[Part]:
+    def parts(self, rows: list[int]) -> list[Part]:
+        """The examples of a step, as many at a time as are asked for."""
         size = self.training.micro or len(rows)
 
         def part(some: list[int]) -> Part:
