@@ -18,7 +18,8 @@ from ..store.errors import UsageError
 from ..store.specs import ViewSpec
 from .draws import draw_supports
 from .findings import findings_units
-from .splits import Split, check_sides, split_each
+from .retrieval.pairs import studies_with_reports
+from .splits import Split, check_sides, split_each, split_units
 from .units import Unit, Units
 
 if TYPE_CHECKING:
@@ -63,15 +64,16 @@ class AdaptItems:
     split: Split
     """Of the first finding."""
     remarks: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    """(M,) reports, where these are learned from."""
 
 
-def adapt_items(bank: Bank, asked: Learned, *, validated: bool) -> AdaptItems:
+def adapt_items(bank: Bank, asked: Learned) -> AdaptItems:
     """The items with a label, by the split that a study of the findings would have; the test side stays out.
 
     Args:
         bank: The bank.
         asked: What is to be learned.
-        validated: Whether a validation side is needed.
 
     Raises:
         UsageError: no finding can be evaluated, a side is empty or has one class only, or shots are asked of several findings.
@@ -79,7 +81,7 @@ def adapt_items(bank: Bank, asked: Learned, *, validated: bool) -> AdaptItems:
     every, remarks = findings_units(bank, asked.findings, asked.unit, asked.source)
     splits = split_each(bank, every, asked.split, asked.seed)
     for units, split in zip(every, splits, strict=True):
-        check_sides(units, split, ("train", "val") if validated else ("train",))
+        check_sides(units, split, ("train", "val"))
     if asked.shots is not None and len(every) > 1:
         raise UsageError(
             f"--shots {asked.shots} draws examples of one finding, and {len(every)} are asked for; leave it out, or choose one"
@@ -98,24 +100,54 @@ def adapt_items(bank: Bank, asked: Learned, *, validated: bool) -> AdaptItems:
         draws, said = draw_supports(every[0], splits[0].side("train"), splits[0].name, (asked.shots,), asked.repeat + 1, asked.seed)
         train = np.searchsorted(ordinals, every[0].ordinals[draws[-1].support.rows])
         remarks += said
-    _check_classes(every, targets, train, "training")
-    if validated:
-        _check_classes(every, targets, val, "validation")
-    names = tuple(units.finding for units in every)
-    return AdaptItems(
-        names, every[0].unit, tuple(items.tolist()), ordinals, tuple(volumes.tolist()), targets, train, val, splits[0], tuple(remarks)
-    )
+    names, told = tuple(units.finding for units in every), (tuple(items.tolist()), ordinals, tuple(volumes.tolist()))
+    found = AdaptItems(names, every[0].unit, *told, targets, train, val, splits[0], tuple(remarks))
+    check_classes(found, train, val)
+    return found
 
 
-def _check_classes(every: Sequence[Units], targets: NDArray[np.float32], rows: NDArray[np.int64], side: str) -> None:
-    for column, units in enumerate(every):
-        known = targets[rows, column]
-        values = set(known[~np.isnan(known)].tolist())
-        if len(values) < 2:
-            found = "no label" if not values else "present alone" if values == {1.0} else "absent alone"
-            raise UsageError(
-                f"the {side} side has {found} of {units.finding!r}: nothing can be told apart; choose another split or finding"
-            )
+def report_items(bank: Bank, asked: Learned, *, labelled: bool) -> AdaptItems:
+    """The primary series that have a report, by the split that a study would have; the test side stays out.
+
+    Args:
+        bank: The bank.
+        asked: Findings are of use only where prompts of them are learned too.
+        labelled: Whether they are.
+
+    Raises:
+        UsageError: there are no reports, a side is empty, or shots are asked for.
+    """
+    if asked.shots is not None:
+        raise UsageError("--shots draws examples by their labels, and reports are learned from here; leave it out")
+    studies = studies_with_reports(bank)
+    units = studies.units
+    split = split_units(bank, units, asked.split, asked.seed)
+    check_sides(units, split, ("train", "val"))
+    findings: list[Units] = []
+    remarks: list[str] = []
+    if labelled:
+        findings, remarks = findings_units(bank, asked.findings, "volume", asked.source)
+    targets = np.full((len(units), len(findings)), np.nan, np.float32)
+    for column, one in enumerate(findings):
+        _, mine, theirs = np.intersect1d(units.ordinals, one.ordinals, return_indices=True)
+        targets[mine, column] = one.y[theirs]
+    sides, names, volumes = split.sides, tuple(one.finding for one in findings), tuple(units.volumes.tolist())
+    train, val = np.flatnonzero(sides == "train"), np.flatnonzero(sides == "val")
+    told = names, "volume", units.items, units.ordinals, volumes, targets, train, val, split, tuple(remarks), studies.texts
+    return AdaptItems(*told)
+
+
+def check_classes(items: AdaptItems, train: NDArray[np.int64], val: NDArray[np.int64]) -> None:
+    """Raises UsageError where one of the sides, given as rows, has not both classes of a finding."""
+    for side, rows in (("training", train), ("validation", val)):
+        for column, finding in enumerate(items.findings):
+            known = items.targets[rows, column]
+            values = set(known[~np.isnan(known)].tolist())
+            if len(values) < 2:
+                found = "no label" if not values else "present alone" if values == {1.0} else "absent alone"
+                raise UsageError(
+                    f"the {side} side has {found} of {finding!r}: nothing can be told apart; choose another split or finding, or label more"
+                )
 
 
 def adapt_view(encoder: Encoder, view: ViewSpec, unit: Unit, planes: int) -> ViewSpec:

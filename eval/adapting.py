@@ -12,13 +12,11 @@ import numpy as np
 import platformdirs
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..embed.adapt.examples import BankExamples
 from ..embed.adapt.fit import Fit, Fitted, backbone_of
 from ..embed.adapt.methods.base import Backbone, Moving, changed
 from ..embed.adapt.methods.kinds import method_named
-from ..embed.adapt.objective import Model, Objective
 from ..embed.adapt.recipe import Recipe
 from ..embed.adapt.voxels import voxels_of
 from ..embed.encoder import Encoder
@@ -29,9 +27,9 @@ from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from ..store.specs import ViewSpec
 from ..store.voxel_cache import DEFAULT_BYTES
-from .adapt_data import AdaptItems, Learned, adapt_items, adapt_view, examples_of
+from .adapt_data import AdaptItems, Learned, adapt_items, adapt_view, check_classes, examples_of, report_items
 from .adapt_objectives import objective_of
-from .metrics import auroc
+from .adapt_validation import validation
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -53,19 +51,37 @@ class Place:
 
 @final
 @dataclass(frozen=True)
+class Prepared:
+    """An adaptation that can begin."""
+
+    bank: Bank
+    encoder: TorchEncoder
+    recipe: Recipe
+    items: AdaptItems
+    view: ViewSpec
+    """Of the child's features."""
+    trained_in: ViewSpec
+    """The same, of fewer planes where an encoder of slices sees whole scans."""
+    told: Mapping[str, Any]
+    identity: str
+    """Digest of all that decides the outcome: the same adaptation asked for again has the same."""
+
+
+@final
+@dataclass(frozen=True)
 class Adapted:
     """What came out: the encoder's model is as it was at the end of the best epoch."""
 
+    asked: Prepared
     fitted: Fitted
-    items: AdaptItems
+    seen: tuple[str, ...]
+    """Ids of the items of both sides that were seen."""
     failed: Mapping[str, str]
     """Volume to reason: scans that could not be read."""
-    view: ViewSpec
-    """That was trained in."""
     trained: int
     """Parameters that moved."""
     told: Mapping[str, Any]
-    """For the artifact's card."""
+    """For the card, and for programs."""
 
 
 def adaptable(encoder: Encoder) -> TorchEncoder:
@@ -82,48 +98,25 @@ def adaptable(encoder: Encoder) -> TorchEncoder:
     return encoder
 
 
-def adapt(
-    bank: Bank,
-    encoder: TorchEncoder,
-    recipe: Recipe,
-    asked: Learned,
-    view: ViewSpec,
-    place: Place | None = None,
-    progress: Progress | None = None,
-) -> Adapted:
-    """Move the encoder's weights on the training side of a bank, validated on its validation side; the test side is never seen.
+def prepared(bank: Bank, encoder: TorchEncoder, recipe: Recipe, asked: Learned, view: ViewSpec) -> Prepared:
+    """Bring items, labels and sides together; nothing is decoded or trained yet.
 
     Args:
-        bank: The bank; its scans' files are on this machine.
-        encoder: From `open_encoder`; its model is changed.
+        bank: The bank.
+        encoder: From `open_encoder`.
         recipe: How.
         asked: What is learned.
         view: That the child's features will have.
-        place: Where state and voxels are kept.
-        progress: Told of decoding and of steps.
 
     Raises:
-        UsageError: labels, sides, scans or the encoder do not suffice.
-        AdaptError: training could not go on.
+        UsageError: labels, sides or the encoder do not suffice.
     """
-    place, progress = place or Place(), progress or Silent()
-    items = adapt_items(bank, asked, validated=True)
-    trained_in = adapt_view(encoder, view, items.unit, recipe.planes)
-    voxels = voxels_of(bank, trained_in, encoder.spec.input_range, place.cache, place.cache_bytes)
-    examples = examples_of(bank, items, np.concatenate([items.train, items.val]), voxels, encoder)
-    failed = voxels.fill(list({one.scan.name: one.scan for one in examples}.values()), place.workers, progress)
-    kept = np.array([one.scan.work.volume not in failed for one in examples])
-    train, val = items.train[kept[: len(items.train)]], items.val[kept[len(items.train) :]]
-    every = BankExamples(voxels, [one for one, keep in zip(examples, kept.tolist(), strict=True) if keep])
-    learning, checked = every.of(range(len(train))), every.of(range(len(train), len(train) + len(val)))
-    backbone, moving = backbone_of(encoder), recipe.moving
-    with seeded(recipe.seed):
-        objective = objective_of(recipe, encoder, items, train)
-        modules = method_named(moving.method).prepare(backbone, moving)
-    moved = sum(value.numel() for value in changed(encoder.model).values())
-    if not moved:
-        raise UsageError(f"method {moving.method} lets none of the parameters of {encoder.spec.name!r} train; choose other --layers")
-    objective.to(encoder.device)
+    if recipe.learns == "contrastive":
+        items = report_items(bank, asked, labelled=recipe.prompt_weight > 0)
+    elif not asked.findings:
+        raise UsageError(f"method {recipe.method} learns labels, and no finding is named: give --finding")
+    else:
+        items = adapt_items(bank, asked)
     told = {
         "recipe": recipe.to_dict(),
         "findings": list(items.findings),
@@ -131,39 +124,65 @@ def adapt(
         "split": items.split.name,
         "shots": asked.shots,
         "repeat": asked.repeat if asked.shots is not None else None,
-        "items": {"train": len(train), "val": len(val), "digest": _digest(items, train, val)},
         "view": view.to_dict(),
-        "scanbank": version("scanbank"),
     }
-    fingerprint = spec_digest([told, encoder.spec.digest, trained_in.digest])
+    identity = spec_digest([told, _digest(items, items.train, items.val), encoder.spec.digest])
+    return Prepared(bank, encoder, recipe, items, view, adapt_view(encoder, view, items.unit, recipe.planes), told, identity)
+
+
+def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None = None) -> Adapted:
+    """Move the encoder's weights on the training side, validated on the validation side; the test side is never seen.
+
+    Args:
+        asked: What and how; the encoder's model is changed.
+        place: Where state and voxels are kept.
+        progress: Told of decoding and of steps.
+
+    Raises:
+        UsageError: the method does not fit the encoder, or no scan can be had.
+        AdaptError: training could not go on.
+    """
+    place, progress = place or Place(), progress or Silent()
+    bank, encoder, recipe, items = asked.bank, asked.encoder, asked.recipe, asked.items
+    voxels = voxels_of(bank, asked.trained_in, encoder.spec.input_range, place.cache, place.cache_bytes)
+    examples = examples_of(bank, items, np.concatenate([items.train, items.val]), voxels, encoder)
+    failed = voxels.fill(list({one.scan.name: one.scan for one in examples}.values()), place.workers, progress)
+    kept = np.array([one.scan.work.volume not in failed for one in examples])
+    train, val = items.train[kept[: len(items.train)]], items.val[kept[len(items.train) :]]
+    check_classes(items, train, val)
+    every = BankExamples(voxels, [one for one, keep in zip(examples, kept.tolist(), strict=True) if keep])
+    learning, checked = every.of(range(len(train))), every.of(range(len(train), len(train) + len(val)))
+    backbone, moving = backbone_of(encoder), recipe.moving
+    with seeded(recipe.seed):
+        modules = method_named(moving.method).prepare(backbone, moving)
+        objective = objective_of(bank, recipe, encoder, items, train, learning, asked.view)
+    moved = sum(value.numel() for value in changed(encoder.model).values())
+    if not moved:
+        raise UsageError(f"method {moving.method} lets none of the parameters of {encoder.spec.name!r} train; choose other --layers")
+    seen = _digest(items, train, val)
+    fingerprint = spec_digest([asked.identity, seen, version("scanbank")])
     fit = Fit(
         encoder,
         modules,
         _blocks(backbone, moving),
-        objective,
+        objective.to(encoder.device),
         learning,
         recipe.training,
-        lambda: validated_auroc(Model(encoder), objective, checked, items.targets[val], recipe.training.micro or recipe.training.batch),
+        validation(encoder, objective, checked, items, val, recipe),
         place.work or Path(platformdirs.user_cache_path("scanbank")) / "adapt" / fingerprint[:16],
         fingerprint,
         progress,
     )
     fitted = fit.go()
-    return Adapted(fitted, items, failed, trained_in, moved, told | {"epochs": [vars(one) for one in fitted.epochs], "best": fitted.best})
-
-
-def validated_auroc(model: Model, objective: Objective, examples: BankExamples, targets: NDArray[np.float32], at_once: int) -> float:
-    """The mean over findings of the AUROC of an objective's scores of labelled examples (N), targets (N, F), NaN where not known."""
-    parts: list[Tensor] = []
-    for start in range(0, len(examples), at_once):
-        batch = examples.take(range(start, min(len(examples), start + at_once)))
-        parts.append(objective.scores(model, model.vectors(batch)).float().cpu())
-    scores = torch.cat(parts).numpy()
-    found: list[float] = []
-    for column in range(targets.shape[1]):
-        known = ~np.isnan(targets[:, column])
-        found.append(float(auroc(targets[known, column].astype(np.int64), scores[known, column]).value))
-    return float(np.nanmean(found))
+    told = {
+        **asked.told,
+        "items": {"train": len(train), "val": len(val), "digest": seen},
+        "identity": asked.identity,
+        "scanbank": version("scanbank"),
+        "epochs": [vars(one) for one in fitted.epochs],
+        "best": fitted.best,
+    }
+    return Adapted(asked, fitted, tuple(items.items[row] for row in [*train, *val]), failed, moved, told)
 
 
 def plan(encoder: TorchEncoder, recipe: Recipe) -> list[tuple[str, tuple[int, ...], int]]:

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import (
+    cli_adapt,
     cli_agree,
     cli_bank,
     cli_compare,
@@ -86,6 +87,7 @@ app.command("demo")(cli_demo.demo)
 app.command("init")(cli_bank.init)
 app.command("ingest")(cli_ingest.ingest)
 app.command("embed")(cli_embed.embed)
+app.command("adapt")(cli_adapt.adapt)
 app.command("label")(cli_label.label)
 app.command("import")(cli_exchange.import_)
 app.command("export")(cli_exchange.export)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,10 @@ from .output import complain, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
     from ..embed.adapt.recipe import Recipe
-    from ..eval.adapting import Adapted
+    from ..embed.torch_encoder import TorchEncoder
+    from ..eval.adapt_data import Learned
+    from ..eval.adapt_run import Child
+    from ..store.bank import Bank
 
 _WHAT, _HOW, _LEARNED, _SPEED = "What moves", "How long and how fast", "What is learned", "Speed and places"
 
@@ -34,7 +37,7 @@ def adapt(
     method: Annotated[
         str | None,
         typer.Option(
-            help="lora (by default), partial, adapters or full: a linear head on labels; vocabfine: pairs of sentences; contrastive: reports.",
+            help="lora (by default), partial, adapters, full: with a head on labels; vocabfine: pairs of sentences; contrastive: reports.",
             show_default=False,
             rich_help_panel=_WHAT,
         ),
@@ -59,7 +62,7 @@ def adapt(
     split: Annotated[
         str | None, typer.Option(help="A stored split, or patients-SEED.", show_default=False, rich_help_panel=_LEARNED)
     ] = None,
-    loss: Annotated[str | None, typer.Option(help="bce, ce or focal.", show_default=False, rich_help_panel=_LEARNED)] = None,
+    loss: Annotated[str | None, typer.Option(help="bce, cross-entropy or focal.", show_default=False, rich_help_panel=_LEARNED)] = None,
     planes: Annotated[
         int | None,
         typer.Option(min=1, help="Of each scan, for an encoder of slices [16].", show_default=False, rich_help_panel=_LEARNED),
@@ -124,28 +127,106 @@ def adapt(
     json: Json = False,
 ) -> None:
     """Adapt an encoder to a bank: LoRA, partial fine-tuning, adapters, VocabFine, contrastive. Its child gets features of its own."""
-    from ..embed.adapt.opening import open_for
-    from ..eval.adapting import adaptable, plan
+    from ..embed.adapt.opening import open_in
+    from ..eval.adapt_data import Learned
+    from ..eval.adapt_run import child_name, run
+    from ..eval.adapting import Place, adaptable, plan, prepared
+    from ..eval.findings import asked_findings
     from ..store import Bank
+    from ..store.errors import UsageError
     from .view_options import windows_of
 
     how = _recipe(recipe, {
         "method": method, "moves": moves, "sides": sides, "layers": layers, "rank": rank, "alpha": alpha, "dropout": dropout,
         "bottleneck": bottleneck, "loss": loss, "planes": planes, "epochs": epochs, "batch": batch, "micro": micro,
-        "learning_rate": learning_rate, "patience": patience, "seed": seed or None, "precision": precision, "checkpointing": checkpointing,
+        "learning_rate": learning_rate, "patience": patience, "seed": seed, "precision": precision, "checkpointing": checkpointing,
     })  # fmt: skip
     windows = windows_of([window] if window else None)
+    if len(windows) > 1:
+        raise UsageError(f"--window {window} names {len(windows)} views; a child is adapted in one: join channels by +")
     opened = Bank.open(bank)
-    model = adaptable(open_for(opened, encoder, random_weights=random_weights, device=device))
+
+    def parent() -> TorchEncoder:
+        return adaptable(open_in(opened, encoder, random_weights=random_weights, device=device))
+
+    model = parent()
     view = model.view.with_windows(windows[0]) if windows else model.view
     model.check_view(view)
     if dry_run:
         _tell_plan(model.spec.name, plan(model, how), sum(value.numel() for value in model.model.parameters()), json=json)
         return
-    from ..eval.adapting import Place
-    from ..eval.adapt_run import Asked, adapt_and_embed
-
-    asked = Asked(listed(finding), shots, repeat, unit, source, split, seed, name, encoder, embed=embedded, heads=listed([probe]))
-    place = Place(work, cache, int(cache_gb * 2**30), workers)
+    findings = asked_findings(opened, finding, source) if finding else ()
+    asked = Learned(findings, shots, repeat, unit, source, split, how.seed)
     with progress(not json) as listener:
-        done = adapt_and_embed(opened, model, how, asked, view, place, listener)
+        ready = prepared(opened, model, how, asked, view)
+        for remark in ready.items.remarks:
+            complain(f"note: {remark}")
+        place = Place(work, cache, int(cache_gb * 2**30), workers)
+        child = run(ready, encoder, name or child_name(model.spec, how, asked), parent, place, listener, embedded=embedded)
+    _tell(child, json=json)
+    if probe and child.embedded is not None:
+        _probe(opened, child, findings, listed([probe]), asked, json=json)
+    if (child.adapted and child.adapted.failed) or (child.embedded and child.embedded.failed):
+        raise typer.Exit(1)
+
+
+def _recipe(path: Path | None, said: dict[str, Any]) -> Recipe:
+    from ..embed.adapt.recipe import Recipe, read_recipe
+
+    return (Recipe() if path is None else read_recipe(path)).with_(said)
+
+
+def _tell_plan(name: str, parameters: list[tuple[str, tuple[int, ...], int]], every: int, *, json: bool) -> None:
+    count = sum(size for _, _, size in parameters)
+    if json:
+        listed = [{"name": one, "shape": list(shape), "parameters": size} for one, shape, size in parameters]
+        print_json({"encoder": name, "trained": count, "all": every, "parameters": listed})
+        return
+    print_table(("parameter", "shape", "numbers"), [(one, "x".join(map(str, shape)), size) for one, shape, size in parameters])
+    say(f"{count:,} numbers in {len(parameters)} parameters of {name} would train, {count / every:.1%} of {every:,}")
+
+
+def _tell(child: Child, *, json: bool) -> None:
+    from ..eval.adapt_run import told
+
+    if json:
+        print_json(told(child))
+        return
+    spec, card = child.encoder.spec, child.card
+    if child.adapted is None:
+        say(f"{spec.name} is in the bank already: the same parent, settings and data")
+    else:
+        print_table(
+            ("epoch", "loss", "validation", "seconds"),
+            [(one["epoch"], round(one["loss"], 4), one["score"] and round(one["score"], 4), one["seconds"]) for one in card.epochs],
+        )
+        say(f"{spec.name}: {child.adapted.trained:,} numbers of {card.parent.name} moved; epoch {card.best} is kept")
+        for volume, reason in list(child.adapted.failed.items())[:10]:
+            complain(f"not trained on: scan {volume}: {reason}")
+        if len(child.adapted.failed) > 10:
+            complain(f"and {len(child.adapted.failed) - 10} other scans; the features that the bank holds of them stay usable")
+    if child.embedded is not None:
+        say(", ".join(f"{count} vectors into {name}" for name, count in child.embedded.sets.items()))
+        if child.texts:
+            say(f"{child.texts} report snippets encoded")
+
+
+def _probe(bank: Bank, child: Child, findings: Sequence[str], heads: Sequence[str], asked: Learned, *, json: bool) -> None:
+    """Heads on parent and child, on the test side."""
+    from ..eval.feature_choice import FeatureChoice
+    from ..eval.protocol import Protocol
+    from ..eval.sweep import sweep_all
+    from .result_tables import tell
+
+    card = child.card
+    names = [
+        one.name
+        for one in bank.feature_sets
+        if one.key.encoder.digest in (child.encoder.spec.digest, card.parent.digest) and one.key.view == card.view
+    ]
+    protocol = Protocol(asked.seed, asked.unit, asked.source, asked.split)
+    with progress(not json) as listener:
+        results = sweep_all(
+            bank, findings, heads, (None,), 1, protocol=protocol, choice=FeatureChoice(tuple(names)), command="probe", progress=listener
+        )
+    tell(results, json=json)

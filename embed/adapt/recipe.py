@@ -16,7 +16,7 @@ from .training import Training
 
 OBJECTIVES = ("vocabfine", "contrastive")
 """Methods that say what is learned; what moves is then `moves`."""
-LOSSES = ("bce", "ce", "focal")
+LOSSES = ("bce", "cross-entropy", "focal")
 _RATES = {"lora": 5e-4, "adapters": 1e-3, "partial": 1e-4, "full": 3e-5}
 """Where none is asked for, by what moves."""
 
@@ -38,7 +38,7 @@ class Recipe:
     dropout: float = 0.05
     bottleneck: int = 64
     loss: str = "bce"
-    """Of labels: bce, ce or focal."""
+    """Of labels: bce, cross-entropy (findings are classes, of which a scan has one) or focal."""
     planes: int = 16
     """Of a scan that an encoder of slices is shown, evenly spread."""
     epochs: int = 10
@@ -57,13 +57,16 @@ class Recipe:
     pairs: str = "clip"
     """Of contrastive: the loss of images and reports, clip or siglip."""
     label_smoothing: float = 0.1
+    """Of the loss clip."""
     mixup: float = 0.2
-    supervision: float = 0.0
-    """Of contrastive: weight of the loss on prompts of findings."""
-    localization: float = 0.0
-    """Of contrastive: weight of the loss on the depths that sentences refer to."""
-    sigma_mm: float = 8.0
-    """Of the localization's target."""
+    """alpha of the Beta distribution that shares of two scans follow; 0 mixes nothing."""
+    report_weight: float = 1.0
+    prompt_weight: float = 0.0
+    """Of contrastive: the loss on prompts of the findings asked for."""
+    pointer_weight: float = 0.0
+    """Of contrastive: the loss on depths that sentences refer to."""
+    sigma_mm: float = 24.0
+    """Of that loss's target."""
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, (*METHODS, *OBJECTIVES))

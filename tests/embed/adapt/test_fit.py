@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from scanbank.embed.adapt import fit as module
 from scanbank.embed.adapt.errors import AdaptError
 from scanbank.embed.adapt.fit import Fit, Fitted, backbone_of
@@ -18,8 +21,6 @@ from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.embed.weights import seeded
 from scanbank.store import EncoderSpec, ViewSpec
 from scanbank.store.errors import UsageError
-from torch import Tensor, nn
-from torch.nn import functional
 
 COUNT = 20
 
@@ -104,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path, monkeypatch: pytes
     whole, _ = run()
     monkeypatch.setattr(module, "SAVE_SECONDS", 0.0)  # each step is saved
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     class Dying(Data):
@@ -112,11 +113,11 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path, monkeypatch: pytes
 
         def take(self, rows: Sequence[int]) -> Batch:
             if self.steps == kill_at:
-                raise Killed
+                raise KilledError
             self.steps += 1
             return super().take(rows)
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path, data=Dying())
     assert list(tmp_path.iterdir())
     torch.manual_seed(99)  # whatever the next process draws before

@@ -1,0 +1,123 @@
+"""`scanbank adapt` as a whole: adapt, keep the child with what it saw, embed the bank with it, and fit heads on parent and child."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from ..embed.adapt.artifact import Artifact
+from ..embed.adapt.card import Card
+from ..embed.adapt.child import child_of
+from ..embed.adapt.keeping import held_child, keep_child
+from ..embed.adapt.recipe import Recipe
+from ..embed.pipeline import EmbedReport, embed
+from ..embed.texts import embed_texts
+from ..embed.torch_encoder import TorchEncoder
+from ..store.errors import UsageError
+from ..store.progress import Progress
+from ..store.specs import EncoderSpec
+from .adapt_data import Learned
+from .adapt_objectives import trained_scale
+from .adapting import Adapted, Place, Prepared, adapt
+from .slugs import slug
+
+
+@final
+@dataclass(frozen=True)
+class Child:
+    """An adapted encoder of a bank."""
+
+    encoder: TorchEncoder
+    card: Card
+    adapted: Adapted | None
+    """None where the bank held it already."""
+    embedded: EmbedReport | None
+    texts: int
+    """Pieces of reports that got vectors."""
+
+
+def child_name(parent: EncoderSpec, recipe: Recipe, asked: Learned) -> str:
+    """What a child is called where nobody says: `tiny-lora-hemorrhage`, with the number of shots where few were learned from."""
+    base = parent.name.removeprefix("adapted:").partition("/")[0].replace(":", "-")
+    of = "-".join(map(slug, asked.findings[:2])) + ("-and-more" if len(asked.findings) > 2 else "")
+    shots = f"{asked.shots}shots-{asked.repeat}" if asked.shots is not None else ""
+    return "-".join(part for part in (base, recipe.method, of, shots) if part)
+
+
+def keep(adapted: Adapted, uri: str, name: str) -> Artifact:
+    """The artifact of what came out, committed with the items that training and validation saw."""
+    asked, told = adapted.asked, adapted.told
+    scale, bias = trained_scale(asked.encoder)
+    card = Card(
+        name,
+        asked.encoder.spec,
+        uri,
+        asked.recipe.moving,
+        recipe=asked.recipe.to_dict(),
+        objective={"learns": asked.recipe.learns, "findings": list(asked.items.findings)},
+        view=asked.view,
+        data={key: told[key] for key in ("split", "unit", "shots", "repeat", "items", "identity")},
+        epochs=told["epochs"],
+        best=adapted.fitted.best,
+        scanbank=told["scanbank"],
+        logit_scale=scale,
+        logit_bias=bias,
+        note=asked.encoder.note,
+    )
+    artifact = Artifact.made(card, adapted.fitted.tensors)
+    keep_child(asked.bank, artifact, adapted.seen, asked.items.unit)
+    return artifact
+
+
+def run(
+    asked: Prepared, uri: str, name: str, reopened: Callable[[], TorchEncoder], place: Place, progress: Progress, *, embedded: bool = True
+) -> Child:
+    """Adapt, keep the child in the bank, and embed the bank with it. A child that the bank holds already is not made again.
+
+    Args:
+        asked: What and how.
+        uri: By which the encoder was opened.
+        name: Of the child.
+        reopened: Opens the parent anew: the child is the parent as it is on disk with what was kept, never what training left.
+        place: For state and voxels.
+        progress: Told of it all.
+        embedded: Whether the bank is embedded with it.
+
+    Raises:
+        UsageError: the bank holds another child of this name; or as `adapt`.
+        AdaptError: as `adapt`.
+    """
+    bank, adapted = asked.bank, None
+    artifact = held_child(bank, name)
+    if artifact is None:
+        adapted = adapt(asked, place, progress)
+        artifact = keep(adapted, uri, name)
+    elif artifact.card.data.get("identity") != asked.identity:
+        raise UsageError(f"{bank.name} holds an adapted encoder {name!r} of other settings or data; choose another --name")
+    child = child_of(reopened(), artifact)
+    report, texts = None, 0
+    if embedded:
+        report = embed(bank, child, [asked.view], workers=place.workers, progress=progress)
+        if "text" in child.offers and bank.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows:
+            texts = embed_texts(bank, child, progress=progress)
+    return Child(child, artifact.card, adapted, report, texts)
+
+
+def told(child: Child) -> Mapping[str, Any]:
+    """For programs."""
+    card, spec = child.card, child.encoder.spec
+    return {
+        "child": spec.name,
+        "encoder": spec.digest,
+        "parent": card.parent.name,
+        "made": child.adapted is not None,
+        "recipe": dict(card.recipe),
+        "objective": dict(card.objective),
+        "data": dict(card.data),
+        "epochs": list(card.epochs),
+        "best": card.best,
+        "failed": {} if child.adapted is None else dict(child.adapted.failed),
+        "embedded": None if child.embedded is None else child.embedded.sets,
+        "texts": child.texts,
+    }
