@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..embed.torch_encoder import TorchEncoder
     from ..eval.adapt_data import Learned
     from ..eval.adapt_run import Child
+    from ..eval.units import Unit
     from ..store.bank import Bank
 
 _WHAT, _HOW, _LEARNED, _SPEED = "What moves", "How long and how fast", "What is learned", "Speed and places"
@@ -132,8 +133,9 @@ def adapt(
     from ..eval.adapt_run import child_name, run
     from ..eval.adapting import Place, adaptable, plan, prepared
     from ..eval.findings import asked_findings
+    from ..eval.units import UNITS
     from ..store import Bank
-    from ..store.errors import UsageError
+    from ..store.errors import UnknownNameError, UsageError
     from .view_options import windows_of
 
     how = _recipe(recipe, {
@@ -156,7 +158,9 @@ def adapt(
         _tell_plan(model.spec.name, plan(model, how), sum(value.numel() for value in model.model.parameters()), json=json)
         return
     findings = asked_findings(opened, finding, source) if finding else ()
-    asked = Learned(findings, shots, repeat, unit, source, split, how.seed)
+    if unit not in (None, *UNITS):
+        raise UnknownNameError("unit", unit, UNITS)
+    asked = Learned(findings, shots, repeat, cast("Unit | None", unit), source, split, how.seed)
     with progress(not json) as listener:
         ready = prepared(opened, model, how, asked, view)
         for remark in ready.items.remarks:
