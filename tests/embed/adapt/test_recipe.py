@@ -1,0 +1,77 @@
+"""Recipes: settings as data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scanbank.embed.adapt.recipe import Recipe, read_recipe
+from scanbank.store.errors import UnknownNameError, UsageError
+
+
+def test_a_file_gives_settings(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("method: partial\nlayers: lower:0.5\nlearning_rate: 1e-4\nepochs: 3\nweight_decay: 0\n")
+    recipe = read_recipe(path)
+    assert (recipe.moving.method, recipe.moving.layers, recipe.moving.sides) == ("partial", "lower:0.5", ("image",))
+    assert (recipe.training.learning_rate, recipe.training.epochs, recipe.training.weight_decay) == (1e-4, 3, 0.0)
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+def test_what_a_method_learns_says_what_moves_by_default() -> None:
+    assert Recipe().moving.method == "lora"
+    assert Recipe().learns == "labels"
+    text = Recipe(method="vocabfine")
+    assert (text.learns, text.moving.method, text.moving.sides) == ("vocabfine", "full", ("image", "text"))
+    assert Recipe(method="contrastive", moves="lora", sides="image").moving.sides == ("image",)
+
+
+def test_options_go_before_the_file() -> None:
+    assert Recipe(epochs=3).with_({"epochs": 5, "rank": None}) == Recipe(epochs=5)
+
+
+def test_rates_suit_what_moves() -> None:
+    rates = {method: Recipe(method=method).training.learning_rate for method in ("lora", "adapters", "partial", "full")}
+    assert rates["full"] < rates["partial"] < rates["lora"] < rates["adapters"]
+    assert Recipe(learning_rate=0.5).training.learning_rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("methd: lora", "key 'methd' is unknown; did you mean 'method'?"),
+        ("method: lorra", "method 'lorra' is unknown; did you mean 'lora'?"),
+        ("epochs: many", "epochs is 'many'; expected a whole number"),
+        ("epochs: 2.5", "epochs is 2.5; expected a whole number"),
+        ("checkpointing: 1", "checkpointing is 1; expected true or false"),
+        ("epochs: true", "epochs is True; expected a whole number"),
+        ("warmup: fast", "warmup is 'fast'; expected a number"),
+        ("warmup: 1", "--warmup 1.0: expected a share"),
+        ("epochs: 0", "--epochs 0: expected 1 or more"),
+        ("learning_rate: -1", "--learning-rate -1.0: expected a number from 0"),
+        ("learning_rate: .nan", "expected a number from 0"),
+        ("- lora", "holds list; expected lines of"),
+        ("a: [", "cannot be read"),
+        ("", "holds NoneType"),
+        ("planes: 0", "planes 0: expected 1 or more"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as error:
+        read_recipe(path)
+    assert said in str(error.value)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_recipe(tmp_path / "none.yaml")
+
+
+def test_tags_of_yaml_make_no_objects(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("method: !!python/object/apply:os.system ['true']")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_recipe(path)
+    assert issubclass(UnknownNameError, UsageError)
