@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..embed.adapt.opening import within
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
 from ..embed.one_scan import encode_scan
@@ -135,7 +136,7 @@ def _encoded(bank: Bank, find: Find, candidates: list[FeatureSet], scan: NewScan
         if features.declared:
             continue
         try:
-            model = opened.get(name) or opened.setdefault(name, opened_by(name))
+            model = opened.get(name) or opened.setdefault(name, within(bank, opened_by)(name))
         except EncoderError as error:
             failed = error
             continue
