@@ -25,6 +25,7 @@ from . import (
     cli_index,
     cli_ingest,
     cli_label,
+    cli_lineage,
     cli_localize,
     cli_phantom,
     cli_predict,
@@ -86,6 +87,9 @@ app.command("demo")(cli_demo.demo)
 app.command("init")(cli_bank.init)
 app.command("ingest")(cli_ingest.ingest)
 app.command("embed")(cli_embed.embed)
+app.command("refresh")(cli_lineage.refresh)
+app.command("lineage")(cli_lineage.lineage)
+app.command("export-encoder")(cli_lineage.export_encoder)
 app.command("label")(cli_label.label)
 app.command("import")(cli_exchange.import_)
 app.command("export")(cli_exchange.export)

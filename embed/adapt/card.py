@@ -137,7 +137,7 @@ def read_card(text: str | bytes, where: str) -> tuple[Card, dict[str, Any]]:
         card = Card(**plain, parent=spec, uri=_text(parent["uri"]), moving=Moving.from_dict(told["moving"]), view=view)
         _check(card)
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # a UsageError is a ValueError
-        said = str(error).strip("'\"") or type(error).__name__
+        said = f"it lacks {error}" if type(error) is KeyError else str(error)
         raise EncoderError(f"{where} is damaged or was edited: {said[:200]}; get the adapter again") from error
     return card, adapter
 
