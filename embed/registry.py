@@ -44,7 +44,7 @@ _SCHEMES: dict[str, Scheme] = {
     "open_clip": Scheme("open_clip_models", "open_clip:MODEL/TAG", "open_clip:ViT-B-32/laion2b_s34b_b79k", bank_name=local_dir_name),
     "siglip": Scheme("siglip_models", "siglip:ORG/NAME", "siglip:google/medsiglip-448", bank_name=folder_name),
     "timm": Scheme("timm_models", "timm:NAME", "timm:resnet18"),
-    "tiny": Scheme("tiny_models", "tiny", "tiny", versioned=True),
+    "tiny": Scheme("tiny_models", "tiny", "tiny", versioned=True, bank_name=folder_name),
     "torchvision": Scheme("torchvision_models", "torchvision:NAME", "torchvision:resnet50/IMAGENET1K_V2"),
 }
 
