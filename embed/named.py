@@ -6,6 +6,7 @@ import re
 
 from ..store.errors import EncoderError, UsageError
 from .encoder import Encoder
+from .names import ADAPTED, adapted_parts
 from .registry import open_encoder, scheme_of
 
 _SUFFIXES = re.compile(r"(.+?)((?:\+(?:random\d+|bf16|fp16))*)")
@@ -32,7 +33,8 @@ def open_named(name: str, *, device: str = "auto", typed: str = "", trust_code: 
     Args:
         name: As `EncoderSpec.name` in the bank.
         device: As in `open_encoder`. What runs on the CPU alone is no reason to refuse a device.
-        typed: A URI that the user wrote. Where it is that of `name`, it is opened: with its path, and with its code.
+        typed: A URI that the user wrote. Where it is that of `name`, it is opened: with its path, and with its code. So is the PARENT
+            of `adapted:NAME,PARENT`.
         trust_code: Whether the user said that code which the bank names may run.
 
     Raises:
@@ -43,13 +45,15 @@ def open_named(name: str, *, device: str = "auto", typed: str = "", trust_code: 
         raise EncoderError(f"encoder {name!r}, which the bank names, is of no kind that is installed here")
     if scheme.cpu_only:
         device = "auto"
-    asked = bool(typed) and name in (typed, bank_name(typed))
+    spoken = (typed, adapted_parts(typed.removeprefix(ADAPTED))[1]) if typed.startswith(ADAPTED) else (typed,)
+    uri = next((one for one in spoken if one and name in (one, bank_name(one))), "")
+    asked = bool(uri)
     if scheme.unasked and not asked and not trust_code:
         raise EncoderError(
             f"encoder {name!r} is named inside the bank and was not opened, because {scheme.unasked}; "
             f"if you trust it, name it yourself: --encoder {name}, or give --trust-code"
         )
     try:
-        return open_encoder(typed if asked else name, device=device)
+        return open_encoder(uri or name, device=device)
     except UsageError as error:  # the name is not the user's mistake, and another of the bank's encoders may do
         raise EncoderError(str(error)) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 
 def is_folder(name: str) -> bool:
@@ -36,3 +38,23 @@ def file_name(name: str) -> str:
     """`/models/CT-CLIP_v2.pt,/models/config.json` as `CT-CLIP_v2`."""
     source, comma, config = name.rpartition(",")
     return Path(source if comma and config.endswith(".json") else name).stem
+
+
+ADAPTED = "adapted:"
+"""What names of adapted encoders begin with."""
+
+
+def adapted_parts(name: str) -> tuple[str, str]:
+    """What follows `adapted:` as FOLDER and PARENT; the second is empty where none is named. A comma in a folder's name stays."""
+    folder, comma, parent = name.partition(",")
+    return (folder, parent) if comma and folder and parent and not is_folder(name) else (name, "")
+
+
+def adapted_name(name: str) -> str:
+    """`/runs/3,siglip:/models/mine` as the name that the card in `/runs/3` says; of what is no such folder, its last part."""
+    folder, _ = adapted_parts(name)
+    try:
+        said: Any = json.loads((Path(folder).expanduser() / "card.json").read_bytes())["name"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return folder_name(folder)
+    return said if isinstance(said, str) else folder_name(folder)

@@ -6,7 +6,7 @@ hold planes of several scans, and committed by a thread of its own. Scans are fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ def embed(
     views: Sequence[ViewSpec] = (),
     *,
     outputs: Outputs | None = None,
+    volumes: Collection[str] | None = None,
     accept_changed: bool = False,
     accept_hu: bool = False,
     reference: Path | None = None,
@@ -47,6 +48,7 @@ def embed(
         encoder: From `open_encoder`.
         views: One feature set each, or several where `outputs` asks for more.
         outputs: What is kept of what the encoder gives; by default vectors, and vectors along depth where it has them.
+        volumes: Only these, by id.
         accept_changed: Take files that changed since ingest as they are now; vectors of what they held before are left behind.
         accept_hu: Take voxels for HU also where air and soft tissue lie elsewhere than HU have them.
         reference: The NIfTI file that views with `align` are aligned to.
@@ -67,7 +69,7 @@ def embed(
     if accept_changed:
         accept_changes(bank, progress=progress)
     run = Run(bank, encoder, keys, side_of(encoder, outputs), outputs.layers, progress, accept_hu=accept_hu, reference=reference)
-    return run.go(workers, batch, shard)
+    return run.go(workers, batch, shard, volumes)
 
 
 __all__ = ["EmbedReport", "Outputs", "embed", "keys_of"]

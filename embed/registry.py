@@ -9,7 +9,7 @@ from importlib import import_module
 
 from ..store.errors import UnknownNameError, UsageError
 from .encoder import Encoder
-from .names import checkpoint_name, file_name, folder_name, local_dir_name
+from .names import adapted_name, checkpoint_name, file_name, folder_name, local_dir_name
 from .plugins import open_plugin, plugin_schemes
 
 
@@ -35,6 +35,7 @@ _RUNS_CODE = "it runs code of others"
 
 # Imported by name only when asked for: `intensity` must not load torch, nor timm open_clip.
 _SCHEMES: dict[str, Scheme] = {
+    "adapted": Scheme("adapted_models", "adapted:FOLDER", "adapted:runs/brain-lora", bank_name=adapted_name),
     "ctclip": Scheme("ctclip_models", "ctclip:CHECKPOINT[,CONFIG.json]", "ctclip:CT-CLIP_v2.pt", bank_name=file_name),
     "http": Scheme("http_models", "http://HOST:PORT", "http://127.0.0.1:8000", unasked="it sends texts to another machine"),
     "intensity": Scheme("intensity", "intensity", "intensity", cpu_only=True),
@@ -43,7 +44,7 @@ _SCHEMES: dict[str, Scheme] = {
     "open_clip": Scheme("open_clip_models", "open_clip:MODEL/TAG", "open_clip:ViT-B-32/laion2b_s34b_b79k", bank_name=local_dir_name),
     "siglip": Scheme("siglip_models", "siglip:ORG/NAME", "siglip:google/medsiglip-448", bank_name=folder_name),
     "timm": Scheme("timm_models", "timm:NAME", "timm:resnet18"),
-    "tiny": Scheme("tiny_models", "tiny", "tiny", versioned=True),
+    "tiny": Scheme("tiny_models", "tiny", "tiny", versioned=True, bank_name=folder_name),
     "torchvision": Scheme("torchvision_models", "torchvision:NAME", "torchvision:resnet50/IMAGENET1K_V2"),
 }
 

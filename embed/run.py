@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,13 +84,13 @@ class Run:
         self.on_way: deque[ScanResult] = deque()
         self.speed = Speed()
 
-    def go(self, workers: int, batch: int | None, shard: tuple[int, int]) -> EmbedReport:
-        """Embed what is missing."""
+    def go(self, workers: int, batch: int | None, shard: tuple[int, int], volumes: Collection[str] | None = None) -> EmbedReport:
+        """Embed what is missing, of all volumes or of some."""
         todo, self.report.skipped = missing(self.bank, self.keys, self.have, by_slice=self.side == "slice")
         if not todo and not self.report.skipped:
             raise UsageError(f"{self.bank.name} holds no volumes; `scanbank ingest` some first")
         # by its id: processes that begin at other times agree on who does what
-        todo = [work for work in todo if int(work.volume[:8], 16) % shard[1] == shard[0]]
+        todo = [work for work in todo if int(work.volume[:8], 16) % shard[1] == shard[0] and (volumes is None or work.volume in volumes)]
         _check_map(self.bank, todo)
         import_loaders(self.bank.sql("SELECT DISTINCT kind FROM volumes").column("kind").to_pylist())
         batches = Batches(self.encoder, self.side, self.layers, batch or BATCH[self.side] * (_ON_ACCELERATOR if self._device else 1))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from ..embed.adapt.artifact import Artifact
-from ..embed.adapt.card import Card
+from ..embed.adapt.card import SCHEME, Card
 from ..embed.adapt.child import child_of
-from ..embed.adapt.keeping import held_child, keep_child
+from ..embed.adapt.opening import artifact_in, kept_encoders
 from ..embed.adapt.recipe import Recipe
 from ..embed.pipeline import EmbedReport, embed
 from ..embed.texts import embed_texts
@@ -19,8 +19,12 @@ from ..store.progress import Progress
 from ..store.specs import EncoderSpec
 from .adapt_data import Learned
 from .adapt_objectives import trained_scale
+from .children import keep_child
 from .adapting import Adapted, Place, Prepared, adapt
 from .slugs import slug
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
 
 
 @final
@@ -89,7 +93,7 @@ def run(
         AdaptError: as `adapt`.
     """
     bank, adapted = asked.bank, None
-    artifact = held_child(bank, name)
+    artifact = _held(bank, name)
     if artifact is None:
         adapted = adapt(asked, place, progress)
         artifact = keep(adapted, uri, name)
@@ -102,6 +106,11 @@ def run(
         if "text" in child.offers and bank.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows:
             texts = embed_texts(bank, child, progress=progress)
     return Child(child, artifact.card, adapted, report, texts)
+
+
+def _held(bank: Bank, name: str) -> Artifact | None:
+    found = [one for one in kept_encoders(bank) if one.name == f"{SCHEME}{name}"]
+    return artifact_in(bank, found[0]) if found else None
 
 
 def told(child: Child) -> Mapping[str, Any]:

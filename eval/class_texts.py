@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..embed.adapt.opening import within
 from ..embed.encoder import Encoder
 from ..store.commit import Commit
 from ..store.errors import EncoderError, UsageError
@@ -85,7 +86,7 @@ def text_encoders(
     for digest, spec in specs.items():
         progress.advance(note=spec.name)
         try:
-            encoder = opened_by(spec.name)
+            encoder = within(bank, opened_by)(spec.name)
         except EncoderError as error:
             failed.append(error)
             continue

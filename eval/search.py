@@ -17,7 +17,7 @@ from .like import BankItem, Like, NewScan
 from .memory import Memory
 from .query_words import QueryWords, query_words
 from .rankings import DEPTH, together, vector_ranking, word_ranking
-from .search_choice import Chosen, choose, with_words
+from .search_choice import Chosen, choose, choose_named, with_words
 from .search_kinds import FINDS, KINDS, PERS, Find, Per
 from .search_notes import notes_of
 
@@ -43,6 +43,8 @@ class Asked:
     """A condition in SQL on scans (see `where`); of texts, that some scan of their study meets it."""
     encoders: tuple[str, ...] = ("",)
     """Whose vectors; of several, their rankings are fused. Empty for the one that fits best."""
+    features: tuple[str, ...] = ()
+    """Instead of encoders: feature sets by name, digest or alias; of several, their rankings are fused."""
     window: str = ""
     """Of feature sets of scans, as `embed` takes it."""
     bm25: bool = False
@@ -77,11 +79,15 @@ def answer(bank: Bank, asked: Asked, *, opened_by: Callable[[str], Encoder] = op
         EncoderError: the encoder is not on this machine, has no text side, or is not the one that made the set.
     """
     query = _query(asked)
-    chosen = [
-        choose(bank, query, find=asked.find, encoder=name, window=asked.window, opened_by=opened_by) for name in asked.encoders or ("",)
-    ]
+    if asked.features:
+        chosen = [choose_named(bank, query, name, find=asked.find, window=asked.window, opened_by=opened_by) for name in asked.features]
+    else:
+        chosen = [
+            choose(bank, query, find=asked.find, encoder=name, window=asked.window, opened_by=opened_by) for name in asked.encoders or ("",)
+        ]
     if len({one.features.digest for one in chosen}) < len(chosen):
-        raise UsageError(f"two of the encoders asked for search {chosen[0].features.name}; name each once")
+        what = "feature sets" if asked.features else "encoders"
+        raise UsageError(f"two of the {what} asked for search {chosen[0].features.name}; name each once")
     return Answer(_run(bank, asked, query, chosen, memory or Memory()), tuple(chosen))
 
 
@@ -121,8 +127,10 @@ def _query(asked: Asked) -> QueryWords | Like:
             raise UnknownNameError(what, value, known)
     if asked.per == "scan" and asked.find in ("snippet", "report"):
         raise UsageError(f"reports belong to studies, so a {asked.find} cannot be found once a scan; choose study or patient")
-    if len(asked.encoders) > MOST_ENCODERS:
-        raise UsageError(f"{len(asked.encoders)} encoders asked for; expected at most {MOST_ENCODERS}")
+    if asked.features and any(asked.encoders):
+        raise UsageError("both encoders and feature sets are named; name one of the two: a feature set says whose it is")
+    if (count := max(len(asked.encoders), len(asked.features))) > MOST_ENCODERS:
+        raise UsageError(f"{count} {'feature sets' if asked.features else 'encoders'} asked for; expected at most {MOST_ENCODERS}")
     if asked.like is None:
         return query_words(asked.query)
     if asked.query:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..embed.adapt.opening import within
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
 from ..embed.one_scan import encode_scan
@@ -80,6 +81,50 @@ def choose(
     return _encoded(bank, find, candidates, query, opened_by)
 
 
+def choose_named(
+    bank: Bank,
+    query: QueryWords | Like,
+    name: str,
+    *,
+    find: Find = "volume",
+    window: str = "",
+    opened_by: Callable[[str], Encoder] = open_named,
+) -> Chosen:
+    """As `choose`, of a feature set that is named: by name, digest or alias. Where it holds no vectors of what is looked for, the set
+    of the same encoder that does, of the same view if there is one.
+
+    Raises:
+        UnknownNameError: there is no such set.
+        UsageError: its encoder has no vectors of what is looked for, or it has another window.
+        EncoderError: as in `choose`.
+    """
+    named = with_window([bank.features(name)], window)[0]
+    if isinstance(query, QueryWords):
+        features = _of_kinds(bank, named, KINDS[find])
+        if features.declared:
+            raise UsageError(f"nobody knows what made the vectors of {features.name}, so words cannot be compared with them")
+        return with_words(bank, features, within(bank, opened_by)(features.key.encoder.name), query)
+    source = _of_kinds(bank, named, KINDS[find] if find in ("volume", "slice") else ("volume", "slice"))
+    if find in ("snippet", "report"):
+        _of_kinds(bank, named, KINDS[find])
+    if isinstance(query, BankItem):
+        source, vector = _held(bank, [source], query)
+        return _chosen(bank, find, source, vector, None)
+    return _encoded(bank, find, [source], query, opened_by)
+
+
+def _of_kinds(bank: Bank, named: FeatureSet, kinds: tuple[str, ...]) -> FeatureSet:
+    if named.key.kind in kinds:
+        return named
+    of = [s for s in bank.feature_sets if s.key.kind in kinds and s.key.encoder.digest == named.key.encoder.digest]
+    if not of:
+        raise UsageError(
+            f"feature set {named.name!r} is of kind {named.key.kind!r}, and {named.key.encoder.name} has none of kind "
+            f"{' or '.join(kinds)}; `scanbank embed` makes them"
+        )
+    return min(of, key=lambda s: (s.key.view != named.key.view, -s.rows, s.name, s.digest))
+
+
 def with_words(bank: Bank, features: FeatureSet, encoder: Encoder, words: QueryWords) -> Chosen:
     """A set that was chosen, and the vector of words.
 
@@ -135,7 +180,7 @@ def _encoded(bank: Bank, find: Find, candidates: list[FeatureSet], scan: NewScan
         if features.declared:
             continue
         try:
-            model = opened.get(name) or opened.setdefault(name, opened_by(name))
+            model = opened.get(name) or opened.setdefault(name, within(bank, opened_by)(name))
         except EncoderError as error:
             failed = error
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..embed.adapt.opening import within
 from ..embed.encoder import Encoder
 from ..embed.named import is_named, open_named
 from ..store.errors import EncoderError, UnknownNameError, UsageError
@@ -53,6 +54,7 @@ def searchable(
         raise _no_sets(bank, find)
     sets = with_window(of_encoder(sets, encoder), window) if find in ("volume", "slice") else of_encoder(sets, encoder)
     totals = items_of_kinds(bank)
+    opened_by = within(bank, opened_by)
     opened: dict[str, Encoder] = {}
     failed: EncoderError | None = None
     # What has a scale of logits was made for pairs of scans and texts: those are tried first, for opening one takes seconds.

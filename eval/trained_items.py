@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..store.commit import Commit
 from ..store.errors import KeyMissingError
+from ..store.known_encoders import known_specs
 from ..store.specs import EncoderSpec
 from .leaks import Leak
 from .phantoms.seeds import seed_of
@@ -53,7 +54,7 @@ def declare_trained_items(commit: Commit, encoder: EncoderSpec, items: Iterable[
 
 def trained_on(bank: Bank, encoders: Sequence[EncoderSpec], units: Units, sides: NDArray[np.str_]) -> tuple[Leak | None, list[str]]:
     """Test units of patients whom an encoder, or what it was adapted from, saw in training; and of which encoders it cannot be told."""
-    specs = {one.key.encoder.digest: one.key.encoder for one in bank.feature_sets} | {spec.digest: spec for spec in encoders}
+    specs = known_specs(bank) | {spec.digest: spec for spec in encoders}
     listed = {row["encoder"] for row in bank.sql(f"SELECT DISTINCT encoder FROM {TABLE}").to_pylist()}
     test = np.flatnonzero(sides == "test")
     seen: dict[str, set[int]] = {}

@@ -26,6 +26,7 @@ from . import (
     cli_index,
     cli_ingest,
     cli_label,
+    cli_lineage,
     cli_localize,
     cli_phantom,
     cli_predict,
@@ -88,6 +89,9 @@ app.command("init")(cli_bank.init)
 app.command("ingest")(cli_ingest.ingest)
 app.command("embed")(cli_embed.embed)
 app.command("adapt")(cli_adapt.adapt)
+app.command("refresh")(cli_lineage.refresh)
+app.command("lineage")(cli_lineage.lineage)
+app.command("export-encoder")(cli_lineage.export_encoder)
 app.command("label")(cli_label.label)
 app.command("import")(cli_exchange.import_)
 app.command("export")(cli_exchange.export)

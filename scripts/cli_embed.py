@@ -24,7 +24,10 @@ _SPEED = "Speed"
 def embed(
     bank: BankPath,
     encoder: Annotated[
-        str, typer.Option(help="Such as intensity, tiny, timm:NAME or open_clip:MODEL/TAG; docs/encoders.md has all.", show_default=False)
+        str,
+        typer.Option(
+            help="Such as intensity, tiny, timm:NAME, open_clip:MODEL/TAG or adapted:NAME; docs/encoders.md has all.", show_default=False
+        ),
     ],
     window: Annotated[
         list[str] | None,
@@ -127,7 +130,7 @@ def embed(
     json: Json = False,
 ) -> None:
     """Encode every scan of a bank that has no vectors yet. Interrupt it any time; run it again to go on."""
-    from ..embed import open_encoder
+    from ..embed.adapt.opening import open_in
     from ..embed.pipeline import EmbedReport, Outputs
     from ..embed.pipeline import embed as embed_scans
     from ..embed.texts import embed_texts
@@ -145,7 +148,7 @@ def embed(
     opened = Bank.open(bank)
     devices = devices_of(device)
     uri = encoder if precision == "float32" else f"{encoder}+{precision}"
-    model = open_encoder(uri, random_weights=random_weights, device=devices[0])
+    model = open_in(opened, uri, random_weights=random_weights, device=devices[0])
     base = geometry_of(
         model.view, spacing=spacing, shape=shape, size=size, take=take, orientation=orientation, interpolation=interpolation, fit=fit
     )

@@ -24,6 +24,10 @@ def forget(
             "--pseudonym", metavar="HEX", help="The patient, or group, as SQL shows it; may be repeated. Needs no key.", show_default=False
         ),
     ] = None,
+    keep_adapters: Annotated[
+        bool,
+        typer.Option("--keep-adapters", help="Adapted encoders that were trained on the patient stay; without this their adapters go."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this, what would be erased is counted, and nothing is.")] = False,
     json: Json = False,
     key_file: KeyFile = None,
@@ -38,9 +42,9 @@ def forget(
     opened = Bank.open(bank, key_file=key_file)
     if yes:
         with progress() as listener:
-            report = run(opened, patient or (), pseudonym or (), progress=listener)
+            report = run(opened, patient or (), pseudonym or (), keep_adapters=keep_adapters, progress=listener)
     else:
-        report = preview(opened, patient or (), pseudonym or ())
+        report = preview(opened, patient or (), pseudonym or (), keep_adapters=keep_adapters)
     if json:
         print_json(asdict(report) | {"done": yes})
     else:
@@ -57,6 +61,10 @@ def _print(report: ForgetReport, *, done: bool) -> None:
         say(("erased        " if done else "would erase   ") + (summary({k: n for k, n in of.items() if n}) or "no scans"))
         say("rows          " + (summary(report.rows) or "none"))
         say("vectors       " + (summary(report.vectors) or "none"))
+    if report.adapters:
+        say("adapters      " + ", ".join(report.adapters) + " (trained on the patient; their vectors of others stay)")
+    if report.adapters_kept:
+        say("stay          adapters trained on the patient: " + ", ".join(report.adapters_kept))
     say(f"snapshots     {report.snapshots}, all but the newest and those of tags that never held it")
     say("tags          " + (", ".join(report.tags) or "none"))
     if report.beside:

@@ -73,6 +73,10 @@ def search(
             help="Search this encoder's vectors, such as tiny; several are fused; by default one with a text side.", show_default=False
         ),
     ] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(help="Search this feature set, by name or alias, such as production; several are fused.", show_default=False),
+    ] = None,
     window: Annotated[
         str,
         typer.Option(help="Search the feature set of this HU window, such as lung; by default what fits the query.", show_default=False),
@@ -115,6 +119,7 @@ def search(
             per=per.value,
             where=where,
             encoders=encoders,
+            features=tuple(features or ()),
             window=window,
             bm25=bm25,
             k=k,

@@ -48,9 +48,12 @@ def serve(
     if not encoder:
         raise UsageError("there is nothing to serve: name at least one encoder, such as --encoder tiny")
     import logging
+    from functools import partial
 
     from ..embed import open_encoder
+    from ..embed.adapt.opening import open_in
     from ..embed.registry import scheme_of
+    from ..store import Bank
     from .service.limits import Limits
     from .service.server import Server
     from .service.service import Service
@@ -58,8 +61,9 @@ def serve(
     secret = _token(token_file, token)
     limits = Limits(max_bytes=max_bytes, max_items=max_items, timeout_s=timeout, queue=queue, wait_ms=wait_ms, max_batch=max_batch)
     alone = {uri: (scheme := scheme_of(uri)) is not None and scheme.cpu_only for uri in encoder}
+    open_by = partial(open_in, Bank.open(bank)) if bank else open_encoder
     models = [
-        open_encoder(uri, random_weights=None if only else random_weights, device="auto" if only else device) for uri, only in alone.items()
+        open_by(uri, random_weights=None if only else random_weights, device="auto" if only else device) for uri, only in alone.items()
     ]
     service = Service(models, limits, bank)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, cast
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import zarr
 from numpy.typing import NDArray
 
+from .artifacts import list_files, listed, write_files
 from .checksums import drop_checksums, snapshot_files, write_checksums
 from .column_rows import repeated, rows_of_columns
 from .errors import BankConflictError, UnknownNameError
@@ -150,6 +151,19 @@ class Commit:
             self._written.append(f"tables/{table}/{file}")
             self._place.write(self._written[-1], content)
         return {"name": file, "rows": data.num_rows, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def add_artifact(self, artifact: str, files: Mapping[str, bytes]) -> None:
+        """Keep the files of an adapter, by name; `artifact` is its digest. One that is listed already stays as it is."""
+        there = listed(self._root)
+        if not any(file.artifact == artifact for file in there):
+            with told(f"writing artifact {artifact[:12]}"):
+                list_files(self._root, [*there, *write_files(self._place, artifact, files, self._written.append)])
+
+    def drop_artifacts(self, artifacts: Collection[str]) -> None:
+        """List the files of these adapters no more. They go when no snapshot that is kept lists them."""
+        there = listed(self._root)
+        if any(file.artifact in artifacts for file in there):
+            list_files(self._root, [file for file in there if file.artifact not in artifacts])
 
     def items(self, key: FeatureKey, expected_rows: int) -> NDArray[np.int64] | None:
         """What the set of `key` holds now, if it is not the `expected_rows` that the caller knows of; else None."""

@@ -10,6 +10,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from .artifacts import listed as artifact_files
+from .artifacts import remove_empty_folders
 from .commit import LOCK_SECONDS, Commit
 from .erasure import finish
 from .errors import UsageError
@@ -95,9 +97,11 @@ def collect(bank: Bank, before: datetime) -> int:
         for name in kept:
             snapshot = Snapshot(bank.place, session_at(bank.repository, name), bank.cache)
             listed |= {f"tables/{table}/{file.name}" for table in TABLES for file in snapshot.files(table)}
+            listed |= {file.path for file in artifact_files(snapshot.root)}
         head = bank.repository.lookup_branch("main")
         first = next(s.id for s in bank.repository.ancestry(snapshot_id=head) if s.parent_id is None)
         count, _ = sweep(bank.place, listed, [*kept, first], before)
+        remove_empty_folders(bank.place)
         count += remove_unneeded(bank, only_present=False)
         bank.snapshot.vector_cache.wipe()
     objects = summary.chunks_deleted + summary.manifests_deleted + summary.snapshots_deleted + summary.transaction_logs_deleted

@@ -31,8 +31,8 @@ FORGOT = "forgot"
 """The attribute of a bank's root with the tokens of what was forgotten, oldest first: whoever read the bank before can tell."""
 _TOKENS = 1000
 _HOUR = timedelta(hours=1)
-_HOLDING = ("quarantine", "artifacts")
-"""Folders of files that no snapshot lists and that may hold anything of a patient."""
+_HOLDING = "quarantine"
+"""The folder of files that no snapshot lists and that may hold anything of a patient. Artifacts count by being listed, as tables do."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +135,9 @@ def _remove(bank: Bank, begun: Collection[Pending], since: datetime) -> Finished
     tags = _drop_tags(bank, begun)
     expire(bank.place, bank.repository, 1)
     files = collect(bank, before)
-    ids = {one.encode() for pending in begun for one in pending.ids}
-    for entry in bank.place.entries():
-        folder = entry.name.partition("/")[0]
-        if folder == "quarantine" or (folder in _HOLDING and any(one in bank.place.read(entry.name) for one in ids)):
-            bank.place.delete(entry.name)
-            files += 1
+    for entry in bank.place.entries(_HOLDING):
+        bank.place.delete(entry.name)
+        files += 1
     with told("removing indexes"):
         # of a set that held something of a patient there is a new version
         files += remove_unneeded(bank, only_present=True)

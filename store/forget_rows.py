@@ -116,6 +116,9 @@ _NUMBERED = ("volumes", "slices", "snippets", "prompts")
 
 def _gone(table: str, data: pa.Table, who: Belongings) -> NDArray[np.bool_]:
     gone = np.zeros(data.num_rows, bool)
+    if table == "encoders":
+        rows = zip(data["encoder"].to_pylist(), data["adapter"].to_pylist(), data["card"].to_pylist(), strict=True)
+        return np.array([adapter is not None and who.has_adapter(encoder, card) for encoder, adapter, card in rows], bool)
     for column in data.schema:
         if not pa.types.is_string(column.type):
             continue

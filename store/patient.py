@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .columns import is_in, rows_where
 from .errors import KeyMissingError, UsageError
+from .forget_adapters import encoders_trained_on
 from .history import History
 from .local_map import LocalMap, map_file
 from .regroup import group_of
@@ -40,6 +41,10 @@ class Belongings:
     """Digests of files of the patient that failed or were left out."""
     ids: frozenset[str]
     """All of these, and series and masks."""
+    encoders: frozenset[str]
+    """Digests of encoders that were trained on the patient, and of what was adapted from them."""
+    forget_adapters: bool
+    """Whether the adapters of these go."""
     draws: frozenset[str]
     """Draws that drew the patient: without one of its items a draw is none."""
     runs: frozenset[str]
@@ -50,6 +55,10 @@ class Belongings:
     """Increasing."""
     beside: int
     """Volumes of the same patient or group by a table, whose own headers name another patient. They are not the patient's."""
+
+    def has_adapter(self, encoder: str, card: str | None) -> bool:
+        """Whether an adapted encoder goes: because it was trained on the patient, or because its card names one of the ids."""
+        return (self.forget_adapters and encoder in self.encoders) or names_ids(card, self.ids)
 
 
 def names_of(bank: Bank, patients: Iterable[str], pseudonyms: Iterable[str]) -> frozenset[str]:
@@ -90,7 +99,7 @@ def _known(bank: Bank) -> set[str]:
     return names - {None}
 
 
-def belongings(bank: Bank, history: History, names: frozenset[str]) -> Belongings:
+def belongings(bank: Bank, history: History, names: frozenset[str], *, keep_adapters: bool = False) -> Belongings:
     """All that is the patient's of these names, at the bank's newest snapshot and in `history`.
 
     A volume is the patient's whose latest row names it: as the patient or group it belongs to, or as the patient that its own
@@ -129,6 +138,8 @@ def belongings(bank: Bank, history: History, names: frozenset[str]) -> Belonging
         masks=frozenset(masks),
         paths=frozenset(paths),
         ids=ids,
+        encoders=encoders_trained_on(history, ids),
+        forget_adapters=not keep_adapters,
         draws=frozenset(row["draw"] for row in history.rows("draws", ("draw", "item"), item=ids)),
         runs=_runs(history, ids),
         heirs={row["study"]: row["patient"] for row in others},

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import icechunk
 
+from .artifacts import FOLDER as ARTIFACTS
 from .checksums import FOLDER as CHECKSUMS
 from .checksums import read_checksums, snapshot_files, write_checksums
 from .errors import BankDamagedError
@@ -82,11 +83,11 @@ def damaged_files(place: Place, snapshot: str) -> Iterator[tuple[str, str]]:
 
 
 def sweep(place: Place, listed: Collection[str], snapshots: Iterable[str], before: datetime) -> tuple[int, int]:
-    """Remove files that no snapshot lists: of tables, checksums, and what a kill left aside.
+    """Remove files that no snapshot lists: of tables, artifacts, checksums, and what a kill left aside.
 
     Args:
         place: of the bank.
-        listed: names of table files that a snapshot lists.
+        listed: names of files of tables and artifacts that a snapshot lists.
         snapshots: that stay.
         before: younger files stay, as they may be of a commit that is under way.
 
@@ -98,7 +99,7 @@ def sweep(place: Place, listed: Collection[str], snapshots: Iterable[str], befor
     for entry in place.entries():
         folder = entry.name.partition("/")[0]
         aside = entry.name.endswith(".tmp") or (folder == FEATURES and "#" in entry.name)
-        unlisted = (folder == "tables" and entry.name not in listed) or (folder == CHECKSUMS and entry.name not in known)
+        unlisted = (folder in ("tables", ARTIFACTS) and entry.name not in listed) or (folder == CHECKSUMS and entry.name not in known)
         if (aside or unlisted) and entry.modified < before:
             place.delete(entry.name)
             count, total = count + 1, total + entry.bytes

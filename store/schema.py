@@ -130,6 +130,20 @@ _ALL = (
     Table("aliases", (("alias", _TEXT), ("digest", _TEXT)), ("alias",)),
     # What a decoder saw: equal content shares the computation, and the leak guard joins on it.
     Table("contents", (("volume", _TEXT), ("content", _TEXT)), ("volume",)),
+    # Adapted encoders and what they were adapted from: of the first an adapter is kept (`store/artifacts.py`), and its card.
+    Table(
+        "encoders",
+        (
+            ("encoder", _TEXT),  # digest
+            ("name", _TEXT),
+            ("parent", _TEXT),  # digest of the encoder it was adapted from; null for one that was not
+            ("adapter", _TEXT),  # sha256 of its adapter
+            ("spec", _TEXT),  # JSON: everything that its digest covers
+            ("card", _TEXT),  # JSON: how it was made (docs/lineage.md)
+            ("kept", _TIME),
+        ),
+        ("encoder",),
+    ),
     # What an encoder was trained or adapted on, one row for each item; of an encoder without rows nothing is known.
     Table("trained_items", (("encoder", _TEXT), ("item", _TEXT), ("level", _TEXT)), ("encoder", "item")),
     Table("runs", (("run", _TEXT), ("command", _TEXT), ("settings", _TEXT), ("started", _TIME), ("finished", _TIME)), ("run",)),

@@ -44,7 +44,7 @@ def overview(bank: Bank) -> dict[str, Any]:
         "references": references(bank),
         "flags": {row["flag"]: row["n"] for row in flags},
         "failures": {row["stage"]: row["n"] for row in failures},
-        "bytes": {name: sum(entry.bytes for entry in bank.place.entries(name)) for name in ("features", "tables")}
+        "bytes": {name: sum(entry.bytes for entry in bank.place.entries(name)) for name in ("features", "tables", "artifacts")}
         | {"indexes": index_bytes(bank)},
     }
 

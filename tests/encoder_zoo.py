@@ -14,6 +14,9 @@ import open_clip
 import torch
 from monai.networks import nets as monai_nets
 
+from adapted_encoders import adapted
+from scanbank.embed.adapt.artifact import write_artifact
+from scanbank.embed.adapt.methods.base import Moving
 from scanbank.embed.encoder import Encoder, Side
 from scanbank.embed.registry import open_encoder
 from siglip_folders import siglip_folder
@@ -27,6 +30,7 @@ TINY_CLIP = {
 }
 TEXTS = ("a head ct with hemorrhage", "a normal head ct", "the lungs are clear")
 SIDES: dict[str, tuple[Side, ...]] = {
+    "adapted:FOLDER/small-adapted": ("slice",),
     "intensity": ("slice",),
     "tiny": ("volume", "text"),
     "ctclip:FOLDER/small-ctclip.pt": ("volume", "text"),
@@ -111,6 +115,7 @@ def prepare(folder: Path) -> None:
         torch.save({"net": small_vit().state_dict()}, folder / "small-vit.pt")
         torch.save(published_state(small(CONFIG)), folder / "small-ctclip.pt")
     (folder / "small-ctclip.json").write_text(json.dumps(CONFIG.to_dict()))
+    write_artifact(folder / "small-adapted", adapted("small-adapted", "timm:test_vit+random0", Moving("lora", rank=2)))
     words = dict.fromkeys(word for text in TEXTS for word in text.split())
     (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]) + "\n")
     sys.path.append(str(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ..ctclip.tokenizer import MAX_PIECES, CxrBertTokenizer, find_tokenizer
 from ..device import pick_device
 from ..encoder import Encoder
 from ..errors import one_line
+from ..exported import TOKENIZER_FILES, Exported, copy_files, save_weights
 from ..text_tower import Pieces, TextTower
 from ..torch_encoder import Features, TorchEncoder
 from ..towers import Towers
@@ -110,6 +112,17 @@ def as_encoder(model: CTCLIP, uri: str, device: str = "cpu", folder: Path | None
     )
     note = "; ".join(config.assumed)
     return TorchEncoder(spec, view_of(config), model, on, volumes=volumes, texts=texts, gives_depth=True, note=note, towers=_TOWERS)
+
+
+def export_model(encoder: TorchEncoder, name: str, folder: Path) -> Exported:
+    """Write a model of this kind under the published names, `name` being that of the encoder that it began with."""
+    model = encoder.model
+    assert isinstance(model, CTCLIP)
+    save_weights(model, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(model.config.to_dict(), indent=2) + "\n")
+    copy_files(locate(_parts(name)[0]).parent, folder, TOKENIZER_FILES)
+    loading = "CT-CLIP's own code: model.load_state_dict(safetensors.torch.load_file('{folder}/model.safetensors'), strict=False)"
+    return Exported("ctclip:{folder}/model.safetensors", loading)
 
 
 def view_of(config: CTCLIPConfig) -> ViewSpec:

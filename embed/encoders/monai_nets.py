@@ -20,6 +20,7 @@ from ..checkpoints import part_with, read_tensors
 from ..device import pick_device
 from ..encoder import Encoder
 from ..errors import one_line
+from ..exported import Exported, save_weights
 from ..monai_parts import Net, State, catalog
 from ..names import checkpoint_name
 from ..torch_encoder import TorchEncoder
@@ -84,6 +85,17 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     # MONAI's arrays have the axes (X, Y, Z), and a view names where the last of its axes runs to first
     view = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=SPACING_MM, shape=shape or SHAPE, orientation=turned[::-1] or "LPS")
     return TorchEncoder(spec, view, model, on, volumes=volumes, blocks=blocks, note=note)
+
+
+def export_model(encoder: TorchEncoder, name: str, folder: Path) -> Exported:
+    """Write a model of this kind, with the constructor arguments that its first parent had beside its checkpoint."""
+    kind, _, file = name.partition("@")
+    save_weights(encoder.model, folder / "model.safetensors")
+    given = _beside(encoder.spec.name, Path(file).expanduser()) if file else {}
+    if given:
+        (folder / "model.json").write_text(json.dumps(given, indent=2) + "\n")
+    loading = "MONAI: the network's load_state_dict(safetensors.torch.load_file('{folder}/model.safetensors'))"
+    return Exported(f"monai:{kind}@{{folder}}/model.safetensors", loading)
 
 
 def _beside(uri: str, path: Path) -> dict[str, Any]:

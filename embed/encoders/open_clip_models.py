@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
 from ..errors import one_line
+from ..exported import TOKENIZER_FILES, Exported, copy_files, save_weights
 from ..names import LOCAL_DIR, local_dir_name
 from ..text_tower import Pieces, TextTower
 from ..torch_encoder import TorchEncoder
@@ -115,6 +117,25 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
 
     view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(prepared["interpolation"]))
     return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size, blocks=_blocks(model.visual), towers=_towers(model))
+
+
+def export_model(encoder: TorchEncoder, name: str, folder: Path) -> Exported:
+    """Write a model of this kind, `name` being that of the encoder that it began with, whose configuration and tokenizer go along."""
+    place = _place(f"open_clip:{local_dir_name(name)}", name, want_weights=False)
+    config: Any = open_clip.get_model_config(place.model)
+    if place.options.get("force_quick_gelu"):
+        config = {**config, "quick_gelu": True}
+    prepared = open_clip.get_model_preprocess_cfg(encoder.model)
+    kept = {key: prepared[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in prepared}
+    (folder / _CONFIG).write_text(json.dumps({"model_cfg": config, "preprocess_cfg": kept}, indent=2) + "\n")
+    save_weights(encoder.model, folder / HF_SAFE_WEIGHTS_NAME)
+    if place.model.startswith(LOCAL_DIR):
+        copy_files(Path(place.model.removeprefix(LOCAL_DIR)), folder, (*TOKENIZER_FILES, "config.json"))
+    elif config.get("text_cfg", {}).get("hf_tokenizer_name"):
+        with offline(), _quiet():
+            tokenizer: Any = open_clip.get_tokenizer(place.model)
+        tokenizer.save_pretrained(str(folder))
+    return Exported(f"open_clip:{LOCAL_DIR}{{folder}}", f"open_clip: create_model_and_transforms('{LOCAL_DIR}{{folder}}')")
 
 
 def _towers(model: Any) -> Towers:

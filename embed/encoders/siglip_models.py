@@ -24,6 +24,7 @@ from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
 from ..errors import one_line
+from ..exported import PROCESSOR_FILES, TOKENIZER_FILES, Exported, copy_files
 from ..names import folder_name, is_folder
 from ..text_tower import Pieces, TextTower
 from ..torch_encoder import TorchEncoder
@@ -102,6 +103,15 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     patches = side // int(config.vision_config.patch_size)
     blocks = Blocks(tuple(model.vision_model.encoder.layers), (patches, patches))
     return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=(side, side), blocks=blocks, towers=_TOWERS)
+
+
+def export_model(encoder: TorchEncoder, name: str, folder: Path) -> Exported:
+    """Write a model of this kind, `name` being that of the encoder that it began with, whose tokenizer and processor go along."""
+    model: Any = encoder.model
+    with _quiet():
+        model.save_pretrained(folder)
+    copy_files(_found(f"siglip:{folder_name(name)}", name, False), folder, (*TOKENIZER_FILES, *PROCESSOR_FILES))
+    return Exported("siglip:{folder}", "transformers: SiglipModel.from_pretrained('{folder}')")
 
 
 def _found(uri: str, name: str, want_weights: bool) -> Path:

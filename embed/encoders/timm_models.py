@@ -25,6 +25,7 @@ from ..block_tokens import Blocks
 from ..device import pick_device
 from ..encoder import Encoder
 from ..errors import one_line
+from ..exported import Exported
 from ..torch_encoder import TorchEncoder
 from ..weights import LOAD_ERRORS, cached_file, in_hub_cache, missing, offline, seeded
 
@@ -58,6 +59,15 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     fixed = bool(getattr(model, "pretrained_cfg", {}).get("fixed_input_size"))
     view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(config["interpolation"]))
     return TorchEncoder(spec, view, model, on, slices=model, size=size if fixed else None, blocks=vit_blocks(model))
+
+
+def export_model(encoder: TorchEncoder, name: str, folder: Path) -> Exported:
+    """Write a model of this kind, as timm's `local-dir:` takes it."""
+    from timm.models import save_for_hf
+
+    del name
+    save_for_hf(encoder.model, str(folder), safe_serialization=True)
+    return Exported("", "timm: create_model('local-dir:{folder}', pretrained=True)")
 
 
 def interpolation_of(name: str) -> str:

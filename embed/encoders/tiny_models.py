@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor
 
-from ...store.errors import EncoderError, UnknownNameError
+from ...store.errors import EncoderError, UnknownNameError, UsageError
 from ...store.specs import EncoderSpec, ViewSpec
 from ...store.windows import PRESETS
 from ..device import pick_device
 from ..encoder import Encoder
-from ..tiny.model import RELEASES, TinyModel, load
+from ..exported import Exported
+from ..names import folder_name, is_folder
+from ..tiny.model import RELEASES, TinyModel, load, save
 from ..torch_encoder import Features, TorchEncoder
 from ..towers import Towers
 from ..weights import LOAD_ERRORS, seeded
@@ -22,7 +26,9 @@ NOTE = "tiny was trained on synthetic phantoms; it shows how things work and is 
 
 
 def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encoder:
-    """The encoder `tiny@NAME`; without a name the latest version."""
+    """The encoder `tiny@NAME`; without a name the latest version. `tiny:FOLDER` is a release in a folder."""
+    if "/" in name and is_folder(name):
+        return _in_folder(Path(name).expanduser(), random_weights, device)
     version = name or LATEST
     released = sorted(folder.name for folder in RELEASES.iterdir() if (folder / "card.json").is_file())
     if version not in released:
@@ -40,6 +46,28 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         with seeded(random_weights):
             model = TinyModel(model.image_config, model.text_config, model.tokenizer)
     return as_encoder(model, uri, version, str(on))
+
+
+def _in_folder(folder: Path, random_weights: int | None, device: str) -> Encoder:
+    uri = f"tiny:{folder_name(str(folder))}"
+    if random_weights is not None:
+        raise UsageError(f"encoder {uri!r} has the weights of its folder; leave --random-weights out")
+    on = pick_device(device)
+    try:
+        model, _ = load(folder)
+    except (*LOAD_ERRORS, TypeError) as error:
+        raise EncoderError(
+            f"encoder {uri!r}: {folder} is no release of tiny ({type(error).__name__}); expected its weights, tokenizer and card"
+        ) from error
+    return as_encoder(model, uri, "1", str(on))
+
+
+def export_model(encoder: TorchEncoder, name: str, folder: Path) -> Exported:
+    """Write a model of this kind as a release."""
+    model = encoder.model
+    assert isinstance(model, TinyModel)
+    save(model, folder, {"encoder": encoder.spec.name, "began_with": f"tiny@{name}", "note": NOTE})
+    return Exported("tiny:{folder}", "scanbank.embed.tiny.model.load(Path('{folder}'))")
 
 
 def as_encoder(model: TinyModel, uri: str, version: str, device: str = "cpu") -> TorchEncoder:

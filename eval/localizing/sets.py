@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ...embed.adapt.opening import within
 from ...embed.encoder import Encoder
 from ...embed.named import is_named
 from ...store.errors import UnknownNameError, UsageError
@@ -52,7 +53,7 @@ def level_sets(
         chosen = [s for s in chosen if s.key.view.shows(windows)]
         if not chosen:
             raise UsageError(f"no vectors along depth have window {window!r}; there are: {told}")
-    opened = {s.key.encoder.digest: opened_by(s.key.encoder.name) for s in chosen}
+    opened = {s.key.encoder.digest: within(bank, opened_by)(s.key.encoder.name) for s in chosen}
     mute = sorted({s.key.encoder.name for s in chosen if "text" not in opened[s.key.encoder.digest].offers})
     usable = [s for s in chosen if "text" in opened[s.key.encoder.digest].offers]
     if not usable:

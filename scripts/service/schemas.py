@@ -57,6 +57,11 @@ class SearchRequest(BaseModel):
     model: str | list[Annotated[str, Field(max_length=300)]] | None = Field(
         None, max_length=300, description="Search this model's vectors; of up to 8 models, the rankings are fused."
     )
+    features: str | list[Annotated[str, Field(max_length=1000)]] | None = Field(
+        None,
+        max_length=1000,
+        description="Instead of a model: a feature set by name or alias, such as production; of up to 8, as for models.",
+    )
     window: str | None = Field(None, max_length=100, description="Search the feature set of this HU window, such as lung.")
     all_series: bool = Field(False, description="Search every series of a study, not its primary one alone.")
 

@@ -49,6 +49,7 @@ class Searching:
         if asked.query is None and asked.like is None:
             raise UsageError("the request has neither a query nor what hits should be like; give one of them")
         models = [asked.model] if isinstance(asked.model, str) else asked.model or []
+        sets = [asked.features] if isinstance(asked.features, str) else asked.features or []
         given = answer(
             self._bank,
             Asked(
@@ -58,6 +59,7 @@ class Searching:
                 per=asked.per,
                 where=asked.where or "",
                 encoders=tuple(models),
+                features=tuple(sets),
                 window=asked.window or "",
                 bm25=asked.bm25,
                 k=asked.k,

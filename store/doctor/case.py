@@ -14,6 +14,8 @@ from typing import Any, final
 import google_crc32c
 import icechunk
 
+from ..artifacts import FOLDER as ARTIFACTS
+from ..artifacts import ArtifactFile, entries_of
 from ..card import read_card
 from ..checksums import FOLDER as CHECKSUMS
 from ..checksums import Checksums, read_checksums
@@ -60,6 +62,7 @@ class Case:
         self._states: dict[str, str] = {}
         self._tried = 0
         self._listed: dict[str, list[tuple[str, TableFile]]] = {}
+        self._artifacts: dict[str, list[ArtifactFile]] = {}
         self._manifests: dict[str, dict[str, tuple[str, ...]]] = {}
         self._opened: dict[str, Snapshot | None] = {}
 
@@ -209,6 +212,15 @@ class Case:
             held = self.opened(snapshot)
             self._listed[snapshot] = table_files(held) if held else []
         return self._listed[snapshot]
+
+    def artifact_files(self, snapshot: str) -> list[ArtifactFile]:
+        """The files of adapters that a snapshot lists; none where it cannot be read."""
+        if snapshot not in self._artifacts:
+            held, key = self.opened(snapshot), f"{ARTIFACTS}/zarr.json"
+            found = fetch_all(held.root.store, [key]) if held else {}
+            about: Any = json.loads(found[key]) if key in found else {}
+            self._artifacts[snapshot] = entries_of(about.get("attributes", {}))
+        return self._artifacts[snapshot]
 
     def _open(self, snapshot: str) -> Snapshot | None:
         if self.info(snapshot) is None or self.repository is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from ..artifacts import FOLDER as ARTIFACTS
 from ..card import CARD
 from ..checksums import FOLDER as CHECKSUMS
 from ..erasure import FOLDER as FORGETTING
@@ -17,7 +18,7 @@ from .findings import Finding
 
 GRACE = timedelta(hours=1)
 """Younger files may be of a commit that is under way."""
-_OURS = {FEATURES, "tables", CHECKSUMS, "indexes", "cache", "artifacts", FORGETTING}
+_OURS = {FEATURES, "tables", CHECKSUMS, "indexes", "cache", ARTIFACTS, FORGETTING}
 _WELL_KNOWN = {CARD, LOCK, HOLDER, MARKER}
 
 
@@ -48,7 +49,7 @@ def _is_aside(name: str) -> bool:
 
 def _listable(case: Case) -> set[str]:
     """Files that count only if they are listed. What chunks count, only Icechunk can tell; `compact` asks it."""
-    starts = (f"{CHECKSUMS}/", "tables/", *(f"{FEATURES}/{part}/" for part in ("snapshots", "manifests", "transactions")))
+    starts = (f"{CHECKSUMS}/", f"{ARTIFACTS}/", "tables/", *(f"{FEATURES}/{part}/" for part in ("snapshots", "manifests", "transactions")))
     return {name for name in case.entries if name.startswith(starts) and not _is_aside(name)}
 
 
@@ -62,4 +63,5 @@ def _needed(case: Case) -> set[str] | None:
         found |= {snapshot_file(name), f"{FEATURES}/transactions/{name}", f"{CHECKSUMS}/{name}.json", *case.manifests(name)}
         found |= set(case.lists[name].files) if name in case.lists else set()
         found |= {f"tables/{table}/{file.name}" for table, file in case.table_files(name)} if held else set()
+        found |= {file.path for file in case.artifact_files(name)}
     return found

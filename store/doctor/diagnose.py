@@ -12,6 +12,7 @@ from ..places import Place
 from ..places.base import FEATURES
 from ..progress import Progress, Silent
 from .case import Case
+from .check_artifacts import check_artifacts
 from .check_card import check_card
 from .check_chunks import check_chunks
 from .check_derived import check_derived
@@ -31,6 +32,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     check_chunks,
     check_vectors,
     check_tables,
+    check_artifacts,
     check_items,
     check_files,
     check_derived,

@@ -1,0 +1,40 @@
+"""The tree of encoders that a bank knows: parents before children, with what is known of each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adapted_encoders import LORA, adapted
+from eval_banks import add_vectors, add_volumes
+from scanbank.embed.adapt.lineage import UNKNOWN, children_of, lineage
+from scanbank.eval.children import keep_child
+from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
+
+VIEW = ViewSpec((Window(0, 80),))
+
+
+def test_a_bank_without_encoders_has_no_lineage(bank: Bank) -> None:
+    assert lineage(bank) == []
+
+
+def test_everything_known_of_each_encoder_parents_first(bank: Bank) -> None:
+    ordinals = add_volumes(bank, ["p0", "p1", "p2"])
+    child = adapted("child", moving=LORA, epochs=[{"epoch": 1, "loss": 0.7}, {"epoch": 2, "loss": 0.4, "score": 0.9}], best=2)
+    spec = keep_child(bank, child, ["v0", "v1"])
+    key = FeatureKey("volume", spec, VIEW)
+    add_vectors(bank, key, ordinals[:2], np.zeros((2, spec.dim)) + 1)
+    bank.alias("production", key.name)
+    orphan = EncoderSpec("lost", "1", 4, parent="0123456789", adapter="ff")
+    add_vectors(bank, FeatureKey("volume", orphan, VIEW), ordinals, np.ones((3, 4)))
+    members = lineage(bank)
+    assert [(one.name, one.parent) for one in members] == [
+        ("tiny@1", ""), ("adapted:child", child.card.parent.digest), (UNKNOWN, ""), ("lost", "0123456789")
+    ]  # fmt: skip
+    root, one, _, lost = members
+    assert (root.method, root.adapter, root.kept, root.sets) == ("", "", False, ())
+    assert (one.encoder, one.method, one.kept, one.trained_items, one.epochs) == (spec.digest, "lora", True, 2, 2)
+    assert one.best == {"epoch": 2, "loss": 0.4, "score": 0.9}
+    assert one.data == {"split": "split-a", "train": 6, "val": 2}
+    assert [(s.name, s.kind, s.vectors, s.aliases) for s in one.sets] == [(key.name, "volume", 2, ("production",))]
+    assert (lost.kept, lost.adapter) == (False, "ff")
+    assert children_of(members, root.encoder) == [one]
