@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from ..embed.adapt.artifact import Artifact
-from ..embed.adapt.card import SCHEME, Card
+from ..embed.adapt.card import Card
 from ..embed.adapt.child import child_of
 from ..embed.adapt.opening import artifact_in, kept_encoders
 from ..embed.adapt.recipe import Recipe
+from ..embed.names import ADAPTED
 from ..embed.pipeline import EmbedReport, embed
 from ..embed.texts import embed_texts
 from ..embed.torch_encoder import TorchEncoder
@@ -19,8 +20,8 @@ from ..store.progress import Progress
 from ..store.specs import EncoderSpec
 from .adapt_data import Learned
 from .adapt_objectives import trained_scale
-from .children import keep_child
 from .adapting import Adapted, Place, Prepared, adapt
+from .children import keep_child
 from .slugs import slug
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def run(
 
 
 def _held(bank: Bank, name: str) -> Artifact | None:
-    found = [one for one in kept_encoders(bank) if one.name == f"{SCHEME}{name}"]
+    found = [one for one in kept_encoders(bank) if one.name == ADAPTED + name]
     return artifact_in(bank, found[0]) if found else None
 
 

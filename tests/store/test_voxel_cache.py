@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from scanbank.store.voxel_cache import VoxelCache, forget_voxels, voxel_folder
 
 ARRAY = np.arange(2048, dtype=np.float16).reshape(2, 4, 16, 16)

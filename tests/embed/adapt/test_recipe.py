@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from scanbank.embed.adapt.recipe import Recipe, read_recipe
 from scanbank.store.errors import UnknownNameError, UsageError
 

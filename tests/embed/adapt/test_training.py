@@ -6,10 +6,11 @@ import math
 
 import pytest
 import torch
+from torch import nn
+
 from scanbank.embed.adapt.groups import parameter_groups
 from scanbank.embed.adapt.training import Training
 from scanbank.embed.towers import Towers
-from torch import nn
 
 
 def test_the_rate_rises_and_falls() -> None:
