@@ -34,6 +34,7 @@ from . import (
     cli_retrieval,
     cli_search,
     cli_serve,
+    cli_study,
     cli_versions,
 )
 from .output import answering, complain
@@ -92,6 +93,7 @@ app.command("adapt")(cli_adapt.adapt)
 app.command("refresh")(cli_lineage.refresh)
 app.command("lineage")(cli_lineage.lineage)
 app.command("export-encoder")(cli_lineage.export_encoder)
+app.add_typer(cli_study.app, name="study")
 app.command("label")(cli_label.label)
 app.command("import")(cli_exchange.import_)
 app.command("export")(cli_exchange.export)

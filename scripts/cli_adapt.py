@@ -226,7 +226,9 @@ def _probe(bank: Bank, child: Child, findings: Sequence[str], heads: Sequence[st
     names = [
         one.name
         for one in bank.feature_sets
-        if one.key.encoder.digest in (child.encoder.spec.digest, card.parent.digest) and one.key.view == card.view
+        if one.key.kind in ("volume", "slice")
+        and one.key.encoder.digest in (child.encoder.spec.digest, card.parent.digest)
+        and one.key.view == card.view
     ]
     protocol = Protocol(asked.seed, asked.unit, asked.source, asked.split)
     with progress(not json) as listener:

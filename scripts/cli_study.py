@@ -1,0 +1,133 @@
+"""The commands `scanbank study ...`: whole studies of papers, on any bank."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import BankPath, Json, listed
+from .output import complain, print_json, print_table, progress, say
+
+if TYPE_CHECKING:
+    from ..embed.adapt.recipe import Recipe
+    from ..eval.adapt_study import Found
+
+app = typer.Typer(no_args_is_help=True, help="Whole studies of papers as one command each, on any bank.")
+
+
+@app.callback()
+def _study() -> None:
+    """Whole studies of papers as one command each, on any bank."""
+
+
+@app.command("ct-clip-ich")
+def ct_clip_ich(
+    bank: BankPath,
+    backbones: Annotated[
+        list[str],
+        typer.Option(help="Encoders with commas; adapted:NAME is a child of this bank.", show_default=False),
+    ],
+    windows: Annotated[str, typer.Option(help="HU windows, with commas.")] = "brain,subdural,bone",
+    finding: Annotated[str, typer.Option(help="What is learned, by its name in the labels.")] = "hemorrhage",
+    shots: Annotated[str, typer.Option(help="Of the few-shot table, with commas.")] = "1,5,10,20",
+    repeats: Annotated[int, typer.Option(min=1, help="Draws for each number of shots.")] = 10,
+    lora: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Recipe of LoRA.", show_default=False)] = None,
+    partial: Annotated[Path | None, typer.Option(metavar="FILE.yaml", help="Recipe of partial fine-tuning.", show_default=False)] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of both; by default the recipes' own.", show_default=False)] = None,
+    split: Annotated[str | None, typer.Option(help="A stored split, or patients-SEED.", show_default=False)] = None,
+    source: Annotated[str | None, typer.Option(help="Whose labels count.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of draws, weights, and of the split where one is made.")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="For both tables, as Markdown and CSV.", show_default=False)] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Scans that are decoded at a time.")] = min(4, os.cpu_count() or 1),
+    json: Json = False,
+) -> None:
+    """Adapting chest CT-CLIP to intracranial hemorrhage: zero-shot, linear probe, LoRA, partial fine-tuning, and few shots.
+
+    Run it again to go on: what the bank holds is not made again.
+    """
+    from ..embed.adapt.opening import open_in
+    from ..embed.adapt.recipe import Recipe
+    from ..eval.adapt_study import Compared, study
+    from ..eval.adapt_tables import few_table, full_table, ordering
+    from ..eval.adapting import Place, adaptable
+    from ..eval.protocol import Protocol
+    from ..store import Bank
+    from .view_options import windows_of
+
+    names = listed([windows])
+    windows_of(names)  # mistakes first
+    recipes = {
+        "LoRA": _recipe(lora, Recipe(method="lora"), epochs, seed),
+        "partial fine-tuning": _recipe(partial, Recipe(method="partial", layers="lower:0.5"), epochs, seed),
+    }
+    protocol = Protocol(seed, source=source, split=split)
+    asked = Compared(finding, _uris(backbones), names, recipes, shots=_shots(shots), repeats=repeats, protocol=protocol)
+    opened = Bank.open(bank)
+    with progress(not json) as listener:
+        found = study(opened, asked, lambda uri: adaptable(open_in(opened, uri, device=device)), Place(workers=workers), listener)
+    if out is not None:
+        _write(out, found)
+    if json:
+        print_json(asdict(found))
+        return
+    print_table(*full_table(found), title=f"All training data: {finding}")
+    say()
+    print_table(*few_table(found), title=f"Few shots, {repeats} draws: {finding}")
+    say("\nAs found, by AUROC:")
+    for line in ordering(found):
+        say(f"  {line}")
+    for remark in found.remarks:
+        complain(f"note: {remark}")
+    if out is not None:
+        say(f"tables are in {out}")
+
+
+def _recipe(path: Path | None, otherwise: Recipe, epochs: int | None, seed: int) -> Recipe:
+    from ..embed.adapt.recipe import read_recipe
+
+    return replace(otherwise if path is None else read_recipe(path), seed=seed).with_({"epochs": epochs})
+
+
+def _uris(texts: Sequence[str]) -> tuple[str, ...]:
+    """URIs with commas between them; what begins with no kind of encoder belongs to the one before (ctclip:FILE,CONFIG.json)."""
+    from ..embed.registry import scheme_of
+    from ..store.errors import UsageError
+
+    found: list[str] = []
+    for text in texts:
+        for place, part in enumerate(text.split(",")):
+            if place and scheme_of(part.strip()) is None and found:
+                found[-1] += f",{part.strip()}"
+            elif part.strip():
+                found.append(part.strip())
+    if not found:
+        raise UsageError("--backbones names no encoder; write some with commas, such as tiny,ctclip:CT-CLIP_v2.pt")
+    return tuple(dict.fromkeys(found))
+
+
+def _shots(text: str) -> tuple[int, ...]:
+    from ..store.errors import UsageError
+
+    words = listed([text])
+    if not words or not all(word.isascii() and word.isdigit() and int(word) for word in words):
+        raise UsageError(f"--shots {text!r}: expected whole numbers from 1, such as 1,5,10,20")
+    return tuple(dict.fromkeys(map(int, words)))
+
+
+def _write(out: Path, found: Found) -> None:
+    from ..eval.adapt_tables import as_csv, few_table, full_table, markdown, ordering
+    from ..store.repository import told
+
+    with told(f"writing to {out}"):
+        out.mkdir(parents=True, exist_ok=True)
+        lines = "".join(f"- {line}\n" for line in ordering(found))
+        (out / "full-data.md").write_text(markdown(*full_table(found)) + "\nAs found, by AUROC:\n\n" + lines, encoding="utf-8")
+        (out / "few-shot.md").write_text(markdown(*few_table(found)), encoding="utf-8")
+        (out / "full-data.csv").write_text(as_csv(found.full), encoding="utf-8")
+        (out / "few-shot.csv").write_text(as_csv(found.few), encoding="utf-8")
