@@ -48,8 +48,6 @@ def objective_of(
     if recipe.learns == "labels":
         mean, std = _moments(Model(encoder), examples, recipe.training.micro or recipe.training.batch)
         return Supervised(encoder, targets, items.findings, Supervision(recipe.loss), mean=mean, std=std)
-    if "text" not in encoder.offers:
-        raise UsageError(f"encoder {encoder.spec.name!r} takes no texts, which {recipe.method} needs; it can take lora, partial, full")
     prompts = Prompts.plain(items.findings) if items.findings else None
     if recipe.learns == "vocabfine":
         assert prompts is not None  # the caller looked

@@ -111,6 +111,10 @@ def prepared(bank: Bank, encoder: TorchEncoder, recipe: Recipe, asked: Learned, 
     Raises:
         UsageError: labels, sides or the encoder do not suffice.
     """
+    if recipe.learns != "labels" and "text" not in encoder.offers:
+        raise UsageError(
+            f"encoder {encoder.spec.name!r} takes no texts, which {recipe.method} needs; methods that fit: lora, partial, adapters, full"
+        )
     if recipe.learns == "contrastive":
         items = report_items(bank, asked, labelled=recipe.prompt_weight > 0)
     elif not asked.findings:
