@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
+from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from eval.phantoms.studies import made_study
+from scanbank.eval.phantoms.cohort import COHORTS
+from scanbank.eval.phantoms.model import Language
+from scanbank.eval.phantoms.reports.write import write_report
 from scanbank.store.scrub import scrub
 from scanbank.store.scrub_needs import Sight, folded
 from scanbank.store.scrub_rules import KEEP, KEEP_NEED, MASK, RULES, Rule
 
+FREELY = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
+LANGUAGES: tuple[Language, ...] = ("en", "de")
 NAMES = [f"{number:02d}-{rule.tag}" for number, rule in enumerate(RULES)]
 FIXED = re.compile(rf"\[(?:{'|'.join(dict.fromkeys(rule.tag for rule in RULES))})\]|{MASK}|{KEEP.pattern}")
 
@@ -43,7 +50,7 @@ def test_a_need_is_met_by_whatever_its_rule_matches(rule: Rule) -> None:
     matched = 0
 
     @given(st.from_regex(rule.pattern), st.sampled_from(["", "x ", "№ 1, ", "\u0130\u017f "]))
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=12, deadline=None, suppress_health_check=FREELY, database=None)
     def met(text: str, before: str) -> None:
         nonlocal matched
         for one in (text, before + text, text.swapcase(), text.replace("s", "ſ").replace("i", "ı").replace("k", "\u212a")):
@@ -56,7 +63,7 @@ def test_a_need_is_met_by_whatever_its_rule_matches(rule: Rule) -> None:
 
 
 @given(st.from_regex(KEEP))
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=FREELY)
 def test_places_in_a_scan_are_seen(text: str) -> None:
     for one in (text, text.swapcase(), text.replace("s", "ſ").replace("i", "ı")):
         if KEEP.search(one):
@@ -173,3 +180,11 @@ def test_needs_take_time_linear_in_a_megabyte(text: str) -> None:
     for rule in RULES:
         rule.need(sight)
     assert len(sight.near) <= 2 * len(text)
+
+
+def test_phantom_reports_are_scrubbed_as_by_every_rule_in_turn() -> None:
+    kinds = list(product(range(8), COHORTS, LANGUAGES))
+    texts = [write_report(made_study(seed, cohort, language), None, ()).text for seed, cohort, language in kinds]
+    texts = [f"{text}\nCompared to 12.03.2020. Dr. J. Smith, MD, Tel. 089 123456, patient no. 4711" for text in texts]
+    assert [scrub(text) for text in texts] == [slowly(text) for text in texts]
+    assert all("[DATE]. Dr. [NAME], MD, Tel. [PHONE], patient no. [ID]" in scrub(text) for text in texts)
