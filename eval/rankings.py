@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from ..store.errors import UsageError
+from ..store.progress import Progress
 from .best_of_groups import BestOfGroups
-from .bm25_texts import Bm25
 from .comparing import Compared
+from .kept_counts import kept_counts
 from .memory import Memory
 from .rank_fusion import fused
 from .rank_scans import rank_by_slice, rank_volumes
@@ -57,7 +59,7 @@ def vector_ranking(bank: Bank, chosen: Chosen, compared: Compared, memory: Memor
             return rank_reports(features, vector, texts, compared.wanted, compared.groups, most)
 
 
-def word_ranking(bank: Bank, words: str, compared: Compared, memory: Memory, most: int) -> RankedList:
+def word_ranking(bank: Bank, words: str, compared: Compared, memory: Memory, most: int, progress: Progress) -> RankedList:
     """By BM25, of pieces of text where these are looked for, else of reports, which speak for all scans of their study.
 
     What has none of the words has no place.
@@ -71,10 +73,12 @@ def word_ranking(bank: Bank, words: str, compared: Compared, memory: Memory, mos
             f"{bank.name} holds no reports, so there are no words to search; `scanbank ingest {bank.name} --reports FILE` brings them"
         )
     if find == "snippet":
-        index = memory.get(bank, ("bm25", "pieces"), lambda: Bm25(words_of(bank)))
+        pieces = partial(words_of, bank)
+        index = memory.get(bank, ("bm25", "pieces"), lambda: kept_counts(bank, "pieces", len(texts.ordinals), pieces, progress))
         scores, wanted, owners = index.scores(words), compared.wanted, texts.study
     else:
-        index = memory.get(bank, ("bm25", "reports"), lambda: Bm25(_whole(words_of(bank), texts)))
+        whole = partial(_whole, bank, texts)
+        index = memory.get(bank, ("bm25", "reports"), lambda: kept_counts(bank, "reports", len(texts.studies), whole, progress))
         scores = index.scores(words)
         if find == "report":
             wanted, owners = np.bincount(texts.study[compared.wanted], minlength=len(texts.studies)) > 0, np.arange(len(texts.studies))
@@ -108,10 +112,10 @@ def together(rankings: Sequence[RankedList], k: int) -> list[Ranked]:
     return found
 
 
-def _whole(pieces: Sequence[str], texts: Texts) -> list[str]:
+def _whole(bank: Bank, texts: Texts) -> list[str]:
     """Reports from their pieces that say what is seen."""
     parts: list[list[str]] = [[] for _ in texts.studies]
-    for text, place, seen in zip(pieces, texts.study.tolist(), texts.of_images.tolist(), strict=True):
+    for text, place, seen in zip(words_of(bank), texts.study.tolist(), texts.of_images.tolist(), strict=True):
         if seen:
             parts[place].append(text)
     return ["\n".join(one) for one in parts]

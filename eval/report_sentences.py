@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store.features import FeatureSet
-from .bm25_texts import Bm25
+from .bm25_texts import counted
 from .cosines import cosines
 from .hits import Sentence
 from .report_texts import pieces_of
@@ -41,7 +41,7 @@ def nearest_sentences(
         _keep(found, [pieces[place] for place in np.flatnonzero(held)], near, "cosine")
     rest = [piece for piece in pieces if piece["study"] not in found]
     if words and rest:
-        scores = Bm25([piece["text"] for piece in rest]).scores(words)
+        scores = counted([piece["text"] for piece in rest]).scores(words)
         _keep(found, [rest[place] for place in np.flatnonzero(scores > 0)], scores[scores > 0], "bm25")
     return found
 

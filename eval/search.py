@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, final
 
 from ..embed.encoder import Encoder
 from ..embed.named import open_named
-from ..store.errors import UnknownNameError, UsageError
+from ..store.errors import EncoderError, UnknownNameError, UsageError
 from ..store.features import FeatureSet
+from ..store.progress import Progress, Silent
 from .comparing import compared
 from .hit_details import hits_of
 from .hits import Hit, SearchResult
@@ -20,6 +21,7 @@ from .rankings import DEPTH, together, vector_ranking, word_ranking
 from .search_choice import Chosen, choose, choose_named, with_words
 from .search_kinds import FINDS, KINDS, PERS, Find, Per
 from .search_notes import notes_of
+from .search_sets import items_of_kinds
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -48,7 +50,7 @@ class Asked:
     window: str = ""
     """Of feature sets of scans, as `embed` takes it."""
     bm25: bool = False
-    """Fuse with a ranking by the words of reports."""
+    """Fuse with a ranking by the words of reports. It ranks alone where no encoder is named and none is there that could rank."""
     k: int = 10
     all_series: bool = False
     """Every series of a study, not its primary one alone."""
@@ -65,7 +67,14 @@ class Answer:
     chosen: tuple[Chosen, ...]
 
 
-def answer(bank: Bank, asked: Asked, *, opened_by: Callable[[str], Encoder] = open_named, memory: Memory | None = None) -> Answer:
+def answer(
+    bank: Bank,
+    asked: Asked,
+    *,
+    opened_by: Callable[[str], Encoder] = open_named,
+    memory: Memory | None = None,
+    progress: Progress | None = None,
+) -> Answer:
     """The `k` best hits; all of them where there are fewer.
 
     Args:
@@ -73,22 +82,32 @@ def answer(bank: Bank, asked: Asked, *, opened_by: Callable[[str], Encoder] = op
         asked: what is looked for.
         opened_by: opens an encoder by the name that the bank gives it.
         memory: what searches of one snapshot share, for who searches often.
+        progress: told of texts where their words are counted first.
 
     Raises:
         UsageError: what is asked makes no sense, or no feature set fits.
         EncoderError: the encoder is not on this machine, has no text side, or is not the one that made the set.
     """
     query = _query(asked)
-    if asked.features:
-        chosen = [choose_named(bank, query, name, find=asked.find, window=asked.window, opened_by=opened_by) for name in asked.features]
-    else:
-        chosen = [
-            choose(bank, query, find=asked.find, encoder=name, window=asked.window, opened_by=opened_by) for name in asked.encoders or ("",)
-        ]
+    chosen, alone = list[Chosen](), ""
+    try:
+        chosen = _chosen(bank, asked, query, opened_by)
+    except (EncoderError, UsageError) as error:
+        if not asked.bm25 or any(asked.encoders) or asked.features or asked.window:
+            raise
+        alone = str(error)
+        _check_words_alone(bank, asked.find)
     if len({one.features.digest for one in chosen}) < len(chosen):
         what = "feature sets" if asked.features else "encoders"
         raise UsageError(f"two of the {what} asked for search {chosen[0].features.name}; name each once")
-    return Answer(_run(bank, asked, query, chosen, memory or Memory()), tuple(chosen))
+    return Answer(_run(bank, asked, query, chosen, memory or Memory(), progress or Silent(), alone), tuple(chosen))
+
+
+def _chosen(bank: Bank, asked: Asked, query: QueryWords | Like, opened_by: Callable[[str], Encoder]) -> list[Chosen]:
+    told = {"find": asked.find, "window": asked.window, "opened_by": opened_by}
+    if asked.features:
+        return [choose_named(bank, query, name, **told) for name in asked.features]
+    return [choose(bank, query, encoder=name, **told) for name in asked.encoders or ("",)]
 
 
 def search(
@@ -115,7 +134,7 @@ def search(
     if features.key.kind not in KINDS["volume"]:
         kinds = " or ".join(KINDS["volume"])
         raise UsageError(f"feature set {features.name!r} is of kind {features.key.kind!r}; scans are searched by kind {kinds}")
-    return _run(bank, asked, words, [with_words(bank, features, encoder, words)], Memory())
+    return _run(bank, asked, words, [with_words(bank, features, encoder, words)], Memory(), Silent(), "")
 
 
 def _query(asked: Asked) -> QueryWords | Like:
@@ -140,7 +159,18 @@ def _query(asked: Asked) -> QueryWords | Like:
     return asked.like
 
 
-def _run(bank: Bank, asked: Asked, query: QueryWords | Like, chosen: Sequence[Chosen], memory: Memory) -> SearchResult:
+def _check_words_alone(bank: Bank, find: Find) -> None:
+    """Raises UsageError where words of reports tell nothing of what is looked for."""
+    if find == "slice":
+        raise UsageError("words of reports do not tell one slice from another; look for scans, or for report texts with --find snippet")
+    if find == "volume" and not items_of_kinds(bank)["volume"]:
+        raise UsageError(f"{bank.name} holds no scans to list; look for what reports say with --find report or --find snippet")
+
+
+def _run(
+    bank: Bank, asked: Asked, query: QueryWords | Like, chosen: Sequence[Chosen], memory: Memory, progress: Progress, alone: str
+) -> SearchResult:
+    """`alone`: why words of reports rank alone; empty where vectors do."""
     words = query if isinstance(query, QueryWords) else None
     item = query if isinstance(query, BankItem) else None
     among = compared(bank, asked.find, asked.per, where=asked.where, item=item, all_series=asked.all_series, memory=memory)
@@ -148,7 +178,7 @@ def _run(bank: Bank, asked: Asked, query: QueryWords | Like, chosen: Sequence[Ch
     most = max(asked.k, DEPTH) if several else asked.k
     rankings = [vector_ranking(bank, one, among, memory, most) for one in chosen]
     if asked.bm25 and words:
-        rankings.append(word_ranking(bank, words.wanted, among, memory, most))
+        rankings.append(word_ranking(bank, words.wanted, among, memory, most, progress))
     found = together(rankings, asked.k)
     wanted = words.wanted if words else ""
     hits = hits_of(bank, found, rankings, chosen, among, wanted, asked.places)
@@ -161,5 +191,5 @@ def _run(bank: Bank, asked: Asked, query: QueryWords | Like, chosen: Sequence[Ch
         studies=rankings[0].owners,
         without_vector=rankings[0].lacking,
         hits=hits,
-        notes=notes_of(bank, hits, rankings, chosen, among, per=asked.per, k=asked.k, words=wanted),
+        notes=notes_of(bank, hits, rankings, chosen, among, per=asked.per, k=asked.k, words=words, alone=alone),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .comparing import Compared
 from .hits import Hit
 from .query_language import language_note
+from .query_words import QueryWords
 from .ranked_list import RankedList
 from .search_choice import Chosen
 from .search_kinds import Find, Per
@@ -28,19 +29,37 @@ def notes_of(
     *,
     per: Per,
     k: int,
-    words: str,
+    words: QueryWords | None,
+    alone: str,
 ) -> tuple[str, ...]:
-    """One sentence each; none twice."""
+    """One sentence each; none twice.
+
+    Args:
+        bank: the bank.
+        hits: what is listed.
+        rankings: by what; those of `chosen` come first.
+        chosen: the feature sets.
+        compared: what was compared.
+        per: what is listed once at most.
+        k: how many were asked for.
+        words: of the query, where it has some.
+        alone: why words of reports rank alone; empty where vectors do.
+    """
     notes: list[str] = []
     what = _ITEMS[compared.find]
+    if alone:
+        notes.append(f"ranked by the words of reports alone (BM25), which knows no synonyms and no negation: {alone}")
+        if words and words.unwanted:
+            notes.append(f"what hits should not show ({', '.join(words.unwanted)}) was not looked at: only vectors can keep away from it")
     for one in chosen:
         name = one.features.key.encoder.name
         if one.encoder is not None:
             notes += [one.encoder.note, foreign_window(one.features.key.view, one.encoder) if one.features.key.kind != "text" else ""]
-        notes.append(language_note(words, name) if words else "")
+        notes.append(language_note(words.wanted, name) if words else "")
     if len(hits) < k:
         owner = {"study": "study", "patient": "patient", "scan": "scan"}[per]
-        notes.append(f"{k} asked for, {len(hits)} listed: that is every {owner} with a {what} to compare")
+        having = f"{what} that has one of the words" if alone else f"{what} to compare"
+        notes.append(f"{k} asked for, {len(hits)} listed: that is every {owner} with a {having}")
     for ranking, one in zip(rankings, chosen, strict=False):
         if ranking.lacking:
             notes.append(

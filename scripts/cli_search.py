@@ -65,7 +65,7 @@ def search(
             metavar="SQL", help="Only scans that meet a condition, such as \"sex = 'F' AND spacing_z_mm <= 3\".", show_default=False
         ),
     ] = "",
-    bm25: Annotated[bool, typer.Option("--bm25", help="Fuse with a ranking by the words of reports.")] = False,
+    bm25: Annotated[bool, typer.Option("--bm25", help="Fuse with a ranking by words of reports, alone where no encoder can rank.")] = False,
     k: Annotated[int, typer.Option("-k", min=1, help="Hits to list.")] = 10,
     encoder: Annotated[
         list[str] | None,
@@ -95,7 +95,7 @@ def search(
     """Find what fits words, or is like a scan: scans with their best slices, slices, or what reports say."""
     from ..eval.contact import contact_sheet
     from ..eval.search import Asked, answer
-    from ..store import Bank, parse_window
+    from ..store import Bank, ViewSpec, parse_window
     from ..store.errors import UsageError
     from .target import check_target, save
     from .text_encoders import opener
@@ -110,26 +110,24 @@ def search(
     opener(device)
     opened = Bank.open(bank, at=at, key_file=key_file)
     encoders = tuple(encoder or ())
-    given = answer(
-        opened,
-        Asked(
-            query,
-            like=_like(opened, like) if like else None,
-            find=find.value,
-            per=per.value,
-            where=where,
-            encoders=encoders,
-            features=tuple(features or ()),
-            window=window,
-            bm25=bm25,
-            k=k,
-            all_series=all_series,
-        ),
-        opened_by=lambda name: _open(name, encoders, device, trust_code=trust_code),
+    asked = Asked(
+        query,
+        like=_like(opened, like) if like else None,
+        find=find.value,
+        per=per.value,
+        where=where,
+        encoders=encoders,
+        features=tuple(features or ()),
+        window=window,
+        bm25=bm25,
+        k=k,
+        all_series=all_series,
     )
+    with progress(not json) as listener:
+        given = answer(opened, asked, opened_by=lambda name: _open(name, encoders, device, trust_code=trust_code), progress=listener)
     result = given.result
     if png:
-        view = (given.chosen[0].scans or given.chosen[0].features).key.view
+        view = (given.chosen[0].scans or given.chosen[0].features).key.view if given.chosen else ViewSpec()
         with progress(not json) as listener:
             drawn = BytesIO()
             contact_sheet(opened, result, view, window=shown, progress=listener).save(drawn, "PNG")

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from re import Match, Pattern
 
-from .scrub_rules import KEEP, MASK, RULES
+from .scrub_needs import Need, Sight, folded, said
+from .scrub_rules import KEEP, KEEP_NEED, MASK, RULES
 
-TAGS = tuple(dict.fromkeys(tag for tag, _ in RULES))
+TAGS = tuple(dict.fromkeys(rule.tag for rule in RULES))
 """What may stand in square brackets: NAME, DATE, TIME, ID, PHONE, EMAIL, URL, ADDRESS."""
 MIN_KNOWN = 3
 """Characters of the shortest known string that is looked for; initials would take half the text with them."""
@@ -50,20 +51,30 @@ def scrub(text: str, known: Iterable[str] = ()) -> str:
             header. Looked for as whole words in any case, each part of a name too; strings under `MIN_KNOWN` characters are
             not, nor are numbers of 3 or 4 digits in a measurement or in the number of an image.
     """
-    known_pattern = _known_pattern(known)
+    known_pattern, known_need = _known_pattern(known)
     text = unicodedata.normalize("NFC", text)
     while True:
         # What was hidden may bare something else, so go on until nothing is found. Each turn leaves less text outside of tags.
-        before = text
-        kept = [match[0] for match in _FIXED.finditer(text)]
-        masked = _FIXED.sub(MASK, text)
-        if known_pattern:
-            masked = known_pattern.sub(_tag_of_known, masked)
-        for tag, pattern in RULES:
-            masked = pattern.sub(_Hide(tag), masked)
-        text = "".join(part for pair in zip(masked.split(MASK), [*kept, ""], strict=True) for part in pair)
+        before, kept = text, list[str]()
+        sight = Sight(text)
+        if "[" in text or MASK in text or KEEP_NEED(sight):
+            kept = [match[0] for match in _FIXED.finditer(text)]
+            sight = _after(sight, _FIXED, MASK)
+        if known_pattern and known_need(sight):
+            sight = _after(sight, known_pattern, _tag_of_known)
+        for rule in RULES:
+            if rule.need(sight):
+                sight = _after(sight, rule.pattern, _Hide(rule.tag))
+        text = sight.text
+        if kept:
+            text = "".join(part for pair in zip(text.split(MASK), [*kept, ""], strict=True) for part in pair)
         if text == before:
             return text
+
+
+def _after(sight: Sight, pattern: Pattern[str], put: str | Callable[[Match[str]], str]) -> Sight:
+    text = pattern.sub(put, sight.text)
+    return sight if text == sight.text else Sight(text)
 
 
 @dataclass(frozen=True)
@@ -79,13 +90,15 @@ def _tag_of_known(match: Match[str]) -> str:
     return "[ID]" if any(c.isdigit() for c in match[0]) else "[NAME]"
 
 
-def _known_pattern(known: Iterable[str]) -> Pattern[str] | None:
+def _known_pattern(known: Iterable[str]) -> tuple[Pattern[str] | None, Need]:
+    """What matches them, and what a match cannot do without."""
     words = {word for name in known for word in _known_words(unicodedata.normalize("NFC", name))}
     if not words:
-        return None
+        return None, said()
     # The longest first, so that a whole name goes before its parts.
     spelled = "|".join(map(_loosely, sorted(words, key=lambda word: (-len(word), word))))
-    return re.compile(rf"(?<![^\W_])(?:{spelled})(?:['’]?s)?(?![^\W_])", re.IGNORECASE)
+    parts = {max(_BETWEEN.split(folded(word)), key=len) for word in words}
+    return re.compile(rf"(?<![^\W_])(?:{spelled})(?:['’]?s)?(?![^\W_])", re.IGNORECASE), said(*sorted(parts))
 
 
 def _loosely(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What in a report names a person, as data: (tag, pattern), in the order in which they are applied.
+"""What in a report names a person, as data, in the order in which it is looked for.
 
 Patterns are written here because the libraries for it (Presidio, scrubadub) bring language models that must be downloaded.
 The kinds follow the list of identifiers of the HIPAA safe-harbor rule (45 CFR 164.514(b)(2)), as far as text rules can tell them;
@@ -9,7 +9,11 @@ linear time. No pattern matches a square bracket or `MASK`, so that none eats a 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from re import Pattern
+from typing import final
+
+from .scrub_needs import Need, both, has, near, said, says, says_near, shows
 
 MASK = "\ue000"
 """Stands for a place that no rule may change: a character of Unicode's private use, which is no letter and no blank."""
@@ -92,77 +96,138 @@ _TOWN = rf"(?:,?[ ]?\n?(?:D-)?\d{{5}}[ ]{_UP}[\w-]{{1,30}})?"
 _STATE = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])"
 
 
-def _rules(*rules: tuple[str, str, str]) -> tuple[tuple[str, Pattern[str]], ...]:
-    """(tag, what comes before and stays, what is hidden). Where a blank is written as [ ], a tab or hard blank will do."""
+_MONTH_NUMBER = shows(r"[JFMASOND][a-zäA-ZÄ]{2,8}\.?,?[ \t\u00a0-]?(?:of[ ])?['’]?\d")
+_ROLES = (
+    *("physician", "doctor", "radiolog", "clinician", "provider", "surgeon", "technologist", "attending", "resident", "transcriptionist"),
+    *("weiser", "anforderer", "arzt", "ärztin", "befunder", "mtr"),
+)
+_SIGNED_IN_GERMAN = (
+    *("diktiert", "befundet", "erstellt", "unterschrieben", "unterzeichnet", "freigegeben", "validiert", "vidiert", "signiert"),
+)
+
+
+@final
+@dataclass(frozen=True)
+class Rule:
+    """A way in which persons are named."""
+
+    tag: str
+    pattern: Pattern[str]
+    """Hides what the group `hide` holds; what comes before it stays, since it tells a reader what was there."""
+    need: Need
+    """Met wherever the pattern matches."""
+
+
+def _rules(*rules: tuple[str, str, str, Need]) -> tuple[Rule, ...]:
+    """(tag, what comes before and stays, what is hidden, need). Where a blank is written as [ ], a tab or hard blank will do."""
     blank = "[ \t\u00a0]"
-    return tuple((tag, re.compile(f"{before}(?P<hide>{hidden})".replace("[ ]", blank))) for tag, before, hidden in rules)
+    return tuple(Rule(tag, re.compile(f"{before}(?P<hide>{hidden})".replace("[ ]", blank)), need) for tag, before, hidden, need in rules)
 
 
 RULES = _rules(
-    ("URL", r"(?<!\w)", r"(?i:https?://|ftp://|www\.)[^\s<>\"'()\[\]\ue000]{0,2000}[\w/]"),
-    ("EMAIL", r"(?<![\w.+-])", r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}"),
-    ("ID", r"(?<![\w.])", r"\d{1,9}(?:\.\d{1,39}){4,}(?!\w)"),
-    ("ID", r"(?<!\w)", r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?!\w)"),
+    ("URL", r"(?<!\w)", r"(?i:https?://|ftp://|www\.)[^\s<>\"'()\[\]\ue000]{0,2000}[\w/]", says(r"//|www\.")),
+    ("EMAIL", r"(?<![\w.+-])", r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}", has("@")),
+    ("ID", r"(?<![\w.])", r"\d{1,9}(?:\.\d{1,39}){4,}(?!\w)", shows(r"\.\d{1,39}\.\d{1,39}\.\d{1,39}\.\d")),
+    ("ID", r"(?<!\w)", r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?!\w)", shows(r"-[0-9a-fA-F]{4}-")),
     # Dates: year first, year last, in digits alone, month and year, then with the month's name.
-    ("DATE", _START, rf"{_YEAR}(?:-{_MON}-{_DAY}|/{_MON}/{_DAY}|\.{_MON}\.{_DAY})(?:T\d\d:\d\d(?::\d\d)?(?:\.\d{{1,6}})?Z?)?(?!\d)"),
-    ("DATE", _START, rf"(?:{_DAY}/{_MON}|{_MON}/{_DAY})/{_YEAR}"),
-    ("DATE", _START, rf"{_DAY}\.[ ]?{_MON}\.[ ]?{_YEAR}"),
-    ("DATE", r"(?<!\d)", rf"(?:{_DAY}-{_MON}|{_MON}-{_DAY})-{_YEAR}"),
-    ("DATE", _ALONE, rf"(?:{_DAY}/{_MON}|{_MON}/{_DAY})/\d\d(?!\d){_NO_MORE}"),
-    ("DATE", _ALONE, rf"{_DAY}\.{_MON}\.\d\d(?!\d){_NO_MORE}"),
-    ("DATE", r"(?<![\w.,/:-])", rf"(?:{_DAY2}-{_MON2}|{_MON2}-{_DAY2})-\d\d(?![\d-]){_NO_MORE}"),
-    ("DATE", r"(?<!\d)", r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"),
-    ("DATE", _ALONE, rf"(?:{_MON}/|{_MON2}[.-])(?:19|20)\d\d{_NO_MORE}"),
-    ("DATE", _ALONE, rf"(?:19|20)\d\d-{_MON2}(?!-){_NO_MORE}"),
+    (
+        "DATE",
+        _START,
+        rf"{_YEAR}(?:-{_MON}-{_DAY}|/{_MON}/{_DAY}|\.{_MON}\.{_DAY})(?:T\d\d:\d\d(?::\d\d)?(?:\.\d{{1,6}})?Z?)?(?!\d)",
+        shows(r"(?:19|20)\d{2,3}[-/.]\d"),
+    ),
+    ("DATE", _START, rf"(?:{_DAY}/{_MON}|{_MON}/{_DAY})/{_YEAR}", shows(r"/\d\d?/\d")),
+    ("DATE", _START, rf"{_DAY}\.[ ]?{_MON}\.[ ]?{_YEAR}", shows(r"\.[ ]?\d\d?\.[ ]?\d")),
+    ("DATE", r"(?<!\d)", rf"(?:{_DAY}-{_MON}|{_MON}-{_DAY})-{_YEAR}", shows(r"-\d\d?-\d")),
+    ("DATE", _ALONE, rf"(?:{_DAY}/{_MON}|{_MON}/{_DAY})/\d\d(?!\d){_NO_MORE}", shows(r"/\d\d?/\d")),
+    ("DATE", _ALONE, rf"{_DAY}\.{_MON}\.\d\d(?!\d){_NO_MORE}", shows(r"\.\d\d?\.\d")),
+    ("DATE", r"(?<![\w.,/:-])", rf"(?:{_DAY2}-{_MON2}|{_MON2}-{_DAY2})-\d\d(?![\d-]){_NO_MORE}", shows(r"-\d\d-\d")),
+    ("DATE", r"(?<!\d)", r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)", shows(r"\d{8}")),
+    ("DATE", _ALONE, rf"(?:{_MON}/|{_MON2}[.-])(?:19|20)\d\d{_NO_MORE}", shows(r"[/.-](?:19|20)\d")),
+    ("DATE", _ALONE, rf"(?:19|20)\d\d-{_MON2}(?!-){_NO_MORE}", shows(r"(?:19|20)\d\d-\d")),
     # "3. May" is a sentence after a number in English, and a German date only as "3. Mai".
     (
         "DATE",
         _ALONE,
         rf"{_DAY}{_TH}(?!\.[ ]?(?:May|Mar|MA[RY])\b)\.?[ -]?(?:of[ ])?{_MONTH}(?:,?[ -]?{_YEAR}|[ -]?['’]\d\d(?!\d)|-\d\d(?!\d))?",
+        shows(rf"\d{_TH}\.?[ \t\u00a0-]?(?:of[ ])?[JFMASOND]"),
     ),
-    ("DATE", r"(?<!\w)", rf"(?:{_FULL_MONTH}|{_SHORT_MONTH})[ ]{_DAY}{_TH}(?![\w/]|[.,]\d{{1,2}}(?!\d))(?:,?[ ]?{_YEAR})?"),
-    ("DATE", r"(?<!\w)", rf"{_MONTH}[ ]?{_DAY}{_TH},?[ ]{_YEAR}"),
-    ("DATE", r"(?<!\w)", rf"{_MONTH}(?:[ -]|,[ ])?(?:of[ ])?(?:{_YEAR}|['’]\d\d(?!\w))"),
-    ("DATE", _DATED, rf"(?:{_MONTH}|{_DAY}/{_DAY}(?![\w/]))"),
-    ("DATE", r"\b(?i:in|im|since|seit|last|letzten|early|late|mid|anfang|mitte|ende)[ -]", rf"{_FULL_MONTH}(?!\w)"),
-    ("DATE", r"(?<!\w)", rf"{_FULL_MONTH}(?=-dated)"),
-    ("DATE", r"\b(?i:vom|am)[ ]", rf"{_DAY}\.{_MON}\.(?!\d)"),
+    ("DATE", r"(?<!\w)", rf"(?:{_FULL_MONTH}|{_SHORT_MONTH})[ ]{_DAY}{_TH}(?![\w/]|[.,]\d{{1,2}}(?!\d))(?:,?[ ]?{_YEAR})?", _MONTH_NUMBER),
+    ("DATE", r"(?<!\w)", rf"{_MONTH}[ ]?{_DAY}{_TH},?[ ]{_YEAR}", _MONTH_NUMBER),
+    ("DATE", r"(?<!\w)", rf"{_MONTH}(?:[ -]|,[ ])?(?:of[ ])?(?:{_YEAR}|['’]\d\d(?!\w))", _MONTH_NUMBER),
+    (
+        "DATE",
+        _DATED,
+        rf"(?:{_MONTH}|{_DAY}/{_DAY}(?![\w/]))",
+        both(said("dated", "performed", "obtained", "done", "acquired", "taken"), says(r"(?:ted|on)[ ][\djfmasond]")),
+    ),
+    (
+        "DATE",
+        r"\b(?i:in|im|since|seit|last|letzten|early|late|mid|anfang|mitte|ende)[ -]",
+        rf"{_FULL_MONTH}(?!\w)",
+        shows(rf"[ \t\u00a0-]{_FULL_MONTH}"),
+    ),
+    ("DATE", r"(?<!\w)", rf"{_FULL_MONTH}(?=-dated)", has("-dated")),
+    ("DATE", r"\b(?i:vom|am)[ ]", rf"{_DAY}\.{_MON}\.(?!\d)", both(said("vom", "am"), shows(r"\.\d\d?\."))),
     # Times. A bare 9:41 may be a ratio and a bare "am" is a German word, so these need more; clock positions of a lesion stay.
-    ("TIME", r"(?<![\w.:])", rf"{_HOUR}(?::[0-5]\d){{1,2}}[ ]?(?i:a\.m\.|p\.m\.|am\b|pm\b)"),
-    ("TIME", r"(?<![\w.:])", rf"{_HOUR}[ ]?(?:a\.m\.|p\.m\.|AM\b|PM\b|pm\b)"),
-    ("TIME", r"(?<![\w.:])", rf"{_HOUR}[:.][0-5]\d(?::[0-5]\d)?[ ]?(?:Uhr|hrs|hours|h)\b{_NO_CLOCK}"),
-    ("TIME", r"(?<![\w.:])", rf"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{{1,6}})?)?(?![\w:]){_NO_CLOCK}"),
-    ("TIME", r"\b(?i:at|um)[ ]", rf"{_HOUR}:[0-5]\d(?![\w:]){_NO_CLOCK}"),
-    ("TIME", r"\b(?i:at|um)[ ]", rf"(?:(?:[01]\d|2[0-3])[0-5]\d[ ](?:hours|hrs|Uhr)|{_HOUR}[ ]Uhr)\b{_NO_CLOCK}"),
+    ("TIME", r"(?<![\w.:])", rf"{_HOUR}(?::[0-5]\d){{1,2}}[ ]?(?i:a\.m\.|p\.m\.|am\b|pm\b)", shows(r":[0-5]\d")),
+    ("TIME", r"(?<![\w.:])", rf"{_HOUR}[ ]?(?:a\.m\.|p\.m\.|AM\b|PM\b|pm\b)", shows(r"\d[ ]?[apAP]\.?[mM]")),
+    ("TIME", r"(?<![\w.:])", rf"{_HOUR}[:.][0-5]\d(?::[0-5]\d)?[ ]?(?:Uhr|hrs|hours|h)\b{_NO_CLOCK}", shows(r"\d[ ]?[Uh]")),
+    ("TIME", r"(?<![\w.:])", rf"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{{1,6}})?)?(?![\w:]){_NO_CLOCK}", shows(r":[0-5]\d")),
+    ("TIME", r"\b(?i:at|um)[ ]", rf"{_HOUR}:[0-5]\d(?![\w:]){_NO_CLOCK}", shows(r":[0-5]\d")),
+    ("TIME", r"\b(?i:at|um)[ ]", rf"(?:(?:[01]\d|2[0-3])[0-5]\d[ ](?:hours|hrs|Uhr)|{_HOUR}[ ]Uhr)\b{_NO_CLOCK}", shows(r"\d[ ][hU]")),
     # Numbers that a label announces, then those that are long enough to be nothing else.
-    ("ID", _ID_LABEL, _ID_VALUE),
-    ("PHONE", _CALL, r"[+(]?\d[\d ()/.-]{1,20}\d(?!\w)"),
-    ("PHONE", r"(?<![\w.-])", r"(?:\+?1[-. ])?(?:\(\d{3}\)[ ]?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-]|\.\d)"),
-    ("PHONE", r"(?<!\w)", r"(?:\+|00)[1-9]\d{0,2}[ ()/-]{0,2}\d[\d ()/-]{6,18}\d(?!\w)"),
-    ("PHONE", r"(?<![\w.,/-])", r"0[1-9]\d{1,3}(?:[ ]?[/-][ ]?\d{3,9}|[ ]\d{5,9})(?:[- ]\d{1,5})?(?!\w)"),
-    ("ID", r"(?<![\w-])", r"\d{3}-\d{2}-\d{4}(?![\w-])"),
-    ("ID", r"(?<!\d)(?<!\d[.,])", r"\d{7,}"),
-    ("ADDRESS", r"(?<![\w-])", rf"{_UP}[\w-]{{0,30}}(?:straße|strasse|str\.|platz|allee|gasse)[ ]?\d{{1,4}}[a-z]?(?!\w){_TOWN}"),
-    ("ADDRESS", r"(?<![\w-])", rf"{_STREET}[- ](?:Straße|Strasse|Str\.|Platz|Allee|Weg|Ring|Gasse)[ ]\d{{1,4}}[a-z]?(?!\w){_TOWN}"),
+    ("ID", _ID_LABEL, _ID_VALUE, says_near(r"mrn|m\.r\.n|ssn|kvnr|accession|record|num|(?:no|nr|id|acc)(?!\w)|#")),
+    (
+        "PHONE",
+        _CALL,
+        r"[+(]?\d[\d ()/.-]{1,20}\d(?!\w)",
+        near("tel", "phone", "fax", "pager", "beeper", "mobil", "handy", "dect", "durchwahl", "ext", "call"),
+    ),
+    ("PHONE", r"(?<![\w.-])", r"(?:\+?1[-. ])?(?:\(\d{3}\)[ ]?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-]|\.\d)", shows(r"[-. ]\d{4}")),
+    ("PHONE", r"(?<!\w)", r"(?:\+|00)[1-9]\d{0,2}[ ()/-]{0,2}\d[\d ()/-]{6,18}\d(?!\w)", shows(r"(?:\+|00)[1-9]")),
+    (
+        "PHONE",
+        r"(?<![\w.,/-])",
+        r"0[1-9]\d{1,3}(?:[ ]?[/-][ ]?\d{3,9}|[ ]\d{5,9})(?:[- ]\d{1,5})?(?!\w)",
+        shows(r"0[1-9]\d{1,3}[ \t\u00a0/-]"),
+    ),
+    ("ID", r"(?<![\w-])", r"\d{3}-\d{2}-\d{4}(?![\w-])", shows(r"-\d\d-\d{4}")),
+    ("ID", r"(?<!\d)(?<!\d[.,])", r"\d{7,}", shows(r"\d{7}")),
+    (
+        "ADDRESS",
+        r"(?<![\w-])",
+        rf"{_UP}[\w-]{{0,30}}(?:straße|strasse|str\.|platz|allee|gasse)[ ]?\d{{1,4}}[a-z]?(?!\w){_TOWN}",
+        has("straße", "strasse", "str.", "platz", "allee", "gasse"),
+    ),
+    (
+        "ADDRESS",
+        r"(?<![\w-])",
+        rf"{_STREET}[- ](?:Straße|Strasse|Str\.|Platz|Allee|Weg|Ring|Gasse)[ ]\d{{1,4}}[a-z]?(?!\w){_TOWN}",
+        has("Straße", "Strasse", "Str.", "Platz", "Allee", "Weg", "Ring", "Gasse"),
+    ),
     (
         "ADDRESS",
         r"(?<![\w.])",
         rf"\d{{1,5}}[ ](?:[NSEW]\.?[ ])?{_STREET}[ ]"
         r"(?:Street|St\.|Avenue|Ave\.?|Road|Rd\.?|Boulevard|Blvd\.?|Lane|Drive|Court|Way|Parkway)(?!\w)",
+        has("Street", "St.", "Ave", "Road", "Rd", "Boulevard", "Blvd", "Lane", "Drive", "Court", "Way", "Parkway"),
     ),
-    ("ADDRESS", r"(?<![\w-])", rf"{_STREET},[ ]{_STATE}[ ]\d{{5}}(?:-\d{{4}})?(?!\w)"),
-    ("ADDRESS", r"(?<![\w-])", rf"(?:D-|PLZ:?[ ]?)\d{{5}}(?:[ ]{_UP}[\w-]{{1,30}})?(?!\w)"),
-    ("NAME", r"(?<![^\W_])", r"[^\W\d_]{1,40}(?:\^[^\W\d_]{0,40}){1,4}"),
-    ("NAME", _TITLE, _NAME),
-    ("NAME", _NAMED, _NAME_COMMA),
-    ("NAME", _ROLE, _NAME_COMMA),
-    ("NAME", _SIGNED, _NAME_COMMA),
-    ("NAME", r"(?<![\w'’-])", rf"{_WORD}(?:[ ]{_WORD}){{0,3}}{_DEGREE}"),
+    ("ADDRESS", r"(?<![\w-])", rf"{_STREET},[ ]{_STATE}[ ]\d{{5}}(?:-\d{{4}})?(?!\w)", shows(r",[ ][A-Z]{2}[ ]\d{5}")),
+    ("ADDRESS", r"(?<![\w-])", rf"(?:D-|PLZ:?[ ]?)\d{{5}}(?:[ ]{_UP}[\w-]{{1,30}})?(?!\w)", both(has("D-", "PLZ"), shows(r"\d{5}"))),
+    ("NAME", r"(?<![^\W_])", r"[^\W\d_]{1,40}(?:\^[^\W\d_]{0,40}){1,4}", has("^")),
+    ("NAME", _TITLE, _NAME, has("Dr", "DR", "Prof", "PROF", "Doctor", "Mr", "MRS", "Ms", "Mx", "Miss", "Frau", "Herr", "Hr.")),
+    ("NAME", _NAMED, _NAME_COMMA, both(has(":"), says(r"(?:name|patient(?:['’]?s|in|en)?|pat\.)[ ]?:"))),
+    ("NAME", _ROLE, _NAME_COMMA, both(has(":"), said(*_ROLES))),
+    ("NAME", _SIGNED, _NAME_COMMA, said("d by", "d\tby", "d\u00a0by", "gez.", *_SIGNED_IN_GERMAN)),
+    ("NAME", r"(?<![\w'’-])", rf"{_WORD}(?:[ ]{_WORD}){{0,3}}{_DEGREE}", shows(r",[ ]?(?:M\.?D|D\.?O|Ph|FRCR|MBBS|R?N|RPA|PA-C)")),
 )
-"""Hides what the group `hide` holds; what comes before it stays, since it tells a reader what was there."""
+"""In the order in which they are applied."""
 
 KEEP = re.compile(
     r"(?<![^\W_])(?i:series|serien?|serial|ser?|images?|img|ima|im(?=[:#])|bild(?:er)?|slices?|schicht(?:en)?|segment(?:e|en|s)?|seg)"
     r"[ .:#]{1,2}(?:no\.?|nr\.?)?[ ]?\d{1,4}(?:[ ]?[:/,+-][ ]?(?!(?:19|20)\d\d(?!\d))\d{1,4}){0,4}(?![\w/]|[.:-]\d)"
 )
 """Places in a scan ("series 2, image 45", "se 04:12", "segments 6/7/10"): these numbers are no dates and no times."""
+KEEP_NEED = says_near(r"ser|im(?:a|g|[:#])|bild|slice|schicht|seg")
+"""As of a rule, of `KEEP`."""

@@ -1,4 +1,4 @@
-"""Whole feature sets kept beside the bank as one file each, so that reading one again only maps it into memory. Never the truth."""
+"""What takes long to read or to work out, kept beside the bank as files that are only mapped into memory. Never the truth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import mmap
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast, final
@@ -31,7 +31,8 @@ _WAIT_SECONDS = 60.0
 
 @final
 class VectorCache:
-    """A folder of copies, `NAME.npy` with a crc32c of the whole behind it; the least recently used goes first.
+    """A folder of copies of feature sets and of counts of words, `NAME.npy` with a crc32c of the whole behind it; the least recently used
+    goes first.
 
     Whatever goes wrong with it is silent: the bank is read instead. `$SCANBANK_CACHE_BYTES` limits its size, 0 turns it off, and it
     never takes more than a tenth of the free disk.
@@ -65,6 +66,35 @@ class VectorCache:
             with self._lock(0):
                 if self._alive() and self._make_room(array.nbytes):
                     self._write(self._path(name), array)
+
+    def get_parts(self, kind: str, version: str, names: Sequence[str]) -> dict[str, NDArray[Any]] | None:
+        """The arrays of that version, mapped and read-only; None where one of them is not there, or not what was written."""
+        found: dict[str, NDArray[Any]] = {}
+        with suppress(OSError, ValueError):
+            for name in names if _limit() else ():
+                path = self._path(f"{kind}-{version}.{name}")
+                found[name] = _mapped(path, *_told(path))
+                os.utime(path)
+        return found if len(found) == len(names) else None
+
+    def put_parts(self, kind: str, version: str, parts: Mapping[str, NDArray[Any]]) -> None:
+        """Keep arrays that belong together, in the place of any other version of that kind, where there is room.
+
+        What one version held may be what the next must not: a report that was taken back.
+        """
+        total = sum(array.nbytes for array in parts.values())
+        if total > _limit():
+            return
+        with suppress(OSError, Timeout):
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            with self._lock(0):
+                if not self._alive():
+                    return
+                for path in self._folder.glob(f"{kind}-*.npy"):
+                    path.unlink()
+                if self._make_room(total):
+                    for name, array in parts.items():
+                        self._write(self._path(f"{kind}-{version}.{name}"), array)
 
     def wipe(self) -> None:
         """Remove every copy. Call it when what must not be kept is no longer `alive`.
@@ -132,6 +162,15 @@ def _header(dtype: DTypeLike, shape: tuple[int, ...]) -> bytes:
     text = io.BytesIO()
     npy.write_array_header_1_0(text, {"descr": npy.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape})
     return text.getvalue()
+
+
+def _told(path: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """What a copy says that it holds. Raises OSError or ValueError."""
+    with path.open("rb") as file:
+        if npy.read_magic(file) != (1, 0):
+            raise ValueError("of another format")
+        shape, _, dtype = npy.read_array_header_1_0(file)
+    return dtype, shape
 
 
 def _mapped(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:

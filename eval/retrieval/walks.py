@@ -44,22 +44,28 @@ def walk_ranks(scores: Singles, first: int, group: Ints, own: Ints, alike: Ints)
 
 
 @compiled
-def keys_of(bits: NDArray[np.int32], keys: Ints) -> None:
-    """Whole numbers (B, M) that sort as scores do from the highest down, and of equal scores by item, which their low 32 bits hold.
+def keys_of(bits: NDArray[np.int32], shared: Singles, held: Ints, keys: Ints) -> None:
+    """Whole numbers (B, M) that sort as scores do from the highest down, and say in their low 32 bits what an item is to its query.
+
+    That is a code: how many findings the two share, times `held.max() + 1`, and how many the item has. With it the sorted keys are all that
+    a walk reads; looking items up by their number would cost as much as sorting.
 
     Args:
         bits: (B, M) of float32 scores, none of which is -0.0.
+        shared: (B, M) how many findings query and item share.
+        held: (M,) how many each item has.
         keys: (B, M) to write to.
     """
+    most = held.max() + 1
     for row in range(len(bits)):
         for item in range(bits.shape[1]):
             told = np.int64(bits[row, item])
             rising = told if told >= 0 else told ^ np.int64(0x7FFFFFFF)
-            keys[row, item] = (~rising << np.int64(32)) | np.int64(item)
+            keys[row, item] = (~rising << np.int64(32)) | (np.int64(shared[row, item]) * most + held[item])
 
 
 @compiled
-def walk_graded(keys: Ints, shared: Singles, asked: Ints, held: Ints, discount: Floats, ap: Floats, ndcg: Floats) -> None:
+def walk_graded(keys: Ints, most: int, asked: Ints, discount: Floats, ap: Floats, ndcg: Floats) -> None:
     """Average precision and nDCG of sorted rows; NaN where no item of the pool is relevant.
 
     Items of one score are taken together: precision is that after all of them, as scikit-learn has it, and their gain is spread evenly
@@ -67,63 +73,54 @@ def walk_graded(keys: Ints, shared: Singles, asked: Ints, held: Ints, discount: 
 
     Args:
         keys: (B, M) of `keys_of`, sorted.
-        shared: (B, M) how many findings query and item share.
+        most: one more than the most findings that an item has.
         asked: (B,) how many findings the query has.
-        held: (M,) how many each item has.
         discount: (M + 1,): the sum of 1 / log2(1 + place) over the first so many places.
         ap: (B,) to write to.
         ndcg: (B,) to write to.
     """
     pool = keys.shape[1]
-    most = held.max() + 1
-    counts = np.zeros(((asked.max() + 1), most), np.int64)
+    codes = (asked.max() + 1) * most
+    counts, gains = np.zeros(codes, np.int64), np.zeros(codes)
     for row in range(len(keys)):
         counts[:] = 0
-        relevant = 0
-        for item in range(pool):
-            common = int(shared[row, item])
-            counts[common, held[item]] += 1
-            relevant += int(common > 0)
+        for place in range(pool):
+            counts[keys[row, place] & _LOW] += 1
+        relevant = pool - counts[:most].sum()
         if not relevant:
             ap[row], ndcg[row] = np.nan, np.nan
             continue
+        for code in range(most, codes):
+            common, has = code // most, code % most
+            gains[code] = common / (asked[row] + has - common) if counts[code] else 0.0
         precision, gained, seen, begin = 0.0, 0.0, 0, 0
-        while begin < pool and seen < relevant:
+        while seen < relevant:
+            # nothing here asks whether an item is relevant: a processor guesses that wrong as often as not
+            code = keys[row, begin] & _LOW
+            found, gain, end = int(code >= most), gains[code], begin + 1
             score = keys[row, begin] >> np.int64(32)
-            gain, found, end = 0.0, 0, begin
-            while end < pool and keys[row, end] >> np.int64(32) == score:
-                item = keys[row, end] & _LOW
-                common = int(shared[row, item])
-                if common:
-                    found += 1
-                    gain += common / (asked[row] + held[item] - common)
-                end += 1
-            if found:
-                seen += found
-                precision += found * (seen / end)
-                gained += gain / (end - begin) * (discount[end] - discount[begin])
+            if end < pool and keys[row, end] >> np.int64(32) == score:
+                while end < pool and keys[row, end] >> np.int64(32) == score:
+                    code = keys[row, end] & _LOW
+                    found += int(code >= most)
+                    gain += gains[code]
+                    end += 1
+                gain /= end - begin
+            seen += found
+            precision += found * (seen / end)
+            gained += gain * (discount[end] - discount[begin])
             begin = end
         ap[row] = precision / relevant
-        ndcg[row] = gained / _ideal(counts, asked[row], discount)
+        ndcg[row] = gained / _ideal(counts, gains, discount)
 
 
 @compiled
-def _ideal(counts: Ints, asked: int, discount: Floats) -> float:
-    """DCG of the best order, from how many items share so many findings (rows, from 0) and have so many (columns)."""
-    kinds = 0
-    for common in range(1, len(counts)):
-        for held in range(counts.shape[1]):
-            kinds += int(counts[common, held] > 0)
-    gains, many = np.empty(kinds), np.empty(kinds, np.int64)
-    kind = 0
-    for common in range(1, len(counts)):
-        for held in range(counts.shape[1]):
-            if counts[common, held] > 0:
-                gains[kind], many[kind] = common / (asked + held - common), counts[common, held]
-                kind += 1
-    order = np.argsort(-gains)
+def _ideal(counts: Ints, gains: Floats, discount: Floats) -> float:
+    """DCG of the best order, from how many items there are of each code and the gain of each."""
+    kinds = np.flatnonzero((counts > 0) & (gains > 0))
+    order = kinds[np.argsort(-gains[kinds])]
     total, place = 0.0, 0
     for kind in order:
-        total += gains[kind] * (discount[place + many[kind]] - discount[place])
-        place += many[kind]
+        total += gains[kind] * (discount[place + counts[kind]] - discount[place])
+        place += counts[kind]
     return total

@@ -52,7 +52,7 @@ class SearchRequest(BaseModel):
         max_length=2000,
         description="Only scans that meet this condition in SQL, on the columns of `volumes` and on attributes.",
     )
-    bm25: bool = Field(False, description="Fuse with a ranking by the words of reports.")
+    bm25: bool = Field(False, description="Fuse with a ranking by the words of reports, which ranks alone where no model can.")
     k: int = Field(10, ge=1, le=1000, description="Hits to list.")
     model: str | list[Annotated[str, Field(max_length=300)]] | None = Field(
         None, max_length=300, description="Search this model's vectors; of up to 8 models, the rankings are fused."
@@ -152,7 +152,7 @@ class SearchHit(BaseModel):
 class SearchAnswer(BaseModel):
     """Hits, best first."""
 
-    model: str = Field(description="Whose vectors were searched; with + between several.")
+    model: str = Field(description="Whose vectors were searched; with + between several; `bm25` where words alone rank.")
     find: str = Field(description="As asked.")
     per: str = Field(description="As asked.")
     features: str = Field(description="What was searched: feature sets, and `bm25`; with + between several.")

@@ -71,7 +71,7 @@ class Searching:
         result = asdict(given.result)
         del result["query"]
         result["notes"] = [self._plain(note) for note in given.result.notes]
-        return {"model": " + ".join(one.features.key.encoder.name for one in given.chosen), **result}
+        return {"model": " + ".join(one.features.key.encoder.name for one in given.chosen) or "bm25", **result}
 
     def _plain(self, text: str) -> str:
         """Without the bank's place on this machine, by which what is said of sets and encoders names it."""

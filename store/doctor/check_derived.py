@@ -29,7 +29,7 @@ def check_derived(case: Case) -> Iterator[Finding]:
     yield from _indexes((case.place.folder or cache) / FOLDER, versions_of(head.feature_sets) if head else None)
     for path in _files(cache):
         if path.suffix == ".npy" and not _fits(path):
-            yield Finding("warning", str(path), "(a copy of a feature set) is not what was written", _HOW, DiscardLocal(path))
+            yield Finding("warning", str(path), "(a copy of what the bank holds) is not what was written", _HOW, DiscardLocal(path))
 
 
 def _files(folder: Path) -> list[Path]:

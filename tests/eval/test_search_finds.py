@@ -237,3 +237,54 @@ def test_a_bank_of_reports_alone_is_searched(bank: Bank) -> None:
     assert [(hit.study, hit.volume, hit.places) for hit in hits] == [("s1", None, ()), ("s0", None, ())]
     with pytest.raises(UsageError, match="holds no volumes"):
         ask(bank, encoder)
+
+
+def test_words_alone_rank_where_no_vector_can(bank: Bank) -> None:
+    reports(bank, [(0, "A small nodule."), (1, "Large effusion."), (2, "Nodule, nodule, effusion.")])
+    for find in ("report", "snippet"):
+        told = ask(bank, find=find, bm25=True, query="nodule -calcified")
+        result = told.result
+        assert told.chosen == ()
+        assert [hit.study for hit in result.hits] == ["s2", "s0"]
+        assert [hit.score for hit in result.hits] == [hit.standings[0].score for hit in result.hits]
+        assert result.hits[0].score > result.hits[1].score > 0
+        assert [hit.sentence and hit.sentence.by for hit in result.hits] == ["bm25", "bm25"]
+        assert (result.features, result.searched, result.studies, result.without_vector) == ("bm25", 3, 3, 0)
+        assert "words of reports alone (BM25)" in result.notes[0]
+        assert "has no vectors of report texts" in result.notes[0]
+        assert "(calcified) was not looked at" in result.notes[1]
+        assert "10 asked for, 2 listed: that is every study with a" in result.notes[2]
+        assert "that has one of the words" in result.notes[2]
+    with pytest.raises(UsageError, match="holds no scans to list; look for what reports say with --find report"):
+        ask(bank, bm25=True)
+    with pytest.raises(UsageError, match="do not tell one slice from another"):
+        ask(bank, find="slice", bm25=True)
+    # without being asked for, words do not step in; nor where an encoder is named
+    with pytest.raises(UsageError, match="has no vectors of report texts"):
+        ask(bank, find="report")
+    with pytest.raises(UsageError, match="has no vectors of report texts"):
+        ask(bank, find="report", bm25=True, encoders=("fixed",))
+    catalog(bank, range(3))
+    result = ask(bank, bm25=True).result
+    assert [(hit.study, hit.volume, hit.places) for hit in result.hits] == [("s2", "v00002", ()), ("s0", "v00000", ())]
+    assert result.searched == 3
+    assert ask(bank, bm25=True, where="volume = 'v00000'").result.hits[0].study == "s0"
+
+
+def test_words_alone_where_the_encoder_is_elsewhere(told: tuple[Bank, Fixed]) -> None:
+    bank, _ = told
+
+    def nowhere(name: str) -> Encoder:
+        raise EncoderError(f"encoder {name} is on another machine")
+
+    result = answer(bank, Asked("nodule", find="report", bm25=True), opened_by=nowhere).result
+    assert result.features == "bm25"
+    assert "fixed is on another machine" in result.notes[0]
+    with pytest.raises(EncoderError, match="another machine"):
+        answer(bank, Asked("nodule", find="report"), opened_by=nowhere)
+
+
+def test_words_alone_of_a_bank_without_reports(bank: Bank) -> None:
+    catalog(bank, range(3))
+    with pytest.raises(UsageError, match="holds no reports, so there are no words"):
+        ask(bank, bm25=True)

@@ -125,3 +125,23 @@ def test_a_new_scan_is_searched_by_with_two_encoders(full: Bank, tmp_path: Path)
     assert f"{uri}/brain,224x224px,cubic/slice/mean + intensity/lung" in done.stdout
     assert "places" in done.stdout
     assert len(full.sql("SELECT * FROM volumes")) == 3
+
+
+def test_reports_alone_are_searched_by_words(bank: Bank, tmp_path: Path) -> None:
+    table = tmp_path / "reports.csv"
+    table.write_text('accession,report\n1,"Findings: A cyst in the liver."\n2,"Findings: No effusion."\n3,"Findings: Large effusion."\n')
+    assert run("ingest", bank.path, "--reports", table, "--create-studies").exit_code == 0
+    for _ in range(2):  # the second time from counts that are kept
+        done = run("search", bank.path, "effusion", "--bm25", "--find", "report", "--json")
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.stdout)
+        assert [hit["sentence"]["text"] for hit in found["hits"]] == ["No effusion.", "Large effusion."]
+        assert (found["features"], found["searched"]) == ("bm25", 3)
+    sheet = tmp_path / "sheet.png"
+    listed = run("search", bank.path, "effusion", "--bm25", "--find", "snippet", "--png", sheet)
+    assert listed.exit_code == 0, listed.output
+    assert "ranked by the words of reports alone" in listed.stderr
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+    fails(2, "holds no scans to list.*--find report", "search", bank.path, "effusion", "--bm25")
+    fails(2, "holds no vectors|has no vectors of report texts", "search", bank.path, "effusion", "--find", "report")

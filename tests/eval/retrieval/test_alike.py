@@ -81,3 +81,21 @@ def test_texts_of_one_template_do_not_cost_all_pairs() -> None:
 
 def test_a_huge_text_is_answered() -> None:
     assert same_texts(["a " * 500_000, "a " * 500_001, "\x00" * 1_000_000, "x" * 1_000_000]).tolist() == [0, 0, 1, 2]
+
+
+def test_words_of_any_script_are_numbered_alike() -> None:
+    texts = [
+        "Größe\xa0 der LÄSION, 3mm",
+        "grösse der läsion... 3MM!",
+        "GRÖSSE der Läsion 3mm",
+        "a_b\x1fc\x00d",
+        "A_B c\td",
+        "\ud800 a_b c d",
+    ]
+    assert same_texts(texts).tolist() == slowly(texts) == [0, 0, 0, 1, 1, 1]
+    assert words("a_b\x1fc\x00d") == ["a_b", "c", "d"]
+
+
+@given(st.lists(st.text(st.sampled_from("aB_1 .-\n\x1f\x85ßé\u2009"), max_size=12), max_size=6))
+def test_it_is_the_definition_for_any_characters(texts: list[str]) -> None:
+    assert same_texts(texts).tolist() == slowly(texts)

@@ -13,7 +13,7 @@ from scanbank.eval.search import search
 from scanbank.scripts.service.service import Service
 from scanbank.store import Bank
 from scanbank.store.errors import UsageError
-from search_banks import Brightness, Fixed, bright_bank
+from search_banks import Brightness, Fixed, bright_bank, reports
 from service_servers import client_of, serving
 
 JSON = {"Content-Type": "application/json"}
@@ -130,3 +130,14 @@ def test_filters_are_answered_or_refused_without_what_lies_behind(bright: Bank) 
             assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
             assert "the filter" in refused.json()["detail"] or "of a filter" in refused.json()["detail"]
             assert not [word for word in ("secret", "passwd", "SELECT", str(bright.path)) if word in refused.text]
+
+
+def test_words_of_reports_rank_alone_where_no_model_can(bank: Bank) -> None:
+    reports(bank, [(0, "A cyst."), (1, "Large effusion."), (2, "Small effusion, effusion.")])
+    with serving([Brightness()], bank=str(bank.path)) as server, client_of(server) as client:
+        found = client.post("/v1/search", json={"query": "effusion", "bm25": True, "find": "report"}).json()
+        assert [hit["study"] for hit in found["hits"]] == ["s2", "s1"]
+        assert (found["model"], found["features"]) == ("bm25", "bm25")
+        assert "words of reports alone" in found["notes"][0]
+        assert str(bank.path) not in json.dumps(found)
+        assert client.post("/v1/search", json={"query": "effusion", "find": "report"}).status_code == 422

@@ -276,7 +276,7 @@ def test_stale_and_damaged_copies_go(full: Bank) -> None:
     assert [one for one in said(full.path) if "indexes" in one[1]] == [*damaged, unnamed]
     copy = full.path / "cache" / "copy.npy"
     copy.write_bytes(b"short")
-    assert ("warning", str(copy), "(a copy of a feature set) is not what was written") in said(full.path)
+    assert ("warning", str(copy), "(a copy of what the bank holds) is not what was written") in said(full.path)
     mend(full)
     assert not copy.exists()
     assert list((full.path / "indexes").iterdir()) == []
