@@ -17,7 +17,7 @@ from tiny_benches import check_numbers
 pytestmark = pytest.mark.long
 
 
-LONGEST = ("ingest", "memory", "store", "serve", "status", "heads")
+LONGEST = ("ingest", "memory", "store", "serve", "status", "heads", "embed-light", "heads-full", "retrieval")
 PARTS = ("embed-light", "heads-full")  # of the longest
 
 
