@@ -26,7 +26,7 @@ from scanbank.store import Bank
 from scanbank.store.key import default_key_file
 
 # How long an example takes is the machine's business.
-settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("other", deadline=None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -35,7 +35,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def pytest_configure(config: pytest.Config) -> None:
     # A shell that runs them in the background has its commands ignore Ctrl-C, which some tests are about.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # The ordinary run tries the same examples everywhere; that of the slow proofs tries others each time.
+    # The ordinary run tries the same examples everywhere; that of the slow proofs tries others each time, and twice as many.
     settings.load_profile("same" if config.option.markexpr == "not slow" else "other")
     config.option.loadscopereorder = False  # pytest-xdist would start the modules of most tests first, which are not the longest
 
