@@ -19,6 +19,8 @@ from scanbank.store import Bank
 from scanbank.store.errors import EncoderError, UsageError
 from scanbank.store.progress import Silent
 
+pytestmark = pytest.mark.long
+
 HEADS = ["linear", "cosine", "knn"]
 
 

@@ -21,8 +21,6 @@ from scanbank.store import Bank, ViewSpec
 from scanbank.store.errors import ScanbankError, UsageError
 from scanbank.store.ingest import ingest
 
-pytestmark = pytest.mark.long
-
 COMMAND = (sys.executable, "-m", "scanbank.scripts.cli")
 VIT = "timm:test_vit+random0"
 

@@ -22,6 +22,8 @@ from scanbank.store.doctor.case import FIRST
 from scanbank.store.errors import NotABankError
 from scanbank.store.key import default_key_file
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
