@@ -47,6 +47,8 @@ class Snapshot:
         """`cache`: the folder for copies of whole feature sets."""
         self.place = place
         self._cache = cache
+        self._files: dict[str, list[TableFile]] = {}
+        """What was asked for: a list is read in milliseconds, and SQL asks for each several times."""
         self.session = session
 
     @property
@@ -66,9 +68,11 @@ class Snapshot:
         """The files of a table, oldest first."""
         if table not in TABLES:
             raise UnknownNameError("table", table, TABLES)
-        group = self.root.get(f"{TABLES_GROUP}/{table}")
-        listed: Any = group.attrs["files"] if isinstance(group, zarr.Group) else []
-        return [TableFile(**entry) for entry in listed]
+        if table not in self._files:
+            group = self.root.get(f"{TABLES_GROUP}/{table}")
+            listed: Any = group.attrs["files"] if isinstance(group, zarr.Group) else []
+            self._files[table] = [TableFile(**entry) for entry in listed]
+        return list(self._files[table])
 
     def table(self, table: str) -> ds.Dataset:
         """All rows ever written to a table, the superseded ones too, as an Arrow dataset (the rows are not read yet).

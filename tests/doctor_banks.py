@@ -89,14 +89,22 @@ def contents(path: Path) -> dict[str, Any]:
     """Everything that can be read, at every snapshot that is kept. Raises whatever reading raises."""
     bank = Bank.open(path)
     found: dict[str, Any] = {"log": [(e.snapshot, e.message, e.tags) for e in bank.log()], "tags": bank.tags, "card": bank.card}
+    read: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for name in kept_snapshots(bank.repository):
-        found[name] = snapshot_contents(Bank.open(path, at=name))
-    found["head"] = snapshot_contents(bank)
+        found[name] = snapshot_contents(Bank.open(path, at=name), read)
+    found["head"] = snapshot_contents(bank, read)
     return found
 
 
-def snapshot_contents(bank: Bank) -> dict[str, Any]:
-    found: dict[str, Any] = {table: bank.snapshot.table(table).to_table().to_pylist() for table in TABLES}
+def snapshot_contents(bank: Bank, read: dict[tuple[str, ...], list[dict[str, Any]]] | None = None) -> dict[str, Any]:
+    """`read`: rows by table and files, as other snapshots that list the same files gave them."""
+    read = {} if read is None else read
+    found: dict[str, Any] = {}
+    for table in TABLES:
+        of = (table, *(file.name for file in bank.snapshot.files(table)))
+        if of not in read:
+            read[of] = bank.snapshot.table(table).to_table().to_pylist()
+        found[table] = read[of]
     found["aliases"] = bank.aliases
     for one in bank.feature_sets:
         beside = [one.z_mm().tobytes(), one.mask().tobytes()] if one.key.kind == "depth" else []

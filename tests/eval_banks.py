@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,7 @@ from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 
 VOLUME = FeatureKey("volume", EncoderSpec("toy", "1", 8), ViewSpec((Window(0, 80),)))
 SLICE = FeatureKey("slice", EncoderSpec("flat", "1", 4), ViewSpec((Window(0, 80),)))
+_PARTS = ("features", "tables", "checksums")
 
 
 def add_volumes(bank: Bank, patients: Sequence[str], *, slices: int = 3, studies: Sequence[str] = (), first: int = 0) -> NDArray[np.int64]:
@@ -52,6 +57,29 @@ def add_vectors(bank: Bank, key: FeatureKey, ordinals: NDArray[np.int64], vector
 
 def toy_bank(bank: Bank, n: int = 60, *, finding: str = "bleed", gap: float = 1.5, seed: int = 0) -> NDArray[np.int64]:
     """`n` patients with a volume each, every third with the finding, and vectors of volumes and slices that tell it; gives labels (n,)."""
+    if bank.place.folder is None or (bank.path / "tables").exists():
+        return _fill(bank, n, finding, gap, seed)
+    files, y = _toy_files(n, finding, gap, seed)
+    for part in _PARTS:
+        shutil.rmtree(bank.path / part, ignore_errors=True)
+    for name, data in files.items():
+        (bank.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (bank.path / name).write_bytes(data)
+    bank.refresh()
+    return y.copy()
+
+
+@functools.cache
+def _toy_files(n: int, finding: str, gap: float, seed: int) -> tuple[dict[str, bytes], NDArray[np.int64]]:
+    """What the folders of an empty bank become, by their names in it: to copy them takes a tenth of the time of four commits."""
+    with tempfile.TemporaryDirectory() as folder:
+        bank = Bank.create(Path(folder) / "bank", key_file=Path(folder) / "key")
+        y = _fill(bank, n, finding, gap, seed)
+        paths = [path for part in _PARTS for path in (bank.path / part).rglob("*") if path.is_file()]
+        return {str(path.relative_to(bank.path)): path.read_bytes() for path in paths}, y
+
+
+def _fill(bank: Bank, n: int, finding: str, gap: float, seed: int) -> NDArray[np.int64]:
     rng = np.random.default_rng(seed)
     ordinals = add_volumes(bank, [f"p{i}" for i in range(n)])
     y = (np.arange(n) % 3 == 0).astype(np.int64)

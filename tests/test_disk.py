@@ -27,6 +27,8 @@ ERRORS = {"ENOSPC": SPACE, "EACCES": NAME, "EROFS": SPACE | NAME | OTHER, "EIO":
 STRIDE = int(os.environ.get("FAULT_STRIDE", "1"))
 """The slow test tries every call, or every so manieth."""
 DISK, PAGE = 2_000_000, 4096
+SMALL = {"embed": 20_000, "compact": 5_000, "sweep": 5_000}
+"""Bytes that a file may have, too few for the command's."""
 READING = (
     "status BANK",
     "status BANK --failures",
@@ -69,7 +71,7 @@ def test_an_error_at_every_call(fault_cases: Cases, fault_server: Commands, name
     assert ended >= 1
 
 
-@pytest.mark.parametrize("name", ["embed", "compact", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ingest", "sweep"))])
+@pytest.mark.parametrize("name", ["embed", *(pytest.param(name, marks=pytest.mark.slow) for name in ("compact", "ingest", "sweep"))])
 def test_a_full_disk(fault_cases: Cases, fault_server: Commands, tmp_path: Path, name: str) -> None:
     with small_disk(tmp_path / "disk", DISK):
         for left in (0, 5 * PAGE):
@@ -89,7 +91,7 @@ def test_a_disk_that_fills_anywhere(fault_cases: Cases, fault_server: Commands, 
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [("embed", 20_000), ("ingest", 3_000), *(pytest.param(name, 5_000, marks=pytest.mark.slow) for name in ("compact", "sweep"))],
+    [("ingest", 3_000), *(pytest.param(name, limit, marks=pytest.mark.slow) for name, limit in SMALL.items())],
 )
 def test_files_that_may_not_grow(fault_cases: Cases, fault_server: Commands, name: str, limit: int) -> None:
     case = fault_cases[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
@@ -78,10 +79,15 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_options_that_docs_name_exist(page: Path) -> None:
+    assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", page.read_text("utf-8"))) <= options()
+
+
+@functools.cache
+def options() -> frozenset[str]:
+    """Those of all commands, and of the scripts beside them."""
     commands = [command.name or "" for command in app.registered_commands]
     helps = "".join(CliRunner().invoke(app, [command, "--help"]).output for command in commands)
-    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--slow", "--page", "--minutes", "--soak-seconds"}
-    assert set(re.findall(r"`[^`\n]*?(--[a-z][a-z-]+)", page.read_text("utf-8"))) <= known
+    return frozenset({*re.findall(r"--[a-z][a-z-]+", helps), "--slow", "--page", "--minutes", "--soak-seconds"})
 
 
 def test_windows_that_the_readme_names_exist() -> None:

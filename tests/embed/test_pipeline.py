@@ -309,10 +309,17 @@ def test_equal_content_on_its_way_is_copied_whatever_is_kept_at_hand(bank: Bank,
     np.testing.assert_array_equal(vectors, np.concatenate([vectors[:4]] * 3))
 
 
+def write_long(folder: Path, count: int, slices: int, side: int) -> None:
+    """Volumes of many slices, a file each."""
+    folder.mkdir()
+    for seed in range(count):
+        voxels = np.random.default_rng(seed).integers(-1000, 1000, (side, side, slices)).astype(np.int16)
+        nibabel.save(nibabel.Nifti1Image(voxels, np.diag([0.7, 0.7, 1.5, 1.0])), folder / f"{seed}.nii")
+
+
 def test_commits_end_on_chunk_borders(bank: Bank, tmp_path: Path) -> None:
-    for i in range(3):
-        write_series(tmp_path / str(i), n=500, shape=(4, 4), series_uid=f"1.{i}", seed=i)
-    ingest(bank, [tmp_path])
+    write_long(tmp_path / "scans", 3, 500, 4)
+    ingest(bank, [tmp_path / "scans"])
     embed(bank, open_encoder("intensity"), [BRAIN])
     rows = [e.metadata["rows"] for e in reversed(bank.log()) if e.message.startswith("embed")]
     assert rows == [CHUNK_ROWS, 1500 - CHUNK_ROWS]
@@ -350,8 +357,7 @@ def test_misuse_is_said_before_anything_is_decoded(scans: Bank, tmp_path: Path) 
 
 
 def test_interrupt_keeps_what_is_done_and_a_kill_loses_at_most_a_batch(bank: Bank, tmp_path: Path) -> None:
-    for i in range(40):
-        write_series(tmp_path / "scans" / str(i), n=60, shape=(64, 64), series_uid=f"1.{i}", seed=i)
+    write_long(tmp_path / "scans", 40, 60, 64)
     ingest(bank, [tmp_path / "scans"])
     whole = Bank.open(shutil.copytree(bank.path, tmp_path / "whole"))
     embed(whole, open_encoder("intensity"), [BRAIN])

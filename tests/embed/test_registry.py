@@ -104,6 +104,7 @@ class TestRandomWeights:
         assert zero.spec.weights != one.spec.weights
         assert open_encoder("timm:test_vit+random0", device="cpu").spec == zero.spec
 
+    @pytest.mark.slow
     def test_another_process_draws_the_same(self):
         code = "from scanbank.embed import open_encoder; print(open_encoder('timm:test_vit+random7', device='cpu').spec.digest)"
         there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

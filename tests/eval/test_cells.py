@@ -19,6 +19,8 @@ from scanbank.store import Bank
 from scanbank.store.errors import EncoderError, UsageError
 from scanbank.store.progress import Silent
 
+pytestmark = pytest.mark.long
+
 HEADS = ["linear", "cosine", "knn"]
 
 
@@ -40,10 +42,11 @@ def assert_same(found: dict[Any, Any], expected: dict[Any, Any]) -> None:
         assert found[key] == pytest.approx(values, abs=1e-12, nan_ok=True), key
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
     """All of a study in one go."""
-    bank = labelled(Bank.create(tmp_path_factory.mktemp("whole") / "bank"))
+    folder = tmp_path_factory.mktemp("whole")
+    bank = labelled(Bank.create(folder / "bank", key_file=folder / "key"))
     sweep_all(bank, ["bleed", "lump"], HEADS, [1, 5], 3)
     return held(bank)
 

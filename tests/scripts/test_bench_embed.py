@@ -4,8 +4,6 @@ import pytest
 
 from tiny_benches import check_numbers
 
-pytestmark = pytest.mark.long
-
 
 @pytest.mark.slow
 def test_reports_numbers() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -94,7 +93,7 @@ def test_main_job(bank: Bank, scans: Path, tmp_path: Path) -> None:
     assert "intensity/brain/slice" in run("status", bank.path).stdout
 
 
-@pytest.mark.parametrize("tries", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tries", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_formats_decode_side_by_side_in_a_fresh_process(bank: Bank, scans: Path, tries: int) -> None:
     """Threads that decode must not be the first to import the readers' libraries: two at once break some of them."""
     rng = np.random.default_rng(0)
@@ -199,27 +198,6 @@ def test_typers_own_misuse_ends_with_2() -> None:
 @pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that nobody may write to")
 def test_no_permission_is_one_line() -> None:
     fails(1, r"creating the bank /sys/kernel/bank failed", "init", "/sys/kernel/bank")
-
-
-def test_full_disk_is_one_line_and_the_bank_stays(full: Bank, scans: Path, tmp_path: Path) -> None:
-    """A limit on file size stands in for a full disk: every write of more than some bytes fails."""
-    write_series(scans / "new", n=300, shape=(4, 4), series_uid="1.9", seed=9)
-    before = full.snapshot.id
-    script = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000));"
-        "sys.argv = ['scanbank', 'ingest', sys.argv[1], sys.argv[2], '--workers', '1'];"
-        "from scanbank.scripts.cli import main; main()"
-    )
-    done = subprocess.run([sys.executable, "-c", script, full.path, scans], capture_output=True, text=True, env=dict(os.environ))
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: "), done.stderr
-    assert "Traceback" not in done.stderr
-    full.refresh()
-    assert full.snapshot.id == before
-    assert run("ingest", full.path, scans).exit_code == 0
-    full.refresh()
-    assert full.sql("SELECT count(*) AS n FROM volumes").to_pylist() == [{"n": 3}]
 
 
 def test_json_of_ingest_counts(bank: Bank, scans: Path) -> None:

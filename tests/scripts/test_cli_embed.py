@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from dicom_files import write_series
 from scanbank.embed.report import EmbedReport
@@ -20,8 +20,6 @@ from scanbank.scripts.view_options import geometry_of, layers_of
 from scanbank.store import Bank, ViewSpec
 from scanbank.store.errors import ScanbankError, UsageError
 from scanbank.store.ingest import ingest
-
-pytestmark = pytest.mark.long
 
 COMMAND = (sys.executable, "-m", "scanbank.scripts.cli")
 VIT = "timm:test_vit+random0"
@@ -39,6 +37,13 @@ def run(bank: Bank, *arguments: str) -> dict[str, Any]:
     done = CliRunner().invoke(app, ["embed", str(bank.path), *arguments, "--json", "--device", "cpu"])
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
+
+
+def run_typed(monkeypatch: pytest.MonkeyPatch, bank: Bank, *arguments: str) -> Result:
+    """The command in this process, which starts the others by what was typed."""
+    words = ["embed", str(bank.path), *arguments, "--json"]
+    monkeypatch.setattr(sys, "argv", ["scanbank", *words])
+    return CliRunner().invoke(app, words)
 
 
 def process(bank: Bank, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -116,9 +121,9 @@ def test_a_compiled_model_gives_the_same_vectors(scans: Bank, tmp_path: Path) ->
     np.testing.assert_allclose(scans.features(name).of(expected.items()), expected.vectors(), atol=1e-4)
 
 
-def test_a_device_that_is_not_there_stops_them_all(scans: Bank) -> None:
-    done = process(scans, "--encoder", "tiny", "--device", "cpu,cuda:77")
-    assert done.returncode != 0
+def test_a_device_that_is_not_there_stops_them_all(scans: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run_typed(monkeypatch, scans, "--encoder", "tiny", "--device", "cpu,cuda:77")
+    assert done.exit_code != 0
     assert "the process of another device ended" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -150,12 +155,12 @@ def test_the_others_may_finish_after_an_interrupt() -> None:
     assert (report.volumes, report.interrupted) == (2, True)
 
 
-def test_changed_files_are_accepted_once_for_all_devices(scans: Bank, tmp_path: Path) -> None:
+def test_changed_files_are_accepted_once_for_all_devices(scans: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(scans, "--encoder", "intensity")
     for i in range(4):
         write_series(tmp_path / "scans" / str(i), n=6, shape=(20, 24), patient_id=f"p{i}", series_uid=f"1.2.{i}", seed=9 + i)
-    done = process(scans, "--encoder", "intensity", "--device", "cpu,cpu", "--accept-changed")
-    assert done.returncode == 0, done.stderr
+    done = run_typed(monkeypatch, scans, "--encoder", "intensity", "--device", "cpu,cpu", "--accept-changed")
+    assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["volumes"] == 4
     scans.refresh()
     assert sum(entry.message.startswith("accept:") for entry in scans.log()) == 1

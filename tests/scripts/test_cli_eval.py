@@ -16,6 +16,8 @@ from scanbank.embed.registry import open_encoder
 from scanbank.scripts.cli import app
 from scanbank.store import Bank, FeatureKey, ViewSpec, Window
 
+pytestmark = pytest.mark.long
+
 
 def run(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])

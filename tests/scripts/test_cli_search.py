@@ -14,6 +14,8 @@ from dicom_files import write_series
 from scanbank.scripts.cli import app
 from scanbank.store import Bank
 
+pytestmark = pytest.mark.long
+
 MODEL = "open_clip:ViT-S-32-alt"
 
 

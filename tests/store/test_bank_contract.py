@@ -167,7 +167,7 @@ def test_threads_of_one_bank_write_without_loss(where: str) -> None:
     assert labelled(bank) == [f"{n}{i}" for n in "abc" for i in range(4)]
 
 
-@pytest.mark.parametrize("where", ["folder", pytest.param("s3", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.slow  # four processes that import everything
 def test_two_embeds_and_two_sweeps_at_once_are_both_complete(where: str, tmp_path: Path) -> None:
     for i in range(12):
         write_series(tmp_path / "scans" / str(i), n=3, shape=(12, 12), patient_id=f"p{i}", series_uid=f"1.{i}", seed=i)

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import multiprocessing
-
 import numpy as np
 import pytest
 
-from processes import KEY, write_labels
+from processes import KEY
 from scanbank.store import Bank
 from scanbank.store.errors import UnknownNameError, UsageError
 
@@ -87,16 +85,3 @@ def test_unknown_snapshot_and_table_and_column(bank: Bank) -> None:
         commit.append("lables", [{}])
     with pytest.raises(UnknownNameError, match="did you mean 'finding'"), bank.commit("x") as commit:
         commit.append("labels", [{"findng": "x"}])
-
-
-def test_two_processes_write_without_loss(bank: Bank) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=write_labels, args=(bank.path, name)) for name in ("a", "b")]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-        assert writer.exitcode == 0
-    bank.refresh()
-    assert bank.sql("SELECT * FROM labels").num_rows == 20
-    assert sorted(bank.features(KEY.name).items()) == list(range(40))

@@ -28,6 +28,8 @@ from scanbank.store.forget import forget, preview
 from scanbank.store.ingest import ingest
 from scanbank.store.schema import TABLES
 
+pytestmark = pytest.mark.long
+
 PATIENT = f"p{FORGOTTEN}"
 
 

@@ -20,6 +20,7 @@ VOLUMES = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(lambda numbers
 SLICES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=4).map(
     lambda pairs: ("slices", [{"volume": f"v{n}", "index": k} for n, k in pairs])
 )
+Commits = list[list[tuple[str, list[dict[str, Any]]]]]
 COMMITS = st.lists(st.lists(VOLUMES | SLICES, min_size=1, max_size=3), max_size=4)
 
 
@@ -45,8 +46,19 @@ def fresh(bank: Bank) -> dict[str, bool]:
 
 
 @given(COMMITS)
-@settings(max_examples=40, deadline=None)
-def test_no_key_comes_twice(commits: list[list[tuple[str, list[dict[str, Any]]]]]) -> None:
+@settings(max_examples=8, deadline=None)
+def test_no_key_comes_twice(commits: Commits) -> None:
+    check_keys(commits)
+
+
+@pytest.mark.slow
+@given(COMMITS)
+@settings(max_examples=100, deadline=None)
+def test_no_key_comes_twice_whatever_is_written(commits: Commits) -> None:
+    check_keys(commits)
+
+
+def check_keys(commits: Commits) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bank = Bank.create(Path(folder) / "bank", key_file=Path(folder) / "key")
         for appends in commits:

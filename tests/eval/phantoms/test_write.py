@@ -30,9 +30,9 @@ _made: dict[Path, Summary] = {}
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three chest patients."""
+    """Three chest patients, by two processes."""
     folder = tmp_path_factory.mktemp("phantoms")
-    _made[folder] = write_cohort(folder / "out", CHEST, 3, SEED, sheet=folder / "sheet.png")
+    _made[folder] = write_cohort(folder / "out", CHEST, 3, SEED, workers=2, sheet=folder / "sheet.png")
     return folder / "out"
 
 
@@ -46,14 +46,14 @@ def digests(out: Path, part: str = "") -> dict[str, str]:
 
 
 def test_same_bytes_whatever_the_processes_and_the_number_of_patients(out: Path, tmp_path: Path) -> None:
-    write_cohort(tmp_path / "two", CHEST, 2, SEED, workers=2)
-    again, first = digests(tmp_path / "two"), digests(out)
-    assert len(again) > 100
+    write_cohort(tmp_path / "one", CHEST, 1, SEED, workers=1)
+    again, first = digests(tmp_path / "one"), digests(out)
+    assert len(again) > 60
     of_patients = {name: digest for name, digest in again.items() if "PHANTOM" in name}
     assert of_patients == {name: first[name] for name in of_patients}
-    assert set(of_patients) == {name for name in first if "00001" in name or "00002" in name}
+    assert set(of_patients) == {name for name in first if "00001" in name}
     for table in ("reports", "statements", "lesions"):
-        assert rows(tmp_path / "two", table) == rows(out, table)[: len(rows(tmp_path / "two", table))]
+        assert rows(tmp_path / "one", table) == rows(out, table)[: len(rows(tmp_path / "one", table))]
 
 
 def test_another_seed_other_patients(out: Path, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from scanbank.store.doctor.case import FIRST
 from scanbank.store.errors import NotABankError
 from scanbank.store.key import default_key_file
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -78,15 +80,22 @@ def test_no_bank(tmp_path: Path) -> None:
         findings(tmp_path)
 
 
-def test_a_card_without_one_byte_right_is_put_back(full: Bank) -> None:
+@pytest.mark.parametrize(
+    ("word", "after"), [(b"format", 9), pytest.param(b"{", 5, marks=pytest.mark.slow), pytest.param(b"sha256", 20, marks=pytest.mark.slow)]
+)
+def test_a_card_without_one_byte_right_is_put_back(full: Bank, word: bytes, after: int) -> None:
     card = full.path / "bank.json"
     whole = card.read_bytes()
-    for at in (5, whole.index(b"format") + 9, whole.index(b"sha256") + 20):
-        card.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        assert only(findings(full.path)).problem == "is damaged: one byte of it has changed"
-        mend(full)
-        assert card.read_bytes() == whole
-    card.write_bytes(whole.replace(b"bank", b"knab"))
+    at = whole.index(word) + after
+    card.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    assert only(findings(full.path)).problem == "is damaged: one byte of it has changed"
+    mend(full)
+    assert card.read_bytes() == whole
+
+
+def test_a_card_that_is_lost_is_told_of(full: Bank) -> None:
+    card = full.path / "bank.json"
+    card.write_bytes(card.read_bytes().replace(b"bank", b"knab"))
     found = only([one for one in findings(full.path) if one.severity == "error"])
     assert (found.what, found.problem, found.repairable) == ("bank.json", "is damaged", False)
     card.unlink()
@@ -102,7 +111,11 @@ def test_a_card_of_a_newer_format(full: Bank) -> None:
     assert found.remedy == "upgrade scanbank"
 
 
-@pytest.mark.parametrize("harm", [b"", b"{}", b'{"snapshot":"XXXXXXXXXXXXXXXXXXXX"}', None])
+@pytest.mark.parametrize(
+    "harm",
+    [b'{"snapshot":"XXXXXXXXXXXXXXXXXXXX"}', *(pytest.param(harm, marks=pytest.mark.slow) for harm in (b"", b"{}", None))],
+    ids=["of no snapshot", "empty", "without a snapshot", "gone"],
+)
 def test_a_lost_branch_is_found_again(full: Bank, harm: bytes | None) -> None:
     whole, ref = contents(full.path), full.path / "features" / "refs" / "branch.main" / "ref.json"
     ref.unlink() if harm is None else ref.write_bytes(harm)

@@ -17,8 +17,8 @@ from scanbank.store.places import place_of
 
 pytestmark = pytest.mark.long
 
-FLIPS = 8
-HARMED = 3
+FLIPS = 4
+HARMED = 2
 REPAIRS = 2
 HARMS = ("cut", "emptied", "longer", "deleted")
 

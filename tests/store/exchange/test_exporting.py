@@ -21,7 +21,8 @@ from scanbank.store.exchange import EXPORT_SUFFIXES, ImportOptions, SourceOption
 from scanbank.store.feature_rows import FeatureRows
 from scanbank.store.specs import Kind
 
-SUFFIXES = list(EXPORT_SUFFIXES)
+SUFFIXES = [pytest.param(suffix, marks=pytest.mark.slow) if suffix == ".hdf5" else suffix for suffix in EXPORT_SUFFIXES]
+"""`.hdf5` is `.h5` by another name; of the quick tests one looks at it."""
 
 
 def columns(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -54,7 +55,7 @@ def export(bank: Bank, features: FeatureSet | str, path: Path) -> tuple[dict[str
     return columns(path)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", EXPORT_SUFFIXES)
 def test_slices_with_their_ids(bank: Bank, tmp_path: Path, suffix: str) -> None:
     toy_bank(bank, 6)
     held = bank.features(SLICE.name)
