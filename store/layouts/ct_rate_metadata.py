@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +26,8 @@ _ATTRIBUTES = (
     ("model", "ManufacturerModelName", vocabulary.model_family),
     ("kernel", "ConvolutionKernel", vocabulary.kernel),
 )
-_LONGEST = 200
-"""Characters of a cell of numbers; more is none."""
+_LONGEST, _LARGEST = 200, 1e5
+"""Characters of a cell of numbers, and a number: more is none of a scanner's."""
 _RIGHT_ANGLES = 1e-3
 
 
@@ -116,9 +115,11 @@ def _axes(orientation: str, position: str) -> Rows3x4 | None:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    """The finite numbers of a cell such as `[0.75, 0.75]`; none where anything else is in it."""
+    """The numbers of a cell such as `[0.75, 0.75]`; none where anything else is in it."""
+    if len(text) > _LONGEST:
+        return ()
     try:
-        values = tuple(float(part) for part in text[:_LONGEST].strip().strip("[]()").split(","))
+        values = tuple(float(part) for part in text.strip().strip("[]()").split(","))
     except ValueError:
         return ()
-    return values if all(math.isfinite(value) for value in values) else ()
+    return values if all(abs(value) <= _LARGEST for value in values) else ()  # not-a-number is not
