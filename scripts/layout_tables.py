@@ -38,7 +38,7 @@ class Collection:
                 if how.create_studies:
                     jobs.append((one.path, one.absent, named))
                 elif one.source is None:
-                    remarks.append(f"{one.path.name}: {len(one.absent.rows)} rows are of scans that are not in the bank")
+                    remarks.append(f"{one.path.name}: rows of scans that are not in the bank: {len(one.absent.rows)}")
         return jobs, remarks
 
 

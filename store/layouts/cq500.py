@@ -19,6 +19,7 @@ from .base import Layout, LayoutTable
 from .cq500_reads import READERS, SCAN, Read, Reads, Votes, is_reads, majority, read_reads
 from .finding import FoundTable
 
+_SHOWN = 5
 Counted = Callable[[Votes], Status | None]
 
 
@@ -66,9 +67,9 @@ class CQ500(Layout):
 
     def _remarks(self, folders: Mapping[int, Mapping[Path, None]]) -> Iterator[str]:
         if self._reads.left:
-            yield f"{len(self._reads.left)} columns are none of CQ500's and were left: {', '.join(self._reads.left[:5])}"
+            yield f"columns that are none of CQ500's and were left: {', '.join(self._reads.left[:_SHOWN])}"
         if unread := folders.keys() - {read.number for read in self._reads.rows}:
-            yield f"{len(unread)} scans of CQ500 have no row, and so no labels"
+            yield f"scans of CQ500 that have no row, and so no labels: {len(unread)}"
 
     def _table(self, counted: Counted, folders: Mapping[int, Mapping[Path, None]]) -> ParsedTable:
         rows = (self._row(read, folder, counted) for read in self._reads.rows for folder in folders.get(read.number, ()))

@@ -42,6 +42,7 @@ _SECTIONS: Mapping[str, Section] = {
     "Findings_EN": "findings",
     "Impressions_EN": "impression",
 }
+_SHOWN = 5
 _NOTHING = frozenset({"", "nan", "not given.", "not given"})
 """How a section without text is written."""
 
@@ -125,7 +126,7 @@ def _read(path: Path, said: Callable[[Mapping[str, str], str], TableRow], known:
     findings = tuple(finding for finding in FINDINGS if any(_finding(column) == finding for column in records.header if known(column)))
     kept = without_duplicates(rows, "study_uid", path.name)
     has_reports = any(row.report for row in kept)
-    remarks = (f"{len(left)} columns were left: {', '.join(left[:5])}",) if left else ()
+    remarks = (f"{path.name}: columns that are none of CT-RATE's and were left: {', '.join(left[:_SHOWN])}",) if left else ()
     return ReadTable(path, ParsedTable("study_uid", kept, findings, (), (), has_reports, has_split=False, faults=tuple(faults)), remarks)
 
 

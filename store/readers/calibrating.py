@@ -88,11 +88,13 @@ def scaling_of(stored: NDArray[Any], slope: float, inter: float, calibration: Ca
     sample = _sampled(stored)
     as_it_is, applied = sample * slope + inter, sample * once[0] + once[1]
     moved = abs((calibration.slope - 1.0) * -1000.0 + calibration.intercept)
-    if _part(as_it_is, _AIR) >= _SEEN and (moved >= _SHIFT or _part(applied, _AIR) < _SEEN):
-        return slope, inter
-    if _part(as_it_is, _AIR) < _SEEN and _part(applied, _AIR) >= _SEEN and _part(applied, _BODY) >= _SEEN:
+    due = _part(applied, _AIR) >= _SEEN and _part(applied, _BODY) >= _SEEN
+    air = _part(as_it_is, _AIR) >= _SEEN
+    if due and not air:
         return once
-    if calibration.corrected:
+    # The lowest value may be what fills the corners of stored values, and then is no air.
+    beside = not due or _part(as_it_is[as_it_is > as_it_is.min()], _AIR) >= _SEEN
+    if (air and beside and (moved >= _SHIFT or _part(applied, _AIR) < _SEEN)) or calibration.corrected:
         return slope, inter
     raise ReadError(
         f"it cannot be told whether its values ({as_it_is.min():g} to {as_it_is.max():g}) are HU: neither they nor what the declared "
@@ -104,12 +106,12 @@ def scaling_of(stored: NDArray[Any], slope: float, inter: float, calibration: Ca
 def _sampled(stored: NDArray[Any]) -> NDArray[np.float64]:
     """Every so manieth voxel along each axis, finite ones."""
     step = max(1, round((stored.size / _SAMPLE) ** (1 / 3)))
-    sample = np.asarray(stored[step // 2 :: step, step // 2 :: step, step // 2 :: step], np.float64)
-    sample = (sample if sample.size else np.asarray(stored, np.float64)).ravel()
+    k, j, i = (slice(min(step, n) // 2, None, step) for n in stored.shape)
+    sample = np.asarray(stored[k, j, i], np.float64).ravel()
     finite = sample[np.isfinite(sample)]
     return finite if finite.size else np.zeros(1)
 
 
 def _part(values: NDArray[np.float64], between: tuple[float, float]) -> float:
     low, high = between
-    return float(((values >= low) & (values <= high)).mean())
+    return float(((values >= low) & (values <= high)).mean()) if values.size else 0.0

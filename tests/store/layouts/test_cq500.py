@@ -110,7 +110,7 @@ def test_rows_without_scans_are_no_labels_and_scans_without_rows_are_told_of(ban
     assert "somebody" not in first.unmatched[0][1]
     assert len(readers) == 3
     tables = layout.tables([path for _, _, path in bank.local_map.first_files()])
-    assert tables[0].remarks == ("2 scans of CQ500 have no row, and so no labels",)
+    assert tables[0].remarks == ("scans of CQ500 that have no row, and so no labels: 2",)
     assert [len(one.absent.rows) if one.absent else 0 for one in tables] == [1, 1, 1, 1]
 
 
@@ -164,7 +164,7 @@ def test_repeated_rows_count_once_and_other_columns_are_left(tmp_path: Path) -> 
     (tmp_path / "reads.csv").write_text(HEADER.replace("\n", ",Comment,\n") + ROWS[0].replace("\n", ",looks bad,\n") * 2)
     (table, *_) = open_layout("cq500", [tmp_path]).tables([tmp_path / "CQ500CT0 CQ500CT0" / "a.dcm"])
     assert len(table.table.rows) == 1
-    assert table.remarks == ("2 columns are none of CQ500's and were left: Comment, (no name)",)
+    assert table.remarks == ("columns that are none of CQ500's and were left: Comment, (no name)",)
     assert {cell.finding for cell in table.table.rows[0].labels} == {"hemorrhage", "midline_shift"}
 
 
@@ -198,7 +198,7 @@ def test_the_command_reads_a_collection(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "reads.csv as table: 2 of 2 rows matched, 4 new labels" in done.output
     assert "reads.csv as cq500:R2: 2 of 2 rows matched, 4 new labels" in done.output
-    assert "reads.csv: 1 rows are of scans that are not in the bank" in done.output
+    assert "reads.csv: rows of scans that are not in the bank: 1" in done.output
     made = run(app, ["ingest", str(tmp_path / "bank"), "--labels", str(root / "reads.csv"), "--layout", "cq500", "--create-studies"])
     assert made.exit_code == 0, made.output
     bank = Bank.open(tmp_path / "bank")
