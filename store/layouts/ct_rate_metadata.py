@@ -89,7 +89,7 @@ def _declared(name: VolumeName, row: Mapping[str, str], line: int) -> Declared |
         return (
             f"line {line} of the metadata has no {bad} for it (expected {expected[bad][1]}), so its HU or size cannot be trusted; mend it"
         )
-    attributes = {ours: value for ours, theirs, allow in _ATTRIBUTES if (value := allow(row.get(theirs)))}
+    attributes = {ours: value for ours, theirs, allow in _ATTRIBUTES if (value := allow(_first(row.get(theirs, ""))))}
     return Declared(
         patient_id=name.patient,
         study_uid=name.study,
@@ -112,6 +112,11 @@ def _axes(orientation: str, position: str) -> Rows3x4 | None:
         return None
     z = np.cross(x, y)
     return tuple(tuple(float(v) for v in axis) for axis in (x, y, z, origin if len(origin) == 3 else (0.0, 0.0, 0.0)))
+
+
+def _first(text: str) -> str:
+    """The first value of a cell that may be a list, such as `['Br40f', '3']`."""
+    return text.strip().strip("[]").split(",")[0].strip(" '\"") if text.lstrip().startswith("[") else text
 
 
 def _numbers(text: str) -> tuple[float, ...]:

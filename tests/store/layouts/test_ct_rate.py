@@ -154,7 +154,7 @@ def test_orientation_of_the_table_is_that_of_the_array(bank: Bank, tmp_path: Pat
 def test_reconstructions_are_series_of_one_study(bank: Bank, tmp_path: Path) -> None:
     for name in ("train_1_a_1", "train_1_a_2", "train_1_b_1", "train_2_a_1"):
         put(tmp_path, name, chest() + np.int16(1024))
-    kernels = {"train_1_a_1": "B70f", "train_1_a_2": "B30f", "train_1_b_1": "B30f", "train_2_a_1": "B30f"}
+    kernels = {"train_1_a_1": "\"['B70f', '3']\"", "train_1_a_2": "B30f", "train_1_b_1": "B30f", "train_2_a_1": "B30f"}
     table(tmp_path, METADATA + "".join(row(name, intercept=-1024, kernel=kernel) for name, kernel in kernels.items()))
     assert take(bank, tmp_path)[1].volumes == 4  # the same bytes, and volumes of their own
     found = volumes(bank)
@@ -164,6 +164,7 @@ def test_reconstructions_are_series_of_one_study(bank: Bank, tmp_path: Path) -> 
     assert {name for name, row in found.items() if row["is_primary"]} == {"train_1_a_2", "train_1_b_1", "train_2_a_1"}
     said = bank.sql("SELECT DISTINCT name, value FROM attributes ORDER BY ALL").to_pylist()
     assert {(row["name"], row["value"]) for row in said} >= {("sex", "female"), ("age_band", "40-49"), ("manufacturer", "siemens")}
+    assert {row["value"] for row in said if row["name"] == "kernel"} == {"bone", "medium"}
     assert "2019" not in str(said)
 
 
