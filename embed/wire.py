@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..store.declared import Calibration
 from ..store.errors import ReadError, ScanbankError, SourceChangedError, ViewError
 from ..store.local_map import Located
 from ..store.scan import Source, Volume
@@ -132,12 +133,14 @@ def _located_to_dict(located: Located) -> dict[str, Any]:
         "kind": located.kind,
         "sources": [[os.fsencode(s.path).hex(), s.frame, s.size, s.mtime_ns] for s in located.sources],  # a path may be any bytes
         "window": None if window is None else asdict(window),
+        "calibration": None if located.calibration is None else located.calibration.text(),
     }
 
 
 def _located_from_dict(told: dict[str, Any]) -> Located:
     sources = tuple(Source(Path(os.fsdecode(bytes.fromhex(path))), *rest) for path, *rest in told["sources"])
-    return Located(told["kind"], sources, None if told["window"] is None else Window(**told["window"]))
+    calibration = None if told["calibration"] is None else Calibration.from_text(told["calibration"])
+    return Located(told["kind"], sources, None if told["window"] is None else Window(**told["window"]), calibration)
 
 
 def send_decoded(connection: socket.socket, decoded: Decoded) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -38,6 +38,10 @@ def ingest(
     ] = None,
     exported_window: Annotated[
         str | None, typer.Option(metavar="WINDOW", help="The window that images were saved with, such as brain.", show_default=False)
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A collection as its authors distribute it: cq500 or ct-rate.", show_default=False),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that read headers.")] = min(4, os.cpu_count() or 1),
     key_file: KeyFile = None,
@@ -89,7 +93,7 @@ def ingest(
     """Add scans, labels and reports to a bank. Reads headers only; nothing is decoded.
 
     Lists of columns take commas. Rows of a table match by the most specific of: path (relative to the table), series_uid,
-    accession, study_uid, patient_id + slice_number, patient_id.
+    accession, study_uid, patient_id + slice_number, patient_id. With --layout, tables are found among and below the paths.
     """
     from ..store import Bank
     from ..store.annotate import AnnotateOptions, annotate
@@ -100,6 +104,7 @@ def ingest(
     from ..store.masks import ingest_masks, mask_paths, not_scans
     from ..store.status import references
     from ..store.windows import parse_window
+    from .layout_tables import open_collection
 
     if not paths and not labels and not reports and not masks:
         raise UsageError("nothing to ingest: give PATH, --labels, --reports or --masks")
@@ -116,7 +121,16 @@ def ingest(
     window = parse_window(exported_window) if exported_window is not None else None
     opened = Bank.open(bank, key_file=key_file)
     # Tables are understood before a scan is read: a mistake in one should not cost an hour.
-    tables = _read_tables(labels or [], reports or [], options)
+    how = AnnotateOptions(source=source, keep_text=keep_text, no_text=no_text, create_studies=create_studies)
+    if layout is not None:
+        if options != TableOptions():
+            raise UsageError(
+                "--layout says what columns are; leave out --rename, --findings, --classes, --attributes, --ignore and --columns"
+            )
+        collection = open_collection(layout, paths or [], [*(labels or []), *(reports or [])])
+        paths, tables = collection.scans, []
+    else:
+        collection, tables = None, [(path, table, how) for path, table in _read_tables(labels or [], reports or [], options)]
     found_masks = mask_paths(masks) if masks else []
     known_findings = listed(mask_finding)
     declared(known_findings)
@@ -132,20 +146,28 @@ def ingest(
                 exported_window=window,
                 workers=workers,
                 but=no_scans,
+                declare=collection.layout.declare if collection else None,
                 progress=listener,
             )
         done["scans"] = asdict(report)
         failed += report.failed
         if not json:
             _tell_scans(report)
-    for path, table in tables:
-        how = AnnotateOptions(source=source, keep_text=keep_text, no_text=no_text, create_studies=create_studies)
+    if collection:
+        tables, done["remarks"] = collection.tables(opened, how)
+    told: set[tuple[Path, int]] = set()  # a layout may read a table for several sources: a row that fits none is one row
+    for path, table, options_of_table in tables:
         with progress(not json) as listener:
-            outcome = annotate(opened, path, table, how, progress=listener)
-        done.setdefault("tables", []).append({"table": str(path)} | asdict(outcome))
-        failed += len(outcome.unmatched)
+            outcome = annotate(opened, path, table, options_of_table, progress=listener)
+        done.setdefault("tables", []).append({"table": str(path), "source": options_of_table.source} | asdict(outcome))
+        new = tuple((line, reason) for line, reason in outcome.unmatched if (path, line) not in told)
+        told |= {(path, line) for line, _ in new}
+        failed += len(new)
         if not json:
-            _tell_table(path, outcome)
+            _tell_table(path, replace(outcome, unmatched=new), options_of_table.source if collection else "")
+    if not json:
+        for remark in done.get("remarks", []):
+            complain(remark)
     if masks:
         with progress(not json) as listener:
             attached = ingest_masks(opened, found_masks, known_findings, progress=listener)
@@ -211,11 +233,11 @@ def _tell_masks(report: MaskReport) -> None:
         complain(f"{count} x {reason}")
 
 
-def _tell_table(path: Path, outcome: AnnotateReport) -> None:
+def _tell_table(path: Path, outcome: AnnotateReport, source: str) -> None:
     new = f"{outcome.labels} new labels, {outcome.snippets} new report snippets"
     new += f" of {outcome.reports} reports" if outcome.reports else ""
     new += f", {outcome.sentences} sentences" if outcome.sentences else ""
-    say(f"{path.name}: {outcome.matched} of {outcome.rows} rows matched, {new}")
+    say(f"{path.name}{f' as {source}' if source else ''}: {outcome.matched} of {outcome.rows} rows matched, {new}")
     reasons: dict[str, list[int]] = {}
     for line, reason in outcome.unmatched:
         reasons.setdefault(reason, []).append(line)

@@ -100,7 +100,7 @@ class _Job:
         self.key: SecretKey = bank.key
         self.catalog = Catalog(bank)
         self.found: list[tuple[TableRow, list[Target]]] = []
-        self.unmatched: list[tuple[int, str]] = []
+        self.unmatched: list[tuple[int, str]] = list(table.faults)
         self.rows: Rows = defaultdict(list)
         self.said: dict[tuple[str, ...], tuple[int, tuple[str, str | None]]] = {}
         self.labels = 0

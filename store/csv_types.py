@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 Status = Literal["present", "absent", "uncertain", "unmentioned"]
-KeyKind = Literal["path", "series_uid", "accession", "study_uid", "patient_slice", "patient_id", "none"]
+KeyKind = Literal["path", "study_path", "series_uid", "accession", "study_uid", "patient_slice", "patient_id", "none"]
+"""`study_path`, a folder whose scans' studies are meant, comes from layouts alone."""
 Split = Literal["train", "val", "test"]
-Section = Literal["report", "findings", "impression"]
+Section = Literal["report", "findings", "impression", "history", "technique"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class TableRow:
     line: int
     """1-based line of the file where the record starts; quoted cells may span several."""
     key: str | Path | tuple[str, int]
-    """By the table's `key_kind`: an absolute `Path` for `path`, (patient_id, slice_number) for `patient_slice`, "" for `none`."""
+    """By the table's `key_kind`: an absolute `Path` for `path` and `study_path`, (patient_id, slice_number) for
+    `patient_slice`, "" for `none`."""
     ids: Mapping[str, str]
     """The other id columns that are not empty: patient_id, study_uid, accession, series_uid, slice_number, group."""
     labels: tuple[LabelCell, ...]
@@ -70,3 +72,5 @@ class ParsedTable:
     has_split: bool
     encoding: str = "utf-8"
     """What the file was decoded as; `latin-1` where it is not UTF-8, so that a caller may say so."""
+    faults: tuple[tuple[int, str], ...] = ()
+    """(line, why) of rows that cannot be understood, in tables of layouts: they cost themselves alone."""

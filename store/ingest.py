@@ -16,6 +16,7 @@ from .known import Known
 from .overlaps import overlaps
 from .progress import Progress, Silent
 from .readers import Images, find_scans
+from .readers.scans import Declare
 from .remember import remember
 from .scan import Found, ScanHeader
 from .windows import Window
@@ -59,6 +60,7 @@ def ingest(
     exported_window: Window | None = None,
     workers: int = 1,
     but: Set[Path] = frozenset(),
+    declare: Declare | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Read the headers of everything under `paths` and add what is new to the bank.
@@ -70,6 +72,7 @@ def ingest(
         exported_window: The HU window that images were saved with.
         workers: Processes that read DICOM headers, this one among them; with more than one, the main script needs a main guard.
         but: Files that are no scans, such as masks beside them.
+        declare: What the layout of a collection says of a file (`layouts`).
         progress: Told of stages and steps.
 
     Raises:
@@ -81,7 +84,7 @@ def ingest(
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     roots = [path.resolve() for path in paths]
     _ = bank.key  # asked for first: without it there is no point in reading a terabyte
-    found = find_scans(roots, Images(images, exported_window), workers, progress, but)
+    found = find_scans(roots, Images(images, exported_window), workers, progress, but, declare)
     if not found.scans and not found.rejected:
         where = ", ".join(map(str, paths))
         raise UsageError(f"no scans in {where}: {found.ignored} other files; expected DICOM, NIfTI, HDF5, or PNG/JPEG with --images")

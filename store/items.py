@@ -54,6 +54,8 @@ class Namer:
         digest = self._key.pseudonym("volume", *header.names)
         if header.kind == "dicom" and not any(str(name).startswith(NO_UID) for name in header.names):
             return NamedScan(self._by_uid(header, digest), digest, header)
+        if (declared := self._declared_there(header)) is not None:
+            return NamedScan(declared, digest, header)
         path = header.sources[0].path
         known = dict(self._map.copies(digest)) | self._given[digest]
         same = next((volume for volume, at in known.items() if at == path), None)
@@ -62,6 +64,16 @@ class Namer:
             same = moved[0] if moved else self._copy(digest)
         self._given[digest][same] = path
         return NamedScan(same, digest, header)
+
+    def _declared_there(self, header: ScanHeader) -> str | None:
+        """The volume that a layout made of this very file before: what it said counts until it is said otherwise."""
+        if header.kind != "nifti" or header.calibration is not None:
+            return None
+        for volume, _, _ in self._map.at_path(header.sources[0].path):
+            located = self._map.locate(volume) if volume in self._owners else None
+            if located is not None and located.calibration is not None and located.sources == header.sources:
+                return volume
+        return None
 
     def _by_uid(self, header: ScanHeader, digest: str) -> str:
         owner = (patient_of(self._key, header, digest), series_of(self._key, header, digest))
@@ -92,7 +104,7 @@ def add_scans(commit: Commit, key: SecretKey, scans: Sequence[NamedScan], known:
 def mapped(scan: NamedScan) -> MappedScan:
     """What the local map keeps of a scan."""
     header = scan.header
-    return MappedScan(scan.volume, header.kind, header.sources, header.exported_window, scan.name_digest)
+    return MappedScan(scan.volume, header.kind, header.sources, header.exported_window, scan.name_digest, header.calibration)
 
 
 def patient_of(key: SecretKey, header: ScanHeader, volume: str) -> str:

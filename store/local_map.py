@@ -12,6 +12,7 @@ from threading import Lock
 
 import platformdirs
 
+from .declared import Calibration
 from .errors import BankAccessError
 from .files import OTHERS, private_folder
 from .scan import Source, SourceKind
@@ -24,6 +25,7 @@ CREATE TABLE IF NOT EXISTS files (
     mtime_ns INTEGER NOT NULL, PRIMARY KEY (volume, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS places (path TEXT NOT NULL, volume TEXT NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY (path, volume, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS calibrations (volume TEXT PRIMARY KEY, calibration TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS paths (digest TEXT PRIMARY KEY, path TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -35,6 +37,7 @@ class Located:
     kind: SourceKind
     sources: tuple[Source, ...]
     exported_window: Window | None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class MappedScan:
     exported_window: Window | None
     name_digest: str
     """Digest of what names the volume, the same for byte-identical copies."""
+    calibration: Calibration | None = None
 
 
 def map_file(bank_id: str) -> Path:
@@ -95,6 +99,9 @@ class LocalMap:
                     "INSERT OR REPLACE INTO volumes VALUES (?, ?, ?, ?, ?)",
                     (scan.volume, scan.kind, window.lo if window else None, window.hi if window else None, scan.name_digest),
                 )
+                db.execute("DELETE FROM calibrations WHERE volume = ?", (scan.volume,))
+                if scan.calibration is not None:
+                    db.execute("INSERT INTO calibrations VALUES (?, ?)", (scan.volume, scan.calibration.text()))
                 self._drop_stale(db, scan)
                 rows = ((scan.volume, i, str(s.path), s.frame, s.size, s.mtime_ns) for i, s in enumerate(scan.sources))
                 db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -156,14 +163,16 @@ class LocalMap:
     def locate(self, volume: str) -> Located | None:
         """The sources of a volume in slice order; None where this machine does not know it."""
         with self._told() as db:
-            row = db.execute("SELECT kind, lo, hi FROM volumes WHERE volume = ?", (volume,)).fetchone()
+            query = "SELECT kind, lo, hi, calibration FROM volumes LEFT JOIN calibrations USING (volume) WHERE volume = ?"
+            row = db.execute(query, (volume,)).fetchone()
             if row is None:
                 return None
             files = db.execute("SELECT path, frame, size, mtime_ns FROM files WHERE volume = ? ORDER BY position", (volume,)).fetchall()
         if not files:
             return None
         window = Window(row[1], row[2]) if row[1] is not None else None
-        return Located(row[0], tuple(Source(Path(p), frame, size, mtime) for p, frame, size, mtime in files), window)
+        calibration = Calibration.from_text(row[3]) if row[3] is not None else None
+        return Located(row[0], tuple(Source(Path(p), frame, size, mtime) for p, frame, size, mtime in files), window, calibration)
 
     def first_files(self) -> list[tuple[str, SourceKind, Path]]:
         """(volume, kind, first file) of all that is known."""
@@ -228,7 +237,7 @@ class LocalMap:
         """Forget where volumes are, and paths by their digests. Nothing of them is left in the file."""
         with self._told() as db:
             db.execute("PRAGMA secure_delete = ON")
-            for table in ("volumes", "files", "places"):
+            for table in ("volumes", "files", "places", "calibrations"):
                 db.executemany(f"DELETE FROM {table} WHERE volume = ?", ((volume,) for volume in volumes))
             db.executemany("DELETE FROM paths WHERE digest = ?", ((digest,) for digest in digests))
         try:

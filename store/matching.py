@@ -99,6 +99,9 @@ class Catalog:
         match kind, row.key:
             case "path", Path() as path:
                 return self._by_path(path) or NoMatch(self._why_no_path)
+            case "study_path", Path() as path:
+                below = (self.volumes[volume]["study"] for volume in self._bank.local_map.under(path) if volume in self.volumes)
+                return [Target(study, "study") for study in sorted(set(below))] or NoMatch(self._why_no_path)
             case "series_uid", str() as uid:
                 item = self._key.pseudonym("series", uid)
                 return [Target(item, "series")] if item in self._series else NoMatch("no series has its series_uid")

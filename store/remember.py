@@ -30,8 +30,10 @@ def remember(bank: Bank, scans: Sequence[NamedScan]) -> int:
         old, new = bank.local_map.locate(scan.volume), mapped(scan)
         if old is not None and new.exported_window is None:
             new = replace(new, exported_window=old.exported_window)
+        if old is not None and old.calibration is not None and new.calibration is None:
+            continue  # found again as it was, without its layout
         if old is None or old.sources == new.sources or by_bytes(scan):
-            if old is None or old != Located(new.kind, new.sources, new.exported_window):
+            if old is None or old != Located(new.kind, new.sources, new.exported_window, new.calibration):
                 moved.append(new)
         elif not all(source.path.exists() for source in old.sources):
             same = _states(old.sources) == _states(new.sources)

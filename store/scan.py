@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .declared import Calibration
 from .windows import Window
 
 SourceKind = Literal["dicom", "nifti", "hdf5", "image", "declared", "seg"]
@@ -79,6 +80,8 @@ class ScanHeader:
     """ImageType says ORIGINAL (or says nothing)."""
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     """Allow-listed values only (see vocabulary): manufacturer, model, kernel, sex, age_band, contrast, ..."""
+    calibration: Calibration | None = None
+    """For files whose layout speaks for them: how values and voxels are to be taken."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ def load_volume(located: Located, *, accept_changed: bool = False) -> Volume:
     loader = import_module(_LOADERS[located.kind], __package__)
     if located.kind == "image":
         return loader.load(located.sources, located.exported_window)
+    if located.kind == "nifti":
+        return loader.load(located.sources, located.calibration)
     return loader.load(located.sources)
 
 

@@ -21,9 +21,11 @@ from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
 from numpy.typing import NDArray
 
+from ..declared import Calibration, Declared
 from ..errors import ReadError
 from ..geometry import RAS_TO_LPS
 from ..scan import Rejected, ScanHeader, Source, Volume
+from .calibrating import affine_of, calibration_of, declared_header, scaling_of
 from .grid import header_of, volume_of
 from .sources import check_shape, decoding
 from .voxels import rescaled
@@ -51,8 +53,8 @@ class _Layout:
     oriented: bool
 
 
-def scan(path: Path) -> ScanHeader | Rejected:
-    """The volume as its header tells; its name is the sha256 of the file's bytes.
+def scan(path: Path, declared: Declared | None = None) -> ScanHeader | Rejected:
+    """The volume as its header tells, or as its layout declares it; its name is the sha256 of the file's bytes, and what is declared.
 
     The planes are the canonical axial ones, feet to head. Without qform and sform, the orientation is nibabel's guess
     and the scan is flagged `no_orientation`.
@@ -61,23 +63,32 @@ def scan(path: Path) -> ScanHeader | Rejected:
         with decoding("NIfTI"):
             with _opened(path) as stream:
                 layout = _layout(stream, *_size(path, stream))
-            return header_of(path, "nifti", layout.shape, layout.affine, True, () if layout.oriented else ("no_orientation",))
+            if declared is None:
+                return header_of(path, "nifti", layout.shape, layout.affine, True, () if layout.oriented else ("no_orientation",))
+            calibration = calibration_of(declared, layout.affine, layout.oriented)
+            flags = () if layout.oriented or calibration.affine else ("no_orientation",)
+            return declared_header(
+                header_of(path, "nifti", layout.shape, affine_of(calibration, layout.affine), True, flags), declared, calibration
+            )
     except ReadError as error:
         return Rejected(path, str(error))
 
 
-def load(sources: Sequence[Source]) -> Volume:
-    """The voxels in HU (int16 where exact, else float32), turned to the canonical frame.
+def load(sources: Sequence[Source], calibration: Calibration | None = None) -> Volume:
+    """The voxels in HU (int16 where exact, else float32), turned to the canonical frame; `calibration` as its layout declared it.
 
     Raises:
-        ReadError: the file cannot be read, is shorter than its header says, or holds no 3-D scan.
+        ReadError: the file cannot be read, is shorter than its header says, holds no 3-D scan, or its values fit no calibration.
     """
     (source,) = sources
     with decoding("NIfTI"):
         with _opened(source.path) as stream:
             layout = _layout(stream, *_size(source.path, stream))
             stored = _voxels(stream, layout)
-        return volume_of(rescaled(stored, layout.slope, layout.inter), layout.affine, True)
+        if calibration is None:
+            return volume_of(rescaled(stored, layout.slope, layout.inter), layout.affine, True)
+        slope, inter = scaling_of(stored, layout.slope, layout.inter, calibration)
+        return volume_of(rescaled(stored, slope, inter), affine_of(calibration, layout.affine), True)
 
 
 @contextmanager

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
+from ..declared import Declared
 from ..errors import UsageError
 from ..progress import Progress
 from ..scan import Found, Rejected, ScanHeader
 from ..windows import Window
 from .files import find
 from .spread import spread
+
+Declare = Callable[[Path], Declared | Rejected | None]
+"""What a layout says of the file at a path: None where it says nothing, `Rejected` where it cannot be read without its word."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,10 @@ class Images:
     exported_window: Window | None = None
 
 
-def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Progress, but: Set[Path] = frozenset()) -> Found:
-    """Everything under `roots` but some files, from headers only.
+def find_scans(
+    roots: Sequence[Path], images: Images, workers: int, progress: Progress, but: Set[Path] = frozenset(), declare: Declare | None = None
+) -> Found:
+    """Everything under `roots` but some files, from headers only. `declare` says what a layout knows of a file, by its path.
 
     Raises:
         UsageError: there are images, nothing else, and no word on how they are meant.
@@ -54,12 +60,12 @@ def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Pr
         pictures = []
     parts = [Found(rejected=tuple(rejected), ignored=ignored)]
     if by_format["dicom"]:
-        parts.append(_dicom(by_format["dicom"], workers, progress))
-    others = [(f, p) for f in ("nifti", "hdf5") for p in by_format[f]]
-    total = len(others) + len(pictures)
+        parts.append(_dicom(by_format["dicom"], workers, progress, declare))
+    total = len(by_format["nifti"]) + len(by_format["hdf5"]) + len(pictures)
     if total:
         progress.start("reading headers", total)
-    parts.append(_sorted(_counted((import_module(f".{f}", __package__).scan(p) for f, p in others), progress)))
+    parts.append(_sorted(_counted((_nifti(path, declare) for path in by_format["nifti"]), progress)))
+    parts.append(_sorted(_counted((import_module(".hdf5", __package__).scan(path) for path in by_format["hdf5"]), progress)))
     if pictures:
         parts.append(_sorted(_counted(_images(pictures, images), progress)))
     return Found(
@@ -69,7 +75,14 @@ def find_scans(roots: Sequence[Path], images: Images, workers: int, progress: Pr
     )
 
 
-def _dicom(paths: Sequence[Path], workers: int, progress: Progress) -> Found:
+def _nifti(path: Path, declare: Declare | None) -> ScanHeader | Rejected:
+    from .nifti import scan
+
+    declared = declare(path) if declare is not None else None
+    return declared if isinstance(declared, Rejected) else scan(path, declared)
+
+
+def _dicom(paths: Sequence[Path], workers: int, progress: Progress, declare: Declare | None) -> Found:
     from .dicom_headers import DicomHeader, read_header
     from .dicom_series import aggregate, group
 
@@ -81,7 +94,15 @@ def _dicom(paths: Sequence[Path], workers: int, progress: Progress) -> Found:
     every = [header for at in sorted(read) for header in read[at]]
     found = group([header for header in every if not isinstance(header, Rejected)])
     rejected = aggregate([*(header for header in every if isinstance(header, Rejected)), *found.rejected])
-    return Found(found.scans, rejected, found.ignored)
+    scans = found.scans if declare is None else tuple(_named(scan, declare(scan.sources[0].path)) for scan in found.scans)
+    return Found(scans, rejected, found.ignored)
+
+
+def _named(scan: ScanHeader, declared: Declared | Rejected | None) -> ScanHeader:
+    """A series whose headers name no patient or study is named by its place in the layout."""
+    if not isinstance(declared, Declared):
+        return scan
+    return replace(scan, patient_id=scan.patient_id or declared.patient_id, study_uid=scan.study_uid or declared.study_uid)
 
 
 def _by_folder(paths: Iterable[Path]) -> list[tuple[Path, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -9,7 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scanbank.embed.wire import PeerGoneError, receive, send
+from scanbank.embed.decoding import Job
+from scanbank.embed.wire import PeerGoneError, job_from_dict, job_to_dict, receive, send
+from scanbank.store.declared import Calibration
+from scanbank.store.local_map import Located
+from scanbank.store.scan import Source
 
 
 def test_a_peer_that_ends_in_the_middle_of_a_message_leaves_no_memory_behind() -> None:
@@ -43,3 +48,11 @@ def test_arrays_come_as_they_were_sent() -> None:
     for sent, got in zip(arrays, found, strict=True):
         assert got.dtype == sent.dtype
         np.testing.assert_array_equal(got, sent)
+
+
+def test_a_job_keeps_what_a_layout_declared() -> None:
+    source = Source(Path("/scans/a.nii.gz"), size=3, mtime_ns=4)
+    calibration = Calibration(1.0, -8192.0, ((0.75, 0, 0, 1), (0, 0.75, 0, 2), (0, 0, 1.5, 3)))
+    for one in (calibration, None):
+        job = Job(Located("nifti", (source,), None, one), 5)
+        assert job_from_dict(json.loads(json.dumps(job_to_dict(job)))) == job
