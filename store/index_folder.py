@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .bank import Bank
 
 FOLDER = "indexes"
-FORMAT = 2
+FORMAT = 3
 PREFIX = 64
 """Bytes of zero before the first row of a file of vectors, so that rows are aligned and FAISS can be told what it reads."""
 _WAIT_SECONDS = 60.0

@@ -23,11 +23,11 @@ from ...store.progress import Progress, Silent
 from ...store.repository import told
 from .card import KINDS, IndexCard, Plan, card_of
 from .index import VectorIndex
-from .making import extend_index, make_index, remeasured, worn
-from .sampling import QUERIES
+from .making import SEED, extend_index, make_index, remeasured, worn
+from .sampling import QUERIES, asking
 from .source import Source, poolings, source_of
 from .storing import aside, card_path, load, remove, save
-from .vectors import Vectors, append, unit
+from .vectors import Vectors, append, last, unit
 
 if TYPE_CHECKING:
     from ...store.bank import Bank
@@ -234,12 +234,15 @@ def _extended(index: VectorIndex, source: Source, fresh: NDArray[np.bool_], path
 
 def _made(bank: Bank, source: Source, kind: str, recall: float, folder: Path, progress: Progress) -> VectorIndex:
     """A new index, in its place. The lock is held."""
+    count = len(source.items)
+    asks = np.zeros(count, bool) if kind == "exact" else asking(count, SEED)
     with aside(folder) as path:
         progress.start("reading vectors")
-        part = append(path, 0, source.read(np.ones(len(source.items), bool)), source.features.dim)
+        part = append(path, 0, last(source.read(np.ones(count, bool)), asks), source.features.dim)
         vectors = Vectors.mapped(path, [part], source.features.dim)
         card = replace(_card(bank, source, kind, recall), parts=(part,))
-        return save(bank, folder, make_index(card, vectors, source.items, _texts(bank, source), progress), path)
+        items = np.concatenate([source.items[~asks], source.items[asks]])
+        return save(bank, folder, make_index(card, vectors, items, _texts(bank, source), progress), path)
 
 
 def _card(bank: Bank, source: Source, kind: str, recall: float) -> IndexCard:
@@ -255,6 +258,7 @@ def _card(bank: Bank, source: Source, kind: str, recall: float) -> IndexCard:
         rows=0,
         tombstones=0,
         built_rows=0,
+        tail=0,
         settings={},
         plan=Plan("exact"),
         recall_asked=1.0 if kind == "exact" else recall,

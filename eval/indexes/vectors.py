@@ -123,6 +123,18 @@ def merged(
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 
 
+def last(blocks: Iterable[NDArray[np.float32]], chosen: NDArray[np.bool_]) -> Iterator[NDArray[np.float32]]:
+    """Blocks of N rows in all, those of `chosen` (N,) behind all others."""
+    kept: list[NDArray[np.float32]] = []
+    start = 0
+    for block in blocks:
+        mine = chosen[start : start + len(block)]
+        start += len(block)
+        kept.append(block[mine])
+        yield block[~mine]
+    yield from kept
+
+
 def append(path: Path, at: int, blocks: Iterator[NDArray[np.float32]], dim: int) -> Part:
     """Write rows into a file behind its first `at`, where whatever was there goes. It is made for the first. The caller syncs it."""
     rows, crc = 0, 0
