@@ -225,8 +225,7 @@ def _of_present(index: VectorIndex, source: Source) -> VectorIndex:
 
 
 def _extended(index: VectorIndex, source: Source, fresh: NDArray[np.bool_], path: Path, progress: Progress) -> VectorIndex:
-    part = append(path, len(index.ids), source.read(fresh), index.card.dim)
-    parts = (*index.card.parts, part)
+    parts = (*index.card.parts, *append(path, len(index.ids), source.read(fresh), index.card.dim))
     vectors = Vectors.mapped(path, parts, index.card.dim, known=len(index.card.parts))
     extended = extend_index(index, vectors, source.items[fresh], progress)
     return replace(extended, card=replace(extended.card, parts=parts))
@@ -238,9 +237,9 @@ def _made(bank: Bank, source: Source, kind: str, recall: float, folder: Path, pr
     asks = np.zeros(count, bool) if kind == "exact" else asking(count, SEED)
     with aside(folder) as path:
         progress.start("reading vectors")
-        part = append(path, 0, last(source.read(np.ones(count, bool)), asks), source.features.dim)
-        vectors = Vectors.mapped(path, [part], source.features.dim)
-        card = replace(_card(bank, source, kind, recall), parts=(part,))
+        parts = append(path, 0, last(source.read(np.ones(count, bool)), asks), source.features.dim)
+        vectors = Vectors.mapped(path, parts, source.features.dim, known=len(parts))
+        card = replace(_card(bank, source, kind, recall), parts=parts)
         items = np.concatenate([source.items[~asks], source.items[asks]])
         return save(bank, folder, make_index(card, vectors, items, _texts(bank, source), progress), path)
 
