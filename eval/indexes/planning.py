@@ -115,6 +115,7 @@ def _widths(first: int, last: int) -> Iterator[int]:
 
 
 def _part(sample: Sample) -> Sample:
-    """Some queries of each sort."""
-    chosen = np.concatenate([np.flatnonzero(sample.own >= 0)[:_MOST], np.flatnonzero(sample.own < 0)[:_MOST]])
+    """Some queries of each sort, evenly: they are in the order of what they are of."""
+    sorts = (np.flatnonzero(sample.own >= 0), np.flatnonzero(sample.own < 0))
+    chosen = np.concatenate([one[:: max(1, -(-len(one) // _MOST))] for one in sorts])
     return Sample(sample.queries[chosen], sample.own[chosen], sample.scores[chosen], sample.rows[chosen])

@@ -50,8 +50,22 @@ def load(path: Path, digest: str, pooling: str, dim: int) -> tuple[VectorIndex |
         pooling: of its vectors.
         dim: of its vectors.
     """
-    if not path.exists():
-        return None, ""
+    while path.exists():
+        before = _content(path)
+        index, why = _loaded(path, digest, pooling, dim)
+        if index is not None or _content(path) == before:  # else another process has just put other files in place of these
+            return index, why
+    return None, ""
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _loaded(path: Path, digest: str, pooling: str, dim: int) -> tuple[VectorIndex | None, str]:
     try:
         card = card_of(read_card(path))
         if (card.set, card.pooling, card.dim) != (digest, pooling, dim):
