@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .bank import Bank
 
 FOLDER = "indexes"
-FORMAT = 2
+FORMAT = 3
 PREFIX = 64
 """Bytes of zero before the first row of a file of vectors, so that rows are aligned and FAISS can be told what it reads."""
 _WAIT_SECONDS = 60.0
@@ -54,8 +54,13 @@ def placing(bank: Bank) -> Iterator[None]:
 
 @contextmanager
 def building(bank: Bank, wait_s: float) -> Iterator[None]:
-    """Around making an index, so that no two processes make the same. Raises BankLockedError after `wait_s` seconds, or OSError."""
+    """Around making an index, so that no two processes make the same. Raises BankLockedError after `wait_s` seconds, or OSError.
+
+    What lies aside then is of a process that was killed, and is removed.
+    """
     with _held(bank.cache, "building", wait_s, bank.name):
+        for path in _aside(bank):
+            path.unlink(missing_ok=True)
         yield
 
 
@@ -115,8 +120,14 @@ def versions_of(sets: list[FeatureSet]) -> dict[str, str]:
 
 
 def remove_unneeded(bank: Bank, *, only_present: bool) -> int:
-    """Remove what `unneeded` lists and say how many files that were. Raises as `placing` does where there are any."""
+    """Remove what `unneeded` lists and say how many files that were. Raises as `placing` does where there are any.
+
+    What a process that was killed left aside may be of anybody and goes, too; one that lives removes its own.
+    """
     folder = index_folder(bank)
+    if _aside(bank):
+        with suppress(BankLockedError), building(bank, 0.0):
+            pass
     if not unneeded(folder, versions_of(bank.feature_sets), only_present=only_present):
         return 0
     with placing(bank):
@@ -130,6 +141,10 @@ def sha256_of(path: Path) -> str:
     """Of a file, read in parts."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _aside(bank: Bank) -> list[Path]:
+    return list(index_folder(bank).glob("*.tmp"))
 
 
 @contextmanager

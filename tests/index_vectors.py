@@ -25,7 +25,7 @@ def mixture(rows: int, dim: int, centres: int, local: int, seed: int) -> NDArray
 
 def index_of(kind: str, vectors: NDArray[np.float32], ids: NDArray[np.int64], recall: float = 0.95) -> VectorIndex:
     """In memory."""
-    card = IndexCard("d" * 32, "a set", "", "1", "s", kind, vectors.shape[1], 0, 0, 0, {}, Plan("exact"), recall)
+    card = IndexCard("d" * 32, "a set", "", "1", "s", kind, vectors.shape[1], 0, 0, 0, 0, {}, Plan("exact"), recall)
     held = Vectors.of([vectors], vectors.shape[1])
     return make_index(card, held, ids, np.empty((0, vectors.shape[1]), np.float32))
 

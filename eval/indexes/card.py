@@ -30,6 +30,8 @@ class Plan:
     """About how many rows of vectors a query reads."""
     floor: float = -1.0
     """The lowest score of a tenth answer to these queries. A query that finds less is unlike them: it is asked again, exactly."""
+    sure: float = 1.0
+    """The recall that as many other queries would have with a certainty of 99%."""
 
 
 @final
@@ -64,6 +66,8 @@ class IndexCard:
     """Rows of what the set no longer holds: they are passed over."""
     built_rows: int
     """Rows when it was last made as a whole."""
+    tail: int
+    """Of the rows the last that no graph or list holds: they are compared one by one."""
     settings: dict[str, int]
     """With which it was made."""
     plan: Plan
@@ -76,6 +80,11 @@ class IndexCard:
     """Digests of these, by what they hold."""
     format: int = FORMAT
     faiss: str = faiss.__version__
+
+    @property
+    def linked(self) -> int:
+        """Rows before the tail."""
+        return self.rows - self.tail
 
     @property
     def reaches(self) -> bool:

@@ -16,44 +16,43 @@ SETTINGS = {"M": 32, "efConstruction": 40}
 _BLOCK_ROWS = 10_000
 
 
-def make_graph(vectors: Vectors, progress: Progress) -> Any:
-    """Of all rows."""
+def make_graph(vectors: Vectors, rows: int, progress: Progress) -> Any:
+    """Of the first `rows`."""
     graph: Any = native.IndexHNSWFlat(vectors.dim, SETTINGS["M"], native.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = SETTINGS["efConstruction"]
-    progress.start("linking neighbours", len(vectors))
-    for start in range(0, len(vectors), _BLOCK_ROWS):
-        block = vectors.rows[start : start + _BLOCK_ROWS]
-        graph.add(block)
-        progress.advance(len(block))
-    return graph
+    storage = graph.storage
+    storage.this.own(True)  # freed with this name: the graph lets go of it when it is attached
+    return _linked(graph, storage, vectors, rows, progress)
 
 
-def extend_graph(graph: Any, vectors: Vectors) -> Any:
-    """A graph of the first rows with the others linked to it, too. FAISS needs vectors of its own meanwhile."""
-    known, storage = graph.ntotal, native.IndexFlatIP(vectors.dim)
-    storage.add(vectors.rows[:known])
-    graph.storage = storage
-    graph.hnsw.efConstruction = SETTINGS["efConstruction"]
-    graph.add(vectors.rows[known:])
-    return graph
+def extend_graph(graph: Any, vectors: Vectors, progress: Progress) -> Any:
+    """A copy, of the first rows, with the others linked to it: what is mapped from a file cannot grow."""
+    storage = native.IndexFlatIP(vectors.dim)
+    storage.add(vectors.rows[: graph.ntotal])
+    copy = native.deserialize_index(native.serialize_index(graph, native.IO_FLAG_SKIP_STORAGE))
+    return _linked(copy, storage, vectors, len(vectors), progress)
 
 
 def write_graph(graph: Any, path: Path) -> None:
     native.write_index(graph, str(path), native.IO_FLAG_SKIP_STORAGE)
 
 
-def read_graph(path: Path, vectors: Vectors) -> Any:
-    """The caller knows that the bytes are those that were written. Raises ValueError or RuntimeError where they are of another index."""
-    graph = native.read_index(str(path))
-    if not isinstance(graph, native.IndexHNSWFlat) or (graph.ntotal, graph.d) != vectors.rows.shape or graph.storage is not None:
-        raise ValueError(f"{path} is no graph of {vectors.rows.shape[0]} vectors")
+def read_graph(path: Path, vectors: Vectors, rows: int) -> Any:
+    """Of the first `rows`. Links are mapped. The caller knows that the bytes are those that were written.
+
+    Raises:
+        ValueError: or RuntimeError: they are of another index.
+    """
+    graph = native.read_index(str(path), native.IO_FLAG_MMAP_IFC)
+    if not isinstance(graph, native.IndexHNSWFlat) or (graph.ntotal, graph.d) != (rows, vectors.dim) or graph.storage is not None:
+        raise ValueError(f"{path} is no graph of {rows} vectors")
     return attached(graph, vectors)
 
 
 def attached(graph: Any, vectors: Vectors) -> Any:
-    """The graph over vectors that are mapped, instead of a copy of its own."""
+    """The graph over vectors that are mapped, instead of a copy of its own. There may be more of them than it links."""
     graph.storage = vectors.flat
     graph.own_fields = False
+    graph.referenced_objects = [vectors]  # FAISS keeps but their address
     return graph
 
 
@@ -62,3 +61,17 @@ def walk(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """At most `k` rows near a query (D,), best first. `allowed`: bits of the rows that may be given, the lowest first; all by default."""
     return one_query(graph, query, k, only(native.SearchParametersHNSW, of_bits(allowed), efSearch=max(width, k)))
+
+
+def _linked(graph: Any, storage: Any, vectors: Vectors, rows: int, progress: Progress) -> Any:
+    """With the others of the first `rows`. FAISS needs a copy of the vectors meanwhile: `storage`, of those that are linked."""
+    graph.own_fields = False
+    graph.storage = storage
+    graph.hnsw.efConstruction = SETTINGS["efConstruction"]
+    known = graph.ntotal
+    progress.start("linking neighbours", rows - known)
+    for start in range(known, rows, _BLOCK_ROWS):
+        block = vectors.rows[start : min(start + _BLOCK_ROWS, rows)]
+        graph.add(block)
+        progress.advance(len(block))
+    return attached(graph, vectors)

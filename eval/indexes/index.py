@@ -22,9 +22,11 @@ from .vectors import Vectors, unit
 class Subset:
     """Rows that a filter keeps, and what each way of searching needs to know of them, made when it is needed first."""
 
-    def __init__(self, rows: NDArray[np.int64], total: int, cells: Cells | None) -> None:
-        """`rows`: (M,) increasing, of `total`."""
+    def __init__(self, rows: NDArray[np.int64], total: int, linked: int, cells: Cells | None) -> None:
+        """`rows`: (M,) increasing, of `total`, of which the first are `linked`."""
         self.rows = rows
+        self.tail = rows[np.searchsorted(rows, linked) :]
+        """Those that no graph or list holds."""
         self.total = total
         self._cells = cells
 
@@ -101,7 +103,10 @@ class VectorIndex:
 
     @cached_property
     def everything(self) -> Subset:
-        return Subset(np.flatnonzero(~self.dead), len(self.ids), self.cells)
+        return self._of_rows(np.flatnonzero(~self.dead))
+
+    def _of_rows(self, rows: NDArray[np.int64]) -> Subset:
+        return Subset(rows, len(self.ids), self.card.linked, self.cells)
 
     def subset(self, items: NDArray[np.int64]) -> Subset:
         """Of ordinals, in any order; those that are not in the index are passed over."""
@@ -111,7 +116,7 @@ class VectorIndex:
             return self.everything
         at = np.minimum(np.searchsorted(ordinals, wanted), max(0, len(ordinals) - 1))
         found = rows[at[ordinals[at] == wanted]] if len(ordinals) else rows
-        return Subset(np.sort(found), len(self.ids), self.cells)
+        return self._of_rows(np.sort(found))
 
     def with_dead(self, dead: NDArray[np.bool_]) -> VectorIndex:
         """The same vectors, of which others are passed over."""
@@ -142,14 +147,24 @@ class VectorIndex:
     def look(self, query: NDArray[np.float32], k: int, subset: Subset, plan: Plan) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Scores and rows near a query, best first, in the way of a plan; of equal scores there may be more than `k`."""
         if plan.way == "graph":
-            return walk(self.graph, query, k, plan.width, subset.bits)
+            return self._with_tail(*walk(self.graph, query, k, plan.width, subset.bits), query, k, subset.tail)
         if plan.way == "lists":
-            return look(self.lists, self.vectors, query, k, plan.width, subset.bits)
+            return look(self.lists, self.vectors, query, k, plan.width, subset.bits, subset.tail)
         if plan.way == "cells":
             assert self.cells is not None
             rows = self.cells.near(query, subset.groups, plan.width)
             return self.vectors.nearest(query, min(k, len(rows)), rows)
         return self.vectors.nearest(query, k, None if subset.is_all else subset.rows)
+
+    def _with_tail(
+        self, scores: NDArray[np.float32], rows: NDArray[np.int64], query: NDArray[np.float32], k: int, tail: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        if not len(tail):
+            return scores, rows
+        more, theirs = self.vectors.nearest(query, min(k, len(tail)), tail)
+        scores, rows = np.concatenate([scores, more]), np.concatenate([rows, theirs])
+        order = np.argsort(-scores, kind="stable")[:k]
+        return scores[order], rows[order]
 
     def checked(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         """A query of length 1."""

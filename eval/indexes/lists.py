@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...store.errors import UsageError
 from ...store.progress import Progress
 from .card import K
 from .cells import Cells
@@ -25,24 +24,24 @@ _BLOCK_ROWS = 16_384
 _MANY = 4096
 
 
-def make_lists(vectors: Vectors, cells: Cells, seed: int, progress: Progress) -> Any:
-    """Of all rows, a list for each cell. Raises UsageError where there are too few."""
-    if len(vectors) < LEAST_ROWS:
-        raise UsageError(f"ivfpq learns to compress from {LEAST_ROWS} vectors or more; there are {len(vectors)}: take --kind exact")
-    quantizer = native.IndexFlatIP(vectors.dim)
+def make_lists(rows: NDArray[np.float32], cells: Cells, seed: int, progress: Progress) -> Any:
+    """Of (N, D) rows, the first of the cells', a list for each cell."""
+    dim = rows.shape[1]
+    quantizer = native.IndexFlatIP(dim)
     quantizer.add(cells.centres)
-    bits = 8 if len(vectors) >= _MANY else 4
-    lists: Any = native.IndexIVFPQ(quantizer, vectors.dim, len(cells), _bytes(vectors.dim), bits, native.METRIC_INNER_PRODUCT)
+    bits = 8 if len(rows) >= _MANY else 4
+    lists: Any = native.IndexIVFPQ(quantizer, dim, len(cells), _bytes(dim), bits, native.METRIC_INNER_PRODUCT)
     lists.quantizer_trains_alone = 0
     lists.cp.min_points_per_centroid = lists.pq.cp.min_points_per_centroid = 1
     lists.pq.cp.seed = seed
-    chosen = np.random.default_rng(seed).permutation(len(vectors))[:_TRAINING_ROWS]
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:_TRAINING_ROWS]
     progress.start("learning to compress")
-    lists.train(vectors.rows[np.sort(chosen)])
-    progress.start("compressing vectors", len(vectors))
-    for start in range(0, len(vectors), _BLOCK_ROWS):
-        add_rows(lists, vectors.rows[start : start + _BLOCK_ROWS], cells.of[start : start + _BLOCK_ROWS])
-        progress.advance(min(_BLOCK_ROWS, len(vectors) - start))
+    lists.train(rows[np.sort(chosen)])
+    progress.start("compressing vectors", len(rows))
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = rows[start : start + _BLOCK_ROWS]
+        add_rows(lists, block, cells.of[start : start + len(block)])
+        progress.advance(len(block))
     return lists
 
 
@@ -63,21 +62,28 @@ def write_lists(lists: Any, path: Path) -> None:
     native.write_index(lists, str(path))
 
 
-def read_lists(path: Path, vectors: Vectors, cells: Cells) -> Any:
-    """Codes are mapped. Whoever calls this knows that the bytes are those that were written. Raises as `read_graph` does."""
+def read_lists(path: Path, rows: int, cells: Cells) -> Any:
+    """Of the first `rows`. Codes are mapped. The caller knows that the bytes are those that were written. Raises as `read_graph`."""
     lists = native.read_index(str(path), native.IO_FLAG_MMAP_IFC)
-    if not isinstance(lists, native.IndexIVFPQ) or (lists.ntotal, lists.d) != vectors.rows.shape or lists.nlist != len(cells):
-        raise ValueError(f"{path} is no index of {vectors.rows.shape[0]} compressed vectors")
+    if not isinstance(lists, native.IndexIVFPQ) or (lists.ntotal, lists.d, lists.nlist) != (rows, *cells.centres.shape[::-1]):
+        raise ValueError(f"{path} is no index of {rows} compressed vectors")
     return lists
 
 
 def look(
-    lists: Any, vectors: Vectors, query: NDArray[np.float32], k: int, width: int, allowed: NDArray[np.uint8] | None
+    lists: Any,
+    vectors: Vectors,
+    query: NDArray[np.float32],
+    k: int,
+    width: int,
+    allowed: NDArray[np.uint8] | None,
+    more: NDArray[np.int64],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """At most `k` rows near a query (D,), best first, with exact scores, from `width` lists. `allowed` as for `walk`."""
+    """At most `k` rows near a query (D,), best first, with exact scores, from `width` lists and of `more` rows. `allowed` as for `walk`."""
     parameters = only(native.SearchParametersIVF, of_bits(allowed), nprobe=width)
     _, rows = one_query(lists, query, min(REFINED * max(k, K), lists.ntotal), parameters)
-    return vectors.nearest(query, min(k, len(rows)), np.sort(rows)) if len(rows) else (np.empty(0, np.float32), rows)
+    rows = np.concatenate([np.sort(rows), more])
+    return vectors.nearest(query, min(k, len(rows)), rows) if len(rows) else (np.empty(0, np.float32), rows)
 
 
 def _bytes(dim: int) -> int:

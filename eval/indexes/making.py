@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...store.errors import UsageError
 from ...store.progress import Progress, Silent
 from .card import IndexCard, Plan
 from .cells import make_cells
 from .graph import SETTINGS, attached, extend_graph, make_graph
 from .index import VectorIndex
-from .lists import extend_lists, make_lists
+from .lists import LEAST_ROWS, extend_lists, make_lists
 from .planning import measure, plan_for_all
-from .sampling import take_sample
+from .sampling import queries_of, take_sample
 from .vectors import Vectors
 
 SEED = 0
@@ -22,6 +23,8 @@ TOMBSTONES = 0.2
 """Of an index's rows: with more of them it is made again."""
 GROWTH = 2.0
 """Times the rows that it was made of: beyond, its centres are no longer those of its vectors, and it is made again."""
+TAIL = (512, 4096, 0.1)
+"""Rows that no graph or list holds yet: at least, and at most, and else a share of the others. Beyond, all are linked."""
 
 
 def make_index(
@@ -31,7 +34,8 @@ def make_index(
 
     Args:
         card: what the index is of, `kind` and `recall_asked`; counts, settings and plan are filled in.
-        vectors: N of length 1.
+        vectors: N of length 1. If the kind is not exact, the last of them, as many as `queries_of` says, are drawn at random from all:
+            they are what recall is measured with, so nothing is learnt from them, and they are not linked at first.
         ids: (N,) ordinals, each once.
         texts: (T, D) vectors of texts of the same encoder, of length 1, to measure with; there may be none.
         progress: told of stages.
@@ -41,45 +45,59 @@ def make_index(
     """
     progress, rows = progress or Silent(), len(vectors)
     plan = Plan("exact", cost=float(rows))
-    card = replace(card, dim=vectors.dim, rows=rows, tombstones=0, built_rows=rows, settings={}, plan=plan)
+    tail = 0 if card.kind == "exact" else queries_of(rows)
+    linked = rows - tail
+    card = replace(card, dim=vectors.dim, rows=rows, tombstones=0, built_rows=rows, tail=tail, settings={}, plan=plan)
     index = VectorIndex(card, vectors, ids, np.zeros(rows, bool))
     if card.kind == "exact" or not rows:
         return index
-    cells = make_cells(vectors.rows, SEED, progress)
-    settings = {"cells": len(cells), "seed": SEED}
+    if card.kind == "ivfpq" and rows < LEAST_ROWS:
+        raise UsageError(f"ivfpq learns to compress from {LEAST_ROWS} vectors or more; there are {rows}: take --kind exact")
+    cells = make_cells(vectors.rows[:linked], SEED, progress)
+    settings, parts = {"cells": len(cells), "seed": SEED}, {}
     if card.kind == "hnsw":
-        graph = attached(make_graph(vectors, progress), vectors)
-        index = replace(index, card=replace(card, settings=settings | SETTINGS), cells=cells, graph=graph)
+        settings |= SETTINGS
+        parts["graph"] = make_graph(vectors, linked, progress)
     else:
-        lists = make_lists(vectors, cells, SEED, progress)
-        index = replace(index, card=replace(card, settings=settings | {"bytes": lists.code_size}), cells=cells, lists=lists)
+        parts["lists"] = make_lists(vectors.rows[:linked], cells, SEED, progress)
+        settings["bytes"] = parts["lists"].code_size
+    cells = cells.with_rows(vectors.rows[linked:])
     progress.start("measuring recall")
-    return tuned(replace(index, sample=take_sample(vectors, np.arange(rows), texts, SEED)))
+    return tuned(replace(index, card=replace(card, settings=settings), cells=cells, sample=take_sample(vectors, texts), **parts))
 
 
 def extend_index(index: VectorIndex, vectors: Vectors, ids: NDArray[np.int64], progress: Progress | None = None) -> VectorIndex:
     """The index with the rows that `vectors` has more, of the ordinals `ids`. Of one that it has already, the old row is passed over.
 
-    A graph is changed in place: the index that was is of no use any more.
+    They are compared one by one until there are enough of them that linking them is worth it: what an addition costs is then that of
+    what is added. A graph reads the new vectors in the old index, too.
     """
     progress = progress or Silent()
     known, fresh = len(index.ids), vectors.rows[len(index.ids) :]
     replaced = np.isin(index.ids, ids)
     whole = np.concatenate([np.where(replaced, -1, index.ids), ids])
     dead = np.concatenate([index.dead | replaced, np.zeros(len(ids), bool)])
-    cells, graph, lists, sample = index.cells, index.graph, index.lists, index.sample
-    if cells is not None and len(fresh):
-        progress.start("adding vectors", len(fresh))
-        cells = cells.with_rows(fresh)
-        if lists is not None:
-            lists = extend_lists(lists, fresh, cells.of[known:])
-        if graph is not None:
-            graph = attached(extend_graph(graph, vectors), vectors)
-    if sample is not None:
-        sample = sample.with_rows(vectors, known)
-    card = replace(index.card, rows=len(whole), tombstones=int(dead.sum()))
-    parts = {"cells": cells, "graph": graph, "lists": lists, "sample": sample}
-    return remeasured(replace(index, card=card, vectors=vectors, ids=whole, dead=dead, **parts))
+    tail = 0 if index.card.kind == "exact" else index.card.tail + len(fresh)
+    card = replace(index.card, rows=len(whole), tombstones=int(dead.sum()), tail=tail)
+    extended = replace(index, card=card, vectors=vectors, ids=whole, dead=dead)
+    if index.cells is not None and index.sample is not None:
+        graph = None if index.graph is None else attached(index.graph, vectors)
+        extended = replace(extended, cells=index.cells.with_rows(fresh), graph=graph, sample=index.sample.with_rows(vectors, known))
+    least, most, share = TAIL
+    if tail > max(least, min(most, share * card.linked)):
+        extended = linked(extended, progress)
+    return remeasured(extended)
+
+
+def linked(index: VectorIndex, progress: Progress) -> VectorIndex:
+    """With no tail. Files of its own it has none but of vectors."""
+    graph = None if index.graph is None else extend_graph(index.graph, index.vectors, progress)
+    lists, start = index.lists, index.card.linked
+    if lists is not None and index.cells is not None:
+        progress.start("compressing vectors", index.card.tail)
+        lists = extend_lists(lists, index.vectors.rows[start:], index.cells.of[start:])
+    files = {what: name for what, name in index.card.files.items() if what == "vectors"}
+    return replace(index, card=replace(index.card, tail=0, files=files, sha256={}), graph=graph, lists=lists)
 
 
 def remeasured(index: VectorIndex) -> VectorIndex:
@@ -90,8 +108,9 @@ def remeasured(index: VectorIndex) -> VectorIndex:
     assert index.sample is not None
     if index.card.plan.way == "exact":  # it was small
         return tuned(index)
+    asked = index.card.recall_asked
     plan = measure(index, index.everything, index.card.plan, index.sample, index.sample.scores)
-    if plan.recall < index.card.recall_asked:
+    if plan.recall < asked or plan.sure < asked <= index.card.plan.sure:
         return tuned(index)
     return replace(index, card=replace(index.card, plan=plan))
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,11 @@ from ...store.progress import Progress, Silent
 from ...store.repository import told
 from .card import KINDS, IndexCard, Plan, card_of
 from .index import VectorIndex
-from .making import extend_index, make_index, remeasured, worn
-from .sampling import QUERIES
+from .making import SEED, extend_index, make_index, remeasured, worn
+from .sampling import QUERIES, asking
 from .source import Source, poolings, source_of
 from .storing import aside, card_path, load, remove, save
-from .vectors import Vectors, append, unit
+from .vectors import Vectors, append, last, unit
 
 if TYPE_CHECKING:
     from ...store.bank import Bank
@@ -38,7 +38,7 @@ LISTED_ROWS = 10_000_000
 """Vectors from which on `auto` compresses them: a graph's vectors should fit the memory."""
 RECALL = 0.95
 _WAIT_S = 3600.0
-_COMPARED = 32
+_COMPARED = 16
 _SAME = 1e-6
 _log = logging.getLogger("scanbank")
 
@@ -55,9 +55,10 @@ def open_index(bank: Bank, features: FeatureSet, pooling: str = "") -> VectorInd
     path = card_path(index_folder(bank), features.digest, pooling)
     index, why = load(path, features.digest, pooling, features.dim)
     if index is not None:
-        why = _unfit(index, source)
+        change = _change(index, source)
+        why = _unfit(index, source, change)
         if not why:
-            return _extended_or_as_it_is(bank, index, source, path)
+            return _extended_or_as_it_is(bank, index, source, change, path)
     if why and _kind(path) != "exact":
         _log.warning(
             "the index of %s is not used: %s; vectors are compared one by one until `scanbank index` makes it again", source.name, why
@@ -111,13 +112,14 @@ def build_index(
             kind = _auto(len(source.items)) if _kind(path) == "exact" else _kind(path)
         index, why = load(path, features.digest, pooling, features.dim)
         if index is not None:
-            why = (f"it is {index.card.kind}" if index.card.kind != kind else "") or _unfit(index, source)
+            change = _change(index, source)
+            why = (f"it is {index.card.kind}" if index.card.kind != kind else "") or _unfit(index, source, change)
             if not why:
                 asked = index.card.recall_asked if recall is None or kind == "exact" else recall
-                if asked == index.card.recall_asked and _is_current(index, source):
-                    return _of_present(index, source)
+                if asked == index.card.recall_asked and _is_current(index, source, change):
+                    return _of_present(index, change)
                 index = replace(index, card=replace(index.card, recall_asked=asked))
-                return _brought_up_to_date(bank, index, source, folder, progress)
+                return _brought_up_to_date(bank, index, source, change, folder, progress)
         if why:
             _log.info("the index of %s is made again: %s", source.name, why)
         return _made(bank, source, kind, recall or RECALL, folder, progress)
@@ -160,56 +162,75 @@ def _kind(path: Path) -> str:
         return "exact"
 
 
-def _unfit(index: VectorIndex, source: Source) -> str:
+@final
+@dataclass(frozen=True)
+class _Change:
+    """What has come and gone since an index was written."""
+
+    fresh: NDArray[np.bool_]
+    """(M,) of the source's items those that it has not."""
+    dead: NDArray[np.bool_]
+    """(N,) of its rows those of what the source has not."""
+
+
+def _change(index: VectorIndex, source: Source) -> _Change:
+    return _Change(~np.isin(source.items, index.ids), ~np.isin(index.ids, source.items))
+
+
+def _unfit(index: VectorIndex, source: Source, change: _Change) -> str:
     """Why an index cannot be brought up to date, in words; empty where it can.
 
     An item's vector never changes under one key: what changes gives the item a new ordinal. Some are compared all the same, for
     a bank may have been put back from a copy, and gone on differently.
     """
     if index.card.version != source.features.version:
-        both = np.flatnonzero(np.isin(index.ids, source.items))
-        both = both[np.unique(np.linspace(0, len(both) - 1, min(_COMPARED, len(both))).astype(int))]
+        both = np.flatnonzero(~change.dead)
+        some = np.linspace(0, len(both) - 1, min(_COMPARED, len(both))).astype(int)
+        newest = np.argmax(index.ids[both]) if len(both) else 0  # banks that part have the same beginning
+        both = both[np.unique(np.append(some, newest))] if len(both) else both
         chosen = np.isin(source.items, index.ids[both])
         read = np.concatenate([np.empty((0, source.features.dim), np.float32), *source.read(chosen)])
         rows = both[np.argsort(index.ids[both])]
         read = read[np.argsort(source.items[chosen])]
         if not np.allclose(read, index.vectors.rows[rows], atol=_SAME):
             return "it holds other vectors than the bank"
-    gone = int(np.count_nonzero(~np.isin(index.ids, source.items)))
-    return worn(index, gone, int(np.count_nonzero(~np.isin(source.items, index.ids))))
+    return worn(index, int(np.count_nonzero(change.dead)), int(np.count_nonzero(change.fresh)))
 
 
-def _is_current(index: VectorIndex, source: Source) -> bool:
+def _is_current(index: VectorIndex, source: Source, change: _Change) -> bool:
     """Whether its files say all that is to be said at this snapshot."""
-    dead = ~np.isin(index.ids, source.items)
-    return (index.card.version, index.card.tombstones, len(index.ids) - int(dead.sum())) == (
-        source.features.version,
-        int(dead.sum()),
-        len(source.items),
-    )
+    gone = int(np.count_nonzero(change.dead))
+    return (index.card.version, index.card.tombstones) == (source.features.version, gone) and not change.fresh.any()
 
 
-def _extended_or_as_it_is(bank: Bank, index: VectorIndex, source: Source, path: Path) -> VectorIndex:
+def _extended_or_as_it_is(bank: Bank, index: VectorIndex, source: Source, change: _Change, path: Path) -> VectorIndex:
     """For a search: kept where that can be done at once, else brought up to date in memory."""
-    fresh = ~np.isin(source.items, index.ids)
-    if not fresh.any():
-        return _of_present(index, source)  # rows that went are passed over whether or not the file knows
+    if not change.fresh.any():
+        return _of_present(index, change)  # rows that went are passed over whether or not the file knows
     if bank.at is None:
         with suppress(OSError, ScanbankError), building(bank, 0.0):
-            # as it is now that nobody else changes it; the other may yet be needed
+            if _files(path) == index.card.files:  # now that nobody else changes it
+                return _brought_up_to_date(bank, index, source, change, path.parent, Silent())
             again, _ = load(path, source.features.digest, source.pooling, index.card.dim)
-            if again is not None and not _unfit(again, source):
-                return _brought_up_to_date(bank, again, source, path.parent, Silent())
-    more = Vectors.of([index.vectors.rows, *source.read(fresh)], index.card.dim)
-    return extend_index(_of_present(index, source), more, source.items[fresh], Silent())
+            if again is not None and not _unfit(again, source, now := _change(again, source)):
+                return _brought_up_to_date(bank, again, source, now, path.parent, Silent())
+    more = Vectors.of([index.vectors.rows, *source.read(change.fresh)], index.card.dim)
+    return extend_index(_of_present(index, change), more, source.items[change.fresh], Silent())
 
 
-def _brought_up_to_date(bank: Bank, index: VectorIndex, source: Source, folder: Path, progress: Progress) -> VectorIndex:
-    """With what came, and without what went, in its place. The lock is held."""
-    fresh = ~np.isin(source.items, index.ids)
-    path, known, index = folder / index.card.files["vectors"], len(index.ids), _of_present(index, source)
+def _files(path: Path) -> object:
+    """Names in the card that there is: of what is written each has a new one."""
     try:
-        index = _extended(index, source, fresh, path, progress) if fresh.any() else remeasured(index)
+        return read_card(path).get("files")
+    except (OSError, ValueError):
+        return None
+
+
+def _brought_up_to_date(bank: Bank, index: VectorIndex, source: Source, change: _Change, folder: Path, progress: Progress) -> VectorIndex:
+    """With what came, and without what went, in its place. The lock is held."""
+    path, known, index = folder / index.card.files["vectors"], len(index.ids), _of_present(index, change)
+    try:
+        index = _extended(index, source, change.fresh, path, progress) if change.fresh.any() else remeasured(index)
         card = replace(index.card, version=source.features.version, snapshot=bank.snapshot.id)
         return save(bank, folder, replace(index, card=card), path)
     except BaseException:
@@ -218,15 +239,13 @@ def _brought_up_to_date(bank: Bank, index: VectorIndex, source: Source, folder: 
         raise
 
 
-def _of_present(index: VectorIndex, source: Source) -> VectorIndex:
+def _of_present(index: VectorIndex, change: _Change) -> VectorIndex:
     """Passing over what the source has not."""
-    dead = ~np.isin(index.ids, source.items)
-    return index if np.array_equal(dead, index.dead) else index.with_dead(dead)
+    return index if np.array_equal(change.dead, index.dead) else index.with_dead(change.dead)
 
 
 def _extended(index: VectorIndex, source: Source, fresh: NDArray[np.bool_], path: Path, progress: Progress) -> VectorIndex:
-    part = append(path, len(index.ids), source.read(fresh), index.card.dim)
-    parts = (*index.card.parts, part)
+    parts = (*index.card.parts, *append(path, len(index.ids), source.read(fresh), index.card.dim))
     vectors = Vectors.mapped(path, parts, index.card.dim, known=len(index.card.parts))
     extended = extend_index(index, vectors, source.items[fresh], progress)
     return replace(extended, card=replace(extended.card, parts=parts))
@@ -234,12 +253,15 @@ def _extended(index: VectorIndex, source: Source, fresh: NDArray[np.bool_], path
 
 def _made(bank: Bank, source: Source, kind: str, recall: float, folder: Path, progress: Progress) -> VectorIndex:
     """A new index, in its place. The lock is held."""
+    count = len(source.items)
+    asks = np.zeros(count, bool) if kind == "exact" else asking(count, SEED)
     with aside(folder) as path:
         progress.start("reading vectors")
-        part = append(path, 0, source.read(np.ones(len(source.items), bool)), source.features.dim)
-        vectors = Vectors.mapped(path, [part], source.features.dim)
-        card = replace(_card(bank, source, kind, recall), parts=(part,))
-        return save(bank, folder, make_index(card, vectors, source.items, _texts(bank, source), progress), path)
+        parts = append(path, 0, last(source.read(np.ones(count, bool)), asks), source.features.dim)
+        vectors = Vectors.mapped(path, parts, source.features.dim, known=len(parts))
+        card = replace(_card(bank, source, kind, recall), parts=parts)
+        items = np.concatenate([source.items[~asks], source.items[asks]])
+        return save(bank, folder, make_index(card, vectors, items, _texts(bank, source), progress), path)
 
 
 def _card(bank: Bank, source: Source, kind: str, recall: float) -> IndexCard:
@@ -255,6 +277,7 @@ def _card(bank: Bank, source: Source, kind: str, recall: float) -> IndexCard:
         rows=0,
         tombstones=0,
         built_rows=0,
+        tail=0,
         settings={},
         plan=Plan("exact"),
         recall_asked=1.0 if kind == "exact" else recall,

@@ -6,16 +6,19 @@ Costs are counted in rows of vectors that a query reads and not timed, so that a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from heapq import merge
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .card import K, Plan
 from .index import Subset, VectorIndex
+from .lists import REFINED
 from .sampling import EQUAL, Sample, exact_answers
 
 MARGIN = 0.01
-"""By which a plan is to find more than is asked: the sample is not the next query."""
+"""By which a plan is to find more than is asked where none surely finds that."""
 FEW = 2_000
 """Rows that are compared, all of them, in less time than it takes to think about it."""
 MANY = 1_000_000
@@ -48,19 +51,22 @@ def plan_for_all(index: VectorIndex, recall: float) -> Plan:
 
 
 def _cheapest(index: VectorIndex, subset: Subset, recall: float, sample: Sample, truth: NDArray[np.float32], best: Plan | None) -> Plan:
-    """`best`: one that finds enough; None where there is none but what the index offers."""
-    most = best
-    for candidates in _ladders(index, subset):
-        for candidate in candidates:
-            if best is not None and candidate.cost >= best.cost:
-                break
-            measured = measure(index, subset, candidate, sample, truth)
-            if most is None or measured.recall > most.recall:
-                most = measured
-            if measured.recall >= min(1.0, recall + MARGIN):
-                best = measured
-                break
-    found = best or most
+    """`best`: one that finds enough; None where there is none but what the index offers.
+
+    The first that surely finds what is asked, tried from the cheapest on; else the first that seems to; else the one that finds most.
+    """
+    likely = most = best
+    for candidate in merge(*_ladders(index, subset), key=lambda plan: plan.cost):
+        if best is not None and candidate.cost >= best.cost:
+            return best
+        measured = measure(index, subset, candidate, sample, truth)
+        if measured.sure >= recall:
+            return measured
+        if likely is None and measured.recall >= min(1.0, recall + MARGIN):
+            likely = measured
+        if most is None or measured.recall > most.recall:
+            most = measured
+    found = likely or most
     assert found is not None  # no ladder is empty
     return found
 
@@ -73,7 +79,7 @@ def measure(index: VectorIndex, subset: Subset, plan: Plan, sample: Sample, trut
         hits.append(sample.hits(number, scores, rows, truth[number]))
     reached = truth[:, min(K, truth.shape[1], len(subset)) - 1]
     floor = float(reached[np.isfinite(reached)].min(initial=1.0)) - EQUAL
-    return Plan(plan.way, plan.width, sample.recall(hits), plan.cost, floor)
+    return replace(plan, recall=sample.recall(hits), sure=sample.sure(hits), floor=floor)
 
 
 def raised(index: VectorIndex, subset: Subset) -> Plan:
@@ -81,22 +87,22 @@ def raised(index: VectorIndex, subset: Subset) -> Plan:
     plan, share = index.card.plan, len(subset) / max(1, len(index.everything))
     if plan.way == "exact" or len(subset) <= FEW:
         return Plan("exact", cost=float(len(subset)))
-    wider = Plan(plan.way, int(np.ceil(2 * plan.width / share)), plan.recall, 2 * plan.cost / share, plan.floor)
+    wider = replace(plan, width=int(np.ceil(2 * plan.width / share)), cost=2 * plan.cost / share)
     return wider if wider.cost < len(subset) else Plan("exact", cost=float(len(subset)))
 
 
 def _ladders(index: VectorIndex, subset: Subset) -> list[Iterator[Plan]]:
-    """For each way plans that are wider and wider."""
+    """For each way plans that are wider and wider, and cost more and more."""
     assert index.cells is not None
-    count = len(index.cells)
+    count, tail = len(index.cells), len(subset.tail)
     each = len(subset) / max(1, int(np.count_nonzero(np.diff(subset.groups.starts))))
     ladders = [Plan("cells", width, 0.0, count + width * each) for width in _widths(1, count)]
     if index.lists is not None:
         # What is compressed does not fit the memory as a whole, so cells are not read instead of lists but where a filter leaves few rows
         size = _CODE * len(index.ids) / count
-        lists = [Plan("lists", width, 0.0, count + width * size + 32 * K) for width in _widths(1, count)]
+        lists = [Plan("lists", width, 0.0, count + width * size + REFINED * K + tail) for width in _widths(1, count)]
         return [iter(lists), iter(ladders)] if not subset.is_all else [iter(lists)]
-    walks = [Plan("graph", width, 0.0, _WALK * width) for width in _widths(16, _WIDEST)]
+    walks = [Plan("graph", width, 0.0, _WALK * width + tail) for width in _widths(16, _WIDEST)]
     return [iter(walks), iter(ladders)]
 
 
@@ -109,6 +115,7 @@ def _widths(first: int, last: int) -> Iterator[int]:
 
 
 def _part(sample: Sample) -> Sample:
-    """Some queries of each sort."""
-    chosen = np.concatenate([np.flatnonzero(sample.own >= 0)[:_MOST], np.flatnonzero(sample.own < 0)[:_MOST]])
+    """Some queries of each sort, evenly: they are in the order of what they are of."""
+    sorts = (np.flatnonzero(sample.own >= 0), np.flatnonzero(sample.own < 0))
+    chosen = np.concatenate([one[:: max(1, -(-len(one) // _MOST))] for one in sorts])
     return Sample(sample.queries[chosen], sample.own[chosen], sample.scores[chosen], sample.rows[chosen])

@@ -1,6 +1,7 @@
 """The files of an index: a card, vectors (only ever appended to), small arrays, and what FAISS wrote.
 
-All but the vectors get new names each time; the card is written last, so that a kill leaves the index that was there.
+What is written gets a new name each time, but for vectors, which are appended; the card is written last, so that a kill leaves the
+index that was there. An addition writes the tail alone: `arrays` and `faiss` stay until what was added is linked.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ...store.bank import Bank
 
 _TOKEN_BYTES = 4
+_SAMPLE = ("queries", "own", "scores", "rows")
 
 
 def card_path(folder: Path, digest: str, pooling: str) -> Path:
@@ -48,8 +50,22 @@ def load(path: Path, digest: str, pooling: str, dim: int) -> tuple[VectorIndex |
         pooling: of its vectors.
         dim: of its vectors.
     """
-    if not path.exists():
-        return None, ""
+    while path.exists():
+        before = _content(path)
+        index, why = _loaded(path, digest, pooling, dim)
+        if index is not None or _content(path) == before:  # else another process has just put other files in place of these
+            return index, why
+    return None, ""
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _loaded(path: Path, digest: str, pooling: str, dim: int) -> tuple[VectorIndex | None, str]:
     try:
         card = card_of(read_card(path))
         if (card.set, card.pooling, card.dim) != (digest, pooling, dim):
@@ -89,20 +105,18 @@ def save(bank: Bank, folder: Path, index: VectorIndex, vectors: Path) -> VectorI
         OSError: it cannot be written.
     """
     path = card_path(folder, index.card.set, index.card.pooling)
-    with aside(folder) as arrays, aside(folder) as native:
-        _write_arrays(index, arrays)
-        if index.graph is not None:
-            write_graph(index.graph, native)
-        if index.lists is not None:
-            write_lists(index.lists, native)
-        written = {what: file for what, file in (("arrays", arrays), ("faiss", native)) if file.exists()}
-        digests = {what: sha256_of(file) for what, file in written.items()}
+    with aside(folder) as arrays, aside(folder) as native, aside(folder) as tail:
+        if "arrays" not in index.card.files or index.card.kind == "exact":
+            _write_whole(index, arrays, native)
+        if index.card.kind != "exact":
+            _write(_tail_of(index), tail)
+        written = {what: file for what, file in (("arrays", arrays), ("faiss", native), ("tail", tail)) if file.exists()}
         for file in (vectors, *written.values()):
             _fsync(file)
         token = secrets.token_hex(_TOKEN_BYTES)
-        names = {what: f"{path.stem}.{token}.{what}" for what in written}
+        names = index.card.files | {what: f"{path.stem}.{token}.{what}" for what in written}
         names["vectors"] = f"{path.stem}.{token}.vectors" if vectors.suffix == ".tmp" else vectors.name
-        card = replace(index.card, files=names, sha256=digests)
+        card = replace(index.card, files=names, sha256=index.card.sha256 | {what: sha256_of(file) for what, file in written.items()})
         text = card_text(card.to_dict())
         with placing(bank):
             bank.snapshot.check_kept()
@@ -129,28 +143,55 @@ def remove(bank: Bank, path: Path) -> bool:
 def _read(folder: Path, card: IndexCard) -> VectorIndex:
     vectors = Vectors.mapped(folder / card.files["vectors"], card.parts, card.dim)
     arrays = safetensors.numpy.load_file(folder / card.files["arrays"])
-    ids = arrays["ids"]
-    if len(ids) != len(vectors) or len(ids) != card.rows:
-        raise ValueError(f"{len(ids)} ordinals of {len(vectors)} vectors")
+    if card.kind == "exact":
+        return VectorIndex(card, vectors, ids := _of_all(arrays["ids"], card.rows), ids < 0)
+    tail = safetensors.numpy.load_file(folder / card.files["tail"])
+    ids = _of_all(np.concatenate([arrays["ids"], tail["ids"]]), card.rows)
+    ids[tail["replaced"]] = -1
     index = VectorIndex(card, vectors, ids, ids < 0)
-    if card.kind == "exact" or not len(ids):
+    if not len(ids):
         return index
-    cells = Cells(arrays["centres"], arrays["cells"])
-    sample = Sample(arrays["queries"], arrays["own"], arrays["scores"], arrays["rows"])
+    cells = Cells(arrays["centres"], _of_all(np.concatenate([arrays["cells"], tail["cells"]]), card.rows))
+    sample = Sample(*(tail[name] for name in _SAMPLE))
     native, parts = folder / card.files["faiss"], {}
     if card.kind == "hnsw":
-        parts["graph"] = read_graph(native, vectors)
+        parts["graph"] = read_graph(native, vectors, card.linked)
     else:
-        parts["lists"] = read_lists(native, vectors, cells)
+        parts["lists"] = read_lists(native, card.linked, cells)
     return replace(index, cells=cells, sample=sample, **parts)
 
 
-def _write_arrays(index: VectorIndex, path: Path) -> None:
-    arrays: dict[str, NDArray[Any]] = {"ids": index.ids}
+def _of_all(array: NDArray[Any], rows: int) -> NDArray[Any]:
+    if len(array) != rows:
+        raise ValueError(f"{len(array)} entries of {rows} vectors")
+    return array
+
+
+def _write_whole(index: VectorIndex, arrays: Path, native: Path) -> None:
+    """What is of linked rows."""
+    linked = index.card.linked
+    whole: dict[str, NDArray[Any]] = {"ids": index.ids[:linked]}
     if index.cells is not None:
-        arrays |= {"centres": index.cells.centres, "cells": index.cells.of}
+        whole |= {"centres": index.cells.centres, "cells": index.cells.of[:linked]}
+    _write(whole, arrays)
+    if index.graph is not None:
+        write_graph(index.graph, native)
+    if index.lists is not None:
+        write_lists(index.lists, native)
+
+
+def _tail_of(index: VectorIndex) -> dict[str, NDArray[Any]]:
+    """What is of the others, or may be another after an addition."""
+    linked = index.card.linked
+    arrays: dict[str, NDArray[Any]] = {"ids": index.ids[linked:], "replaced": np.flatnonzero(index.ids[:linked] < 0)}
+    if index.cells is not None:
+        arrays["cells"] = index.cells.of[linked:]
     if index.sample is not None:
-        arrays |= {name: getattr(index.sample, name) for name in ("queries", "own", "scores", "rows")}
+        arrays |= {name: getattr(index.sample, name) for name in _SAMPLE}
+    return arrays
+
+
+def _write(arrays: dict[str, NDArray[Any]], path: Path) -> None:
     safetensors.numpy.save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
 

@@ -19,6 +19,8 @@ from .native import native, of_range, of_rows, one_query, only
 CHECKED_BYTES = 2**32
 """Of a file of vectors that is compared with its checksums when it is opened."""
 _BLOCK_ROWS = 16_384
+_PART_ROWS = 65_536
+"""Behind which a part ends: parts are compared with their checksums at the same time."""
 _SHARE = 5_000
 """Rows that are worth a thread."""
 
@@ -50,13 +52,14 @@ class Vectors:
         if path.stat().st_size < PREFIX + 4 * rows * dim:  # mapped, the process would end at the first row that is not there
             raise ValueError(f"{path} is shorter than its {rows} rows")
         buffer = np.memmap(path, np.uint8, "c", shape=(PREFIX + 4 * rows * dim,))
-        start = PREFIX
         # Rows are numbers: wrong ones harm nobody, and the doctor reads them all. Of what may not fit the memory nothing is read here.
-        for number, part in enumerate(parts if buffer.nbytes <= CHECKED_BYTES else ()):
-            stop = start + 4 * part.rows * dim
-            if number >= known and google_crc32c.value(_bytes(buffer[start:stop])) != part.crc32c:
+        if buffer.nbytes <= CHECKED_BYTES:
+            ends = PREFIX + 4 * dim * np.cumsum([0, *(part.rows for part in parts)])
+            spans = [buffer[slice(*of)] for of in list(pairwise(ends.tolist()))[known:]]
+            with ThreadPoolExecutor(native.omp_get_max_threads()) as pool:
+                found = list(pool.map(lambda span: google_crc32c.value(_bytes(span)), spans))
+            if found != [part.crc32c for part in parts[known:]]:
                 raise ValueError(f"{path} is not what was written")
-            start = stop
         return cls(buffer, rows, dim)
 
     @property
@@ -123,18 +126,33 @@ def merged(
     return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 
 
-def append(path: Path, at: int, blocks: Iterator[NDArray[np.float32]], dim: int) -> Part:
+def last(blocks: Iterable[NDArray[np.float32]], chosen: NDArray[np.bool_]) -> Iterator[NDArray[np.float32]]:
+    """Blocks of N rows in all, those of `chosen` (N,) behind all others."""
+    kept: list[NDArray[np.float32]] = []
+    start = 0
+    for block in blocks:
+        mine = chosen[start : start + len(block)]
+        start += len(block)
+        kept.append(block[mine])
+        yield block[~mine]
+    yield from kept
+
+
+def append(path: Path, at: int, blocks: Iterator[NDArray[np.float32]], dim: int) -> tuple[Part, ...]:
     """Write rows into a file behind its first `at`, where whatever was there goes. It is made for the first. The caller syncs it."""
+    parts: list[Part] = []
     rows, crc = 0, 0
     with path.open("r+b" if at else "w+b") as file:
         file.truncate(PREFIX + 4 * at * dim)
         file.seek(0, 2)
         for block in blocks:
             data = _bytes(np.ascontiguousarray(block, np.float32).reshape(-1).view(np.uint8))
-            crc = google_crc32c.extend(crc, data)
+            rows, crc = rows + len(block), google_crc32c.extend(crc, data)
             file.write(memoryview(data))
-            rows += len(block)
-    return Part(rows, crc)
+            if rows >= _PART_ROWS:
+                parts.append(Part(rows, crc))
+                rows, crc = 0, 0
+    return (*parts, Part(rows, crc)) if rows else tuple(parts)
 
 
 def unit(vectors: NDArray[Any]) -> NDArray[np.float32]:

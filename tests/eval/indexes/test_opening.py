@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from index_vectors import mixture, nearest
 from scanbank.eval.indexes import Searcher, VectorIndex, build_index, cards, drop_index, open_index, unit
+from scanbank.eval.indexes.making import extend_index
+from scanbank.eval.indexes.storing import card_path, load, save
+from scanbank.eval.indexes.vectors import Vectors, append
 from scanbank.store import Bank
 from scanbank.store.compact import compact
 from scanbank.store.errors import BankLockedError, UsageError
@@ -56,6 +60,10 @@ def right(bank: Bank, query: NDArray[np.float32] = QUERY) -> list[int]:
     return nearest(features.vectors().astype(np.float32), features.items(), query, 10, present)[0]
 
 
+def kind_of(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
 def files(bank: Bank) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (bank.path / "indexes").iterdir()}
 
@@ -70,10 +78,97 @@ def test_is_used_extended_and_never_replaced_by_a_search(held: Bank, kind: str) 
     found = opened(held)
     assert (found.card.kind, found.card.rows, found.card.built_rows) == (kind, ROWS + 1, ROWS)
     assert top(found, VECTORS[ROWS])[0] == ordinal
-    (vectors,) = (name for name in before if name.endswith(".vectors"))
-    assert files(held)[vectors] == before[vectors] + unit(VECTORS[ROWS : ROWS + 1]).tobytes()
+    after = files(held)
+    assert {kind_of(name) for name in after} == {"json", "vectors", "arrays", "faiss", "tail"}
+    assert {kind_of(name) for name in after.keys() & before.keys()} == {"json", "vectors", "arrays", "faiss"}
+    for name in after.keys() & before.keys():
+        more = unit(VECTORS[ROWS : ROWS + 1]).tobytes() if kind_of(name) == "vectors" else b""
+        assert kind_of(name) == "json" or after[name] == before[name] + more
     assert cards(held)[0][1]
     assert len(set(top(found)) & set(right(held))) >= 9
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivfpq"])
+def test_many_additions_are_linked_and_read_again_as_they_were(held: Bank, kind: str) -> None:
+    assert made(held, kind).card.tail == 200
+    tails, seen = [], []
+    for start in range(ROWS, ROWS + 500, 100):
+        add(held, start, 100)
+        held.refresh()
+        tails.append(made(held, kind).card.tail)
+        again = opened(held)
+        seen.append({name for name in files(held) if kind_of(name) == "faiss"})
+        assert again.items.tolist() == sorted(held.sql("SELECT ordinal FROM volumes").column("ordinal").to_pylist())
+        for row in (0, ROWS - 1, start, start + 99):
+            assert top(again, VECTORS[row])[0] == right(held, VECTORS[row])[0]
+    assert tails == [300, 400, 500, 0, 100]
+    assert [len(one) for one in seen] == [1] * 5
+    assert seen[0] == seen[1] == seen[2] != seen[3] == seen[4]
+
+
+def test_a_row_that_was_replaced_stays_so_in_the_files(held: Bank) -> None:
+    index = made(held)
+    folder, item = held.path / "indexes", int(index.ids[5])
+    path = folder / index.card.files["vectors"]
+    parts = (*index.card.parts, *append(path, ROWS, iter([-index.vectors.rows[5:6]]), DIM))
+    extended = extend_index(index, Vectors.mapped(path, parts, DIM), np.array([item]))
+    save(held, folder, replace(extended, card=replace(extended.card, parts=parts)), path)
+    again, why = load(card_path(folder, index.card.set, ""), index.card.set, "", DIM)
+    assert why == ""
+    assert again is not None
+    assert (again.card.tombstones, np.flatnonzero(again.dead).tolist(), int(again.ids[ROWS])) == (1, [5], item)
+    assert top(again, -index.vectors.rows[5])[0] == item
+    assert item not in top(again, index.vectors.rows[5])
+
+
+def test_an_index_that_is_replaced_while_it_is_read_is_read_again(held: Bank, caplog: pytest.LogCaptureFixture) -> None:
+    made(held)
+    armed = [True]
+    features = held.feature_sets[0]
+
+    def grow(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and armed and str(arguments[0]).endswith(".arrays"):
+            armed.clear()
+            add(held, ROWS, 1)
+            made(held)
+
+    sys.addaudithook(grow)
+    stale = Bank.open(held.path)
+    found = open_index(stale, features)
+    assert not armed
+    assert (found.card.kind, found.card.rows) == ("hnsw", ROWS + 1)
+    assert "is not used" not in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("renames", range(3))
+def test_an_addition_that_is_killed_leaves_the_index_that_was(held: Bank, renames: int) -> None:
+    made(held)
+    add(held, ROWS, 50)
+    held.refresh()
+    expected = right(held, VECTORS[ROWS])
+    code = f"""
+import os, sys
+from scanbank.store import Bank
+from scanbank.eval.indexes import build_index
+bank = Bank.open({str(held.path)!r})
+seen = []
+def kill(event, arguments):
+    if event == "os.rename":
+        seen.append(arguments)
+        if len(seen) > {renames}:
+            os._exit(9)
+sys.addaudithook(kill)
+build_index(bank, bank.feature_sets[0])"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    before, why = load(card_path(held.path / "indexes", held.feature_sets[0].digest, ""), held.feature_sets[0].digest, "", DIM)
+    assert why == ""
+    assert before is not None
+    assert before.card.rows == ROWS
+    found = opened(held)
+    assert (found.card.kind, found.card.rows) == ("hnsw", ROWS + 50)
+    assert top(found, VECTORS[ROWS]) == expected
+    assert {kind_of(name) for name in files(held)} == {"json", "vectors", "arrays", "faiss", "tail"}
 
 
 def test_what_went_is_passed_over_and_many_of_them_make_it_anew(held: Bank) -> None:
@@ -110,6 +205,8 @@ def test_what_went_is_passed_over_and_many_of_them_make_it_anew(held: Bank) -> N
         ("vectors", "cut"),
         ("faiss", "flip"),
         ("faiss", "foreign"),
+        ("tail", "flip"),
+        ("tail", "gone"),
     ],
 )
 def test_damage_is_never_searched_nor_mended_in_secret(held: Bank, suffix: str, harm: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -150,6 +247,9 @@ def test_compaction_keeps_it_and_forgetting_does_not(held: Bank) -> None:
     assert unit(VECTORS[:1]).tobytes() in b"".join(before.values())
     volume = held.sql("SELECT patient, ordinal FROM volumes ORDER BY ordinal LIMIT 1").to_pylist()[0]
     forget(held, pseudonyms=[volume["patient"]])
+    assert list((held.path / "indexes").iterdir()) == []
+    (held.path / "indexes" / ".left.tmp").write_bytes(b"by a process that was killed")
+    forget(held, pseudonyms=[held.sql("SELECT patient FROM volumes LIMIT 1").to_pylist()[0]["patient"]])
     assert list((held.path / "indexes").iterdir()) == []
     found = made(held)
     assert volume["ordinal"] not in found.items

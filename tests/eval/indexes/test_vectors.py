@@ -19,7 +19,7 @@ QUERY = ROWS[7] + ROWS[8]
 @pytest.fixture
 def held(tmp_path: Path) -> Vectors:
     path = tmp_path / "v"
-    parts = [append(path, 0, iter([ROWS[:5000], ROWS[5000:9000]]), 8), append(path, 9000, iter([ROWS[9000:]]), 8)]
+    parts = [*append(path, 0, iter([ROWS[:5000], ROWS[5000:9000]]), 8), *append(path, 9000, iter([ROWS[9000:]]), 8)]
     assert [part.rows for part in parts] == [9000, 4000]
     return Vectors.mapped(path, parts, 8)
 
@@ -54,7 +54,7 @@ def test_many_queries_at_once(held: Vectors) -> None:
 @pytest.mark.parametrize("place", [0, 63, 64, 64 + 8 * 4 * 9000, -1])
 def test_a_byte_that_changed_is_noticed(tmp_path: Path, place: int) -> None:
     path = tmp_path / "v"
-    part = append(path, 0, iter([ROWS[:9100]]), 8)
+    (part,) = append(path, 0, iter([ROWS[:9100]]), 8)
     assert vectors_fit(path, [{"rows": part.rows, "crc32c": part.crc32c}], 8)
     data = bytearray(path.read_bytes())
     data[place] ^= 1
@@ -67,10 +67,10 @@ def test_a_byte_that_changed_is_noticed(tmp_path: Path, place: int) -> None:
 
 def test_what_a_kill_left_behind_the_rows_is_written_over(tmp_path: Path) -> None:
     path = tmp_path / "v"
-    first = append(path, 0, iter([ROWS[:3]]), 8)
+    (first,) = append(path, 0, iter([ROWS[:3]]), 8)
     append(path, 3, iter([ROWS[3:9]]), 8)
     more = append(path, 3, iter([ROWS[5:6]]), 8)
-    np.testing.assert_array_equal(Vectors.mapped(path, [first, more], 8).rows, ROWS[[0, 1, 2, 5]])
+    np.testing.assert_array_equal(Vectors.mapped(path, [first, *more], 8).rows, ROWS[[0, 1, 2, 5]])
     with pytest.raises(ValueError, match="shorter than its 9 rows"):
         Vectors.mapped(path, [first, first, first], 8)
     with pytest.raises(FileNotFoundError):
