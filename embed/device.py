@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from ..store.errors import EncoderError, UsageError
+from ..store.errors import UsageError
 
 _FORM = re.compile(r"auto|cpu|mps|cuda(?::(\d+))?")
 
@@ -15,8 +15,7 @@ def pick_device(text: str) -> torch.device:
     """The device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `auto` takes an accelerator where there is one.
 
     Raises:
-        UsageError: the text is none of these.
-        EncoderError: this machine has no such device.
+        UsageError: the text is none of these, or this machine has no such device.
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -27,7 +26,7 @@ def pick_device(text: str) -> torch.device:
     if text.startswith("cuda"):
         count, index = torch.cuda.device_count() if torch.cuda.is_available() else 0, int(match[1] or 0)
         if index >= count:
-            raise EncoderError(f"device {text!r} is not here: torch {torch.__version__} sees {count} CUDA devices; choose auto or cpu")
+            raise UsageError(f"device {text!r} is not here: torch {torch.__version__} sees {count} CUDA devices; choose auto or cpu")
     if text == "mps" and not has_mps:
-        raise EncoderError("device 'mps' is not here; choose auto or cpu")
+        raise UsageError("device 'mps' is not here; choose auto or cpu")
     return torch.device(text)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self, final
 
 import httpx2
 
@@ -25,6 +29,46 @@ def private_client(base_url: str, timeout: httpx2.Timeout, headers: Mapping[str,
         verify=secure,
         limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
     )
+
+
+@final
+class Deadline:
+    """The end of a request, however the host spends the time: time-outs of the client are of one read, and a host that sends a letter of
+    its headers now and then never meets them.
+
+    Used as `with Deadline(seconds) as deadline, client.stream(..., extensions={"trace": deadline.trace}) as response:`, of a client that
+    makes a connection for each request (`Connection: close`). Past it the connection is shut, which ends reading with an error.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._stream: Any = None
+        self.passed = False
+        """Whether the time is up."""
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Told by the client of what it does: the connection, and the encrypted one over it."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._stream = info["return_value"]
+            if self.passed:
+                self._shut()
+
+    def _end(self) -> None:
+        self.passed = True
+        if self._stream is not None:
+            self._shut()
+
+    def _shut(self) -> None:
+        with suppress(OSError):  # it was closed meanwhile
+            self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 def kind_of(response: httpx2.Response) -> str:

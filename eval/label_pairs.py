@@ -65,7 +65,8 @@ def paired_labels(bank: Bank, first: str, second: str, findings: Sequence[str] =
 
     Args:
         bank: the bank.
-        first: a source, as in `labels.source`, or its part before a colon where no other has that (`rules` for `rules:SET@DIGEST`).
+        first: a source, as in `labels.source`, or its part before a colon or an @ where no other has that
+            (`rules` or `rules:SET` for `rules:SET@DIGEST`).
         second: another.
         findings: as either source names them, several with commas; of a categorical one a class, as `finding=class`. By default, or with
             `all`, every finding that both label.
@@ -117,7 +118,7 @@ def paired_labels(bank: Bank, first: str, second: str, findings: Sequence[str] =
 def _source(text: str, known: Sequence[str]) -> str:
     if text in known:
         return text
-    found = [source for source in known if source.startswith(f"{text}:")]
+    found = [source for source in known if source.startswith((f"{text}:", f"{text}@"))]
     if len(found) == 1:
         return found[0]
     if found:

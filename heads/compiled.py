@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar, cast
 
 import numba
+
+from .compiled_cache import MendingCache
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -16,8 +18,7 @@ def compiled(function: Function) -> Function:
 
     It holds no lock of Python's, so that threads run it at once. Sums may be added in another order than written, always the same one.
     """
-    decorate = partial(numba.njit, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-    try:
-        return cast("Function", decorate(cache=True)(function))
-    except RuntimeError:  # neither folder can be written to: each process compiles for itself
-        return cast("Function", decorate(cache=False)(function))
+    dispatcher = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(function)
+    with contextlib.suppress(RuntimeError):  # neither folder can be written to: each process compiles for itself
+        dispatcher._cache = MendingCache(function)  # pyright: ignore[reportAttributeAccessIssue] - as `cache=True` has it, with Numba's own
+    return cast("Function", dispatcher)

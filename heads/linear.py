@@ -19,6 +19,8 @@ _TOL = 1e-10
 """Tolerance on the gradient of the mean loss. scikit-learn's usual 1e-4 leaves probabilities off by up to 0.03."""
 _GRADIENT = 1e-6
 """The largest gradient of the mean loss at which a fit counts as converged."""
+_LEAST_C = 1e-12
+"""At which a solver that works in float64 still feels the losses, whatever the vectors' length within reason."""
 _NORMALIZE = ("l2", "standard", None)
 
 
@@ -71,9 +73,12 @@ class LinearHead(Head):
         self.n_iter_ = int(model.n_iter_.max())
         gradient = self._gradient(X, codes, weights)
         if not gradient <= _GRADIENT:
+            way = f"raise max_iter ({self.max_iter}), lower C ({self.C:g}) or choose another normalize ({self.normalize!r})"
+            if self.C < _LEAST_C:
+                way = f"C is {self.C:g}, under which losses are lost in rounding beside the penalty: choose {_LEAST_C:g} or more"
             raise UsageError(
-                f"LinearHead did not converge: its gradient is {gradient:.1e} after {self.n_iter_} iterations, more than {_GRADIENT:g}; "
-                f"raise max_iter ({self.max_iter}), lower C ({self.C:g}) or choose another normalize ({self.normalize!r})"
+                f"LinearHead did not converge: its gradient is {gradient:.1e} after {self.n_iter_} iterations, "
+                f"more than {_GRADIENT:g}; {way}"
             )
 
     def _class_scores(self, X: Floats) -> Floats:

@@ -24,16 +24,16 @@ def devices_of(text: str) -> list[str]:
     """The devices that a text names: one, several with commas between them, or `cuda:all`.
 
     Raises:
-        EncoderError: all CUDA devices are asked for and there is none.
+        UsageError: all CUDA devices are asked for and there is none.
     """
     if text != "cuda:all":
         return [part.strip() for part in text.split(",") if part.strip()] or ["auto"]
     import torch
 
-    from ..store.errors import EncoderError
+    from ..store.errors import UsageError
 
     if not torch.cuda.is_available():
-        raise EncoderError(f"device 'cuda:all' is not here: torch {torch.__version__} sees no CUDA device; choose auto or cpu")
+        raise UsageError(f"device 'cuda:all' is not here: torch {torch.__version__} sees no CUDA device; choose auto or cpu")
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 

@@ -16,7 +16,8 @@ from PIL import Image
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _PROBE = """<script>addEventListener("load", () => {
 const root = document.documentElement;
-root.dataset.measured = [root.scrollWidth, root.clientWidth, root.scrollHeight].join(" ");
+const cut = [...document.querySelectorAll(".wide")].filter((box) => box.scrollWidth > box.clientWidth).length;
+root.dataset.measured = [root.scrollWidth, root.clientWidth, root.scrollHeight, cut].join(" ");
 });</script></body>"""
 
 
@@ -30,6 +31,8 @@ class Seen:
     """Of what is on it; more than `room` where it must be scrolled sideways."""
     room: int
     height: int
+    cut: int
+    """Boxes of tables that must be scrolled sideways themselves."""
     complaints: tuple[str, ...]
     """Lines of the console."""
 
@@ -54,11 +57,11 @@ def look(program: str, page: str, folder: Path, *, width: int, height: int) -> S
     )
     told = _run(program, *common, f"--window-size={width},{height}", "--dump-dom", file.as_uri())
     _run(program, *common, f"--window-size={width},{height}", f"--screenshot={shot}", file.as_uri())
-    measured = re.search(r'data-measured="(\d+) (\d+) (\d+)"', told.stdout)
+    measured = re.search(r'data-measured="(\d+) (\d+) (\d+) (\d+)"', told.stdout)
     assert measured, told.stderr
     complaints = tuple(line for line in told.stderr.splitlines() if "CONSOLE" in line)
-    wide, room, high = map(int, measured.groups())
-    return Seen(np.asarray(Image.open(shot).convert("RGB")), wide, room, high, complaints)
+    wide, room, high, cut = map(int, measured.groups())
+    return Seen(np.asarray(Image.open(shot).convert("RGB")), wide, room, high, cut, complaints)
 
 
 def _run(*words: Any) -> subprocess.CompletedProcess[str]:

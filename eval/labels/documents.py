@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn, TypeVar, final
 
 import yaml
@@ -94,6 +95,17 @@ class Node:
         return value
 
 
+def read_document(path: Path) -> bytes:
+    """The bytes of a file, one more than `MOST_BYTES` at most: a device would give them without end.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: the path holds a NUL character.
+    """
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
 def parse_document(name: str, data: bytes) -> Node:
     """The one document of a YAML file, with the safe loader, without anchors.
 
@@ -101,7 +113,7 @@ def parse_document(name: str, data: bytes) -> Node:
         UsageError: it is too large, no text in UTF-8, no YAML, empty, or uses anchors, which can grow without end.
     """
     if len(data) > MOST_BYTES:
-        raise UsageError(f"{name} has {len(data)} bytes; expected a finding set of at most {MOST_BYTES}")
+        raise UsageError(f"{name} has more than {MOST_BYTES} bytes, which is the most that is read")
     try:
         text = data.decode("utf-8-sig")
         root = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...store.errors import UnknownNameError, UsageError
-from .documents import Node, parse_document
+from .documents import Node, parse_document, read_document
 from .finding import Finding, FindingSet, Mention, Says
 from .phrases import PhraseError, parse_phrase
 
@@ -37,7 +37,7 @@ def finding_set(name: str | Path | FindingSet) -> FindingSet:
     if not path.suffix and not path.exists():
         raise UnknownNameError("finding set", str(name), BUNDLED, "Or give a YAML file such as findings.yaml")
     try:
-        data = path.read_bytes()
+        data = read_document(path)
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise UsageError(f"finding set {str(name)!r} cannot be read: {why}; expected a YAML file or one of {', '.join(BUNDLED)}") from error
@@ -66,6 +66,8 @@ def parse_set(document: str, data: bytes) -> FindingSet:
     for node, other in implied:
         if other not in found:
             raise UnknownNameError(f"{document}, line {node.line}, {node.where}: finding", other, found)
+        if node.where.endswith(".none_of") and found[other].none_of:
+            node.fail("findings that do not depend on others themselves", f"{other!r}, which has none_of")
     probable = fields["probable"].choice(_PROBABLE) if "probable" in fields else "uncertain"
     return FindingSet(name, fields["title"].text() if "title" in fields else name, tuple(found.values()), probable)
 
@@ -80,6 +82,8 @@ def _finding(node: Node) -> tuple[Finding, list[tuple[Node, str]]]:
         node.fail("a key 'mentions' with at least one, or 'none_of'", ", ".join(fields))
     implies, none_of, aliases = (fields[key].texts() if key in fields else () for key in ("implies", "none_of", "aliases"))
     description = fields["description"].text() if "description" in fields else f"{title}."
+    if name in implies:
+        fields["implies"].fail("other findings", f"{name!r} itself")
     finding = Finding(name, title, description, mentions, _phrases(fields.get("skip")), implies, none_of, aliases)
     return finding, [(fields[key], other) for key in ("implies", "none_of") if key in fields for other in fields[key].texts()]
 
@@ -111,6 +115,8 @@ def _phrases(node: Node | None) -> tuple[str, ...]:
     if not texts:
         node.fail("at least one phrase", "an empty list")
     for text in texts:
+        if not any(map(str.isalnum, text)):
+            node.fail("phrases of words", f"{text[:60]!r}, without a letter or a digit")
         try:
             parse_phrase(text)
         except PhraseError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NoReturn, Self, final
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from ...embed.http_parts import kind_of, private_client, reason_of, retry_after
+from ...embed.http_parts import Deadline, kind_of, private_client, reason_of, retry_after
 from .llm_answer import content_of
 from .llm_errors import AnswerError, BusyError, EndpointError, RefusedError
 from .llm_prompt import Prompt
@@ -81,13 +80,16 @@ class Endpoint:
     def _post(self, body: bytes) -> tuple[int, str, bytes]:
         """(status, media type, body) of an answer that may do, or tells what the report did wrong."""
         self._before_each()
-        deadline = time.monotonic() + self._settings.timeout_s
+        deadline = Deadline(self._settings.timeout_s)
+        asked = {"content": body, "headers": {"Content-Type": "application/json"}, "extensions": {"trace": deadline.trace}}
         try:
-            with self._client.stream("POST", self._settings.url, content=body, headers={"Content-Type": "application/json"}) as response:
+            with deadline, self._client.stream("POST", self._settings.url, **asked) as response:
                 self._has_answered = True
                 if 300 <= response.status_code < 400:
                     self._redirected(response)
-                data = self._read(response, deadline)
+                data = self._read(response)
+            if deadline.passed:  # a body without a length ends where the connection does
+                raise BusyError(self._late)
         except httpx2.ConnectTimeout as error:
             self._unreachable("no answer", error)
         except httpx2.ConnectError as error:
@@ -95,12 +97,14 @@ class Endpoint:
         except httpx2.TimeoutException as error:
             raise BusyError(self._late) from error
         except httpx2.TransportError as error:
+            if deadline.passed:
+                raise BusyError(self._late) from error
             raise BusyError(f"the endpoint broke the connection ({type(error).__name__})") from error
         self._check(response, data)
         return response.status_code, kind_of(response), data
 
-    def _read(self, response: httpx2.Response, deadline: float) -> bytes:
-        """The body, up to `MOST_BYTES` and until the deadline, however slowly it drips."""
+    def _read(self, response: httpx2.Response) -> bytes:
+        """The body, up to `MOST_BYTES`."""
         if response.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
             raise AnswerError("the endpoint answered compressed, which it was asked not to")
         parts, size = [], 0
@@ -108,8 +112,6 @@ class Endpoint:
             size += len(part)
             if size > MOST_BYTES:
                 raise AnswerError(f"the endpoint answered with more than {MOST_BYTES >> 20} MB")
-            if time.monotonic() > deadline:
-                raise BusyError(self._late)
             parts.append(part)
         return b"".join(parts)
 
@@ -131,7 +133,11 @@ class Endpoint:
             raise BusyError(f"the endpoint {what} (status {status})", first, None if pause < 0 else pause)
 
     def _redirected(self, response: httpx2.Response) -> NoReturn:
-        to = urlsplit(response.headers.get("location", "")[:500]).hostname or "another address"
+        try:
+            to = urlsplit(response.headers.get("location", "")[:500]).hostname or ""
+        except ValueError:
+            to = ""
+        to = to if to.isascii() and to.isprintable() and to else "another address"
         raise EndpointError(
             f"{self._settings.url} sends on to {to[:100]} (status {response.status_code}), and reports go only where was said; "
             "if that is the right address, name it as the endpoint"

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from ...store.errors import UnknownNameError, UsageError
-from .documents import Node, parse_document
+from .documents import Node, parse_document, read_document
 from .finding import FindingSet
 from .llm_settings import Example
 
@@ -23,7 +23,7 @@ def read_examples(path: Path, findings: FindingSet) -> tuple[Example, ...]:
         UnknownNameError: a name is no finding of the set.
     """
     try:
-        data = path.read_bytes()
+        data = read_document(path)
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise UsageError(f"examples {str(path)!r} cannot be read: {why}") from error

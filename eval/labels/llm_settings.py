@@ -118,8 +118,9 @@ class LlmSettings:
         key = os.environ.get(self.key_variable, "").strip()
         if key and not _WORD.fullmatch(key):  # a header that is refused would show it
             raise UsageError(f"${self.key_variable} holds no API key: expected one word of plain characters")
-        # not compressed, so that its size is known before it is unpacked
-        return {"Accept-Encoding": "identity", "Accept": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        # not compressed, so that its size is known before it is unpacked; a connection for each request, as its deadline shuts it
+        plain = {"Accept-Encoding": "identity", "Accept": "application/json", "Connection": "close"}
+        return plain | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
 def _url(endpoint: str) -> str:

@@ -108,14 +108,21 @@ class RuleLabeler:
 
     def _together(self, statuses: list[Status], spoken: bool) -> dict[str, Status]:
         found = dict(zip(self.findings.names, statuses, strict=True))
-        for finding in self.findings.findings:
-            if found[finding.name] == PRESENT:
-                found.update(dict.fromkeys(finding.implies, PRESENT))
+        self._with_implied(found, [name for name, status in found.items() if status == PRESENT])
         for finding in self.findings.findings:
             others = [found[other] for other in finding.none_of]
             if spoken and others and not {PRESENT, UNCERTAIN} & set(others):
                 found[finding.name] = PRESENT
+                self._with_implied(found, [finding.name])
         return found
+
+    def _with_implied(self, found: dict[str, Status], present: list[str]) -> None:
+        """Make present what these imply, and what that implies in turn, whatever the order in the set."""
+        implies = {finding.name: finding.implies for finding in self.findings.findings}
+        while present:
+            more = [name for name in implies[present.pop()] if found[name] != PRESENT]
+            found.update(dict.fromkeys(more, PRESENT))
+            present += more
 
 
 def _altogether(said: set[tuple[Status, bool]]) -> Status:

@@ -92,7 +92,7 @@ class TestNames:
             open_encoder(uri, **options)
 
     def test_a_device_that_is_not_here(self):
-        with pytest.raises(EncoderError, match="is not here"):
+        with pytest.raises(UsageError, match="is not here"):
             open_encoder("timm:test_vit", random_weights=0, device="cuda:99")
 
 

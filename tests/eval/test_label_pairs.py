@@ -166,6 +166,7 @@ def test_a_source_is_known_by_its_beginning(bank: Bank) -> None:
     found = paired_labels(bank, "table", "rules")
     assert (found.first, found.second) == ("table", "rules:chest18@1")
     assert paired_labels(bank, "table", "llm:n@1").second == "llm:n@1"
+    assert paired_labels(bank, "table", "llm:n").second == "llm:n@1"
     with pytest.raises(UsageError, match="source 'llm' may be any of llm:m@1, llm:n@1; name one of them"):
         paired_labels(bank, "table", "llm")
     with pytest.raises(UnknownNameError, match="source of labels 'rule' is unknown"):

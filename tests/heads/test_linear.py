@@ -56,6 +56,13 @@ def test_convergence_is_checked() -> None:
         LinearHead(C=1e4, max_iter=1).fit(X, y)
 
 
+def test_a_penalty_that_leaves_nothing_of_the_losses_is_told_of() -> None:
+    X, y = data(20, 8)
+    with pytest.raises(UsageError, match=r"did not converge.*C is 1e-20, under which losses are lost in rounding.*choose 1e-12 or more"):
+        LinearHead(C=1e-20).fit(X, y)
+    assert LinearHead(C=1e-12).fit(X, y).predict_proba(X)[:, 1] == pytest.approx(y.mean(), abs=1e-6)
+
+
 def test_bad_parameters() -> None:
     X, y = data(10, 4)
     with pytest.raises(ValueError, match=r"normalize is 'L2'; choose one of 'l2', 'standard', None"):

@@ -117,6 +117,9 @@ def test_every_bundled_set_is_known() -> None:
         (("name: any_tear", "name: rotator_cuff_tear"), "expected each finding once; found 'rotator_cuff_tear' again"),
         (("mentions: [tear*]", "mentions: [(tear]"), "line 18, findings[1].mentions[0]: phrase '(tear': a bracket is not closed"),
         (("mentions: [tear*]", "mentions: []"), "expected a key 'mentions' with at least one, or 'none_of'"),
+        (("mentions: [tear*]", "mentions: ['.*']"), "findings[1].mentions[0]: expected phrases of words; found '.*', without a letter"),
+        (("mentions: [tear*]", "mentions: [tear*]\n    implies: any_tear"), "implies: expected other findings; found 'any_tear' itself"),
+        (("mentions: [tear*]", "none_of: [any_tear]"), "found 'any_tear', which has none_of"),
         (("mentions: [tear*]", "mentions: 5"), "findings[1].mentions: expected a list; found '5'"),
         (("skip: [old tear]", "skip: []"), "skip: expected at least one phrase; found an empty list"),
         (("name: shoulder", "title: again"), "expected each key once; found 'title' again, after line 1"),
@@ -156,7 +159,7 @@ def test_names_that_are_meant(tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "no text in UTF-8"),
         (b"- a\n- b", "line 1: expected a mapping with name, findings; found a list of 2"),
         (b"[" * 1_200, "nested too deep"),
-        (b"a" * (MOST_BYTES + 1), "expected a finding set of at most"),
+        (b"a" * (MOST_BYTES + 1), "has more than 524288 bytes"),
         (b"name: x\x00", "is no YAML"),
         (b"name: x\nfindings: 3", "findings: expected a list; found '3'"),
         (b"name: x\nfindings: []", "expected at least one finding; found an empty list"),
@@ -167,6 +170,25 @@ def test_what_is_no_document(tmp_path: Path, data: bytes, says: str) -> None:
     path.write_bytes(data)
     with pytest.raises(UsageError, match=re.escape(says)):
         finding_set(path)
+
+
+def test_a_device_without_end_is_refused() -> None:
+    with pytest.raises(UsageError, match="has more than 524288 bytes"):
+        finding_set(Path("/dev/zero"))
+
+
+def test_what_implies_what_holds_whatever_the_order(tmp_path: Path) -> None:
+    path = tmp_path / "set.yaml"
+    findings = [
+        "{name: any, mentions: [lesion]}",
+        "{name: some, mentions: [tumor], implies: any}",
+        "{name: one, mentions: [glioma], implies: some}",
+    ]
+    clear = "{name: clear, none_of: [one], implies: [seen]}"
+    path.write_text("name: chain\nfindings:\n" + "".join(f"  - {one}\n" for one in [*findings, clear, "{name: seen, mentions: [seen]}"]))
+    (glioma, nothing) = label_reports(["A glioma.", "Nothing."], path)
+    assert glioma == {"any": "present", "some": "present", "one": "present", "clear": "unmentioned", "seen": "unmentioned"}
+    assert nothing == {"any": "unmentioned", "some": "unmentioned", "one": "unmentioned", "clear": "present", "seen": "present"}
 
 
 def test_where_there_is_none(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -199,6 +201,32 @@ def test_what_drips_is_given_up() -> None:
     assert found.failures == {1: "the endpoint did not answer within 0.2 s"}
 
 
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [(b"HTTP/1.1 200 OK\r\nX: ", b"a"), (b"", b"HTTP/1.1 102 Processing\r\n\r\n"), (b"HTTP/1.1 200 OK\r\n\r\n", b" ")],
+    ids=["headers", "processing", "body without a length"],
+)
+def test_what_drips_before_there_is_an_answer_is_given_up(first: bytes, again: bytes) -> None:
+    done = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.sendall(first)
+            while not done.wait(0.02):
+                connection.sendall(again)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        dripping = threading.Thread(target=lambda: drip(listening.accept()[0]))
+        dripping.start()
+        try:
+            settings = LlmSettings(f"http://127.0.0.1:{listening.getsockname()[1]}", "m", send_text=True, timeout_s=0.2, tries=1)
+            found = llm_labels(REPORTS[:1], TWO, settings)
+        finally:
+            done.set()
+            dripping.join()
+    assert found.failures == {0: "the endpoint did not answer within 0.2 s"}
+
+
 def test_a_wait_that_the_endpoint_asks_for_is_no_longer_than_five_minutes() -> None:
     naps = Naps()
     with chat_server(in_turn(as_json({}, 429, **{"Retry-After": "99999999999"}), as_json({}, 503, **{"Retry-After": "soon"}))) as server:
@@ -213,6 +241,7 @@ REFUSALS = {
     ),
     "model": (as_json({"error": {"message": "no such model"}}, 404), r"has no model 'm', or is no such address \(status 404\)"),
     "paid": (as_json({"error": {"code": "insufficient_quota"}}, 429), r"answers no more until it is paid \(status 429\)"),
+    "redirect to no address": (Reply(302, b"", {"Location": "http://[::1/"}), r"sends on to another address \(status 302\)"),
     "redirect": (Reply(307, b"", {"Location": "http://elsewhere.example/v1"}), r"sends on to elsewhere\.example \(status 307\)"),
 }
 

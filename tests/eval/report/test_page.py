@@ -30,7 +30,7 @@ class Checked(HTMLParser):
         self.open: list[str] = []
         self.text: list[str] = []
         self.links: list[str] = []
-        self.feed(page)
+        self.feed(page.replace("<wbr>", ""))  # where a long name may be broken
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
