@@ -32,6 +32,8 @@ class Encoded:
     """For each block that was asked for, (B, T, D'): one vector per patch, as the block gives it."""
     grid: tuple[int, ...] | None = None
     """How the T tokens lie, such as (Z', Y', X') or (Y', X'), the last axis running fastest."""
+    whole: NDArray[np.bool_] | None = None
+    """(B,) of texts: False where one is longer than the encoder's context, so that its end was cut off; None where nobody can say."""
 
 
 def check_encoded(spec: EncoderSpec, found: Any, count: int, layers: Sequence[int], *, wants_depth: bool) -> Encoded:
@@ -60,6 +62,8 @@ def check_encoded(spec: EncoderSpec, found: Any, count: int, layers: Sequence[in
     if found.depth is not None:
         _require(name, "depth of ", found.depth, np.float32, (count, None, spec.dim))
         _require(name, "depth_mask of ", found.depth_mask, np.bool_, (count, found.depth.shape[1]))
+    if found.whole is not None:
+        _require(name, "whole of ", found.whole, np.bool_, (count,))
     tokens = _checked_tokens(name, found, count, layers)
     for part in (found.vector, found.depth, *tokens.values()):
         if part is not None and not np.isfinite(part).all():

@@ -6,7 +6,7 @@ called as usual, with numbers, and a forward hook puts other embeddings in the p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -60,6 +60,8 @@ class TextTower:
     """The table, of width W."""
     context: int
     """Pieces that a text has at most, those of beginning and end included."""
+    whole: Callable[[list[str]], Sequence[bool] | None] | None = None
+    """Of each text, whether it fits into the context or loses its end; None where the tokenizer does not tell."""
 
     def encode(self, texts: list[str]) -> Tensor:
         """Unit vectors (B, D)."""

@@ -88,6 +88,7 @@ class TorchEncoder(Encoder):
         self._sides = sides
         self.towers = towers or (None if "text" in self.offers else Towers())
         """What adaptation trains; None where the encoder has a text side and does not say which modules are whose."""
+        self._whole = self.text_tower.whole if self.text_tower else None
 
     def at_precision(self, precision: str) -> TorchEncoder:
         """The same model, its matrix products in `bf16` or `fp16` by torch's autocast; the name ends in `+bf16` or `+fp16`.
@@ -140,6 +141,7 @@ class TorchEncoder(Encoder):
                     depth_mask=None if more is None else more.depth_mask.cpu().numpy(),
                     tokens={layer: _plain(values) for layer, values in tokens.items()} or None,
                     grid=self.image_blocks.grid if self.image_blocks and tokens else None,
+                    whole=self._told_whole(list(batch)) if side == "text" else None,
                 )
         except torch.OutOfMemoryError as error:
             raise OutOfDeviceMemoryError(self.spec.name, str(self.device), len(batch)) from error
@@ -154,6 +156,10 @@ class TorchEncoder(Encoder):
             said = str(error).partition("\n")[0]
             why = f": {said}" if said and "/" not in said else ""  # no path may get into a bank
             raise EncoderError(f"encoder {self.spec.name!r} cannot take {_described(given)}{why}") from error
+
+    def _told_whole(self, texts: list[str]) -> NDArray[np.bool_] | None:
+        told = self._whole(texts) if self._whole else None
+        return None if told is None else np.array(told, np.bool_)
 
     def _of_length(self, vectors: Tensor) -> Tensor:
         """Of unit length where the spec says so: what was rounded has lost it."""

@@ -133,7 +133,7 @@ def embed(
     from ..embed.adapt.opening import open_in
     from ..embed.pipeline import EmbedReport, Outputs
     from ..embed.pipeline import embed as embed_scans
-    from ..embed.texts import embed_texts
+    from ..embed.texts import TextReport, embed_texts
     from ..store import Bank
     from ..store.errors import UnknownNameError, UsageError
     from ..store.renumber import accept_changes
@@ -165,7 +165,7 @@ def embed(
     with progress(not json) as listener, beside(devices[1:], len(devices)) as others:
         part = (0, len(devices)) if len(devices) > 1 else part
         # A collection of reports has no volumes; an encoder with a text side embeds it all the same.
-        report, texts = EmbedReport(), 0
+        report, texts = EmbedReport(), TextReport()
         has_text = "text" in model.offers and opened.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows > 0
         if not has_text or opened.snapshot.latest("volumes"):
             report = embed_scans(
@@ -186,11 +186,13 @@ def embed(
     if model.note and not json:
         complain(f"note: {model.note}")
     if json:
-        print_json(asdict(report) | {"texts": texts})
+        print_json(asdict(report) | {"texts": texts.snippets, "texts_pooled": texts.pooled})
     else:
         _tell(report)
-        if texts:
-            say(f"{texts} report snippets encoded")
+        if texts.snippets:
+            say(f"{texts.snippets} report snippets encoded")
+        for remark in texts.remarks:
+            complain(f"note: {remark}")
     if report.interrupted:
         complain("interrupted: what was done is committed; run the same command to go on")
         raise typer.Exit(1)

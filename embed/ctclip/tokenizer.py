@@ -48,6 +48,10 @@ class CxrBertTokenizer:
         encoded = self._tokenizer.encode_batch(list(texts))
         return torch.tensor([one.ids for one in encoded]), torch.tensor([one.attention_mask for one in encoded])
 
+    def whole(self, texts: Sequence[str]) -> list[bool]:
+        """Of each text, whether nothing of it is cut off."""
+        return [not one.overflowing for one in self._tokenizer.encode_batch(list(texts))]
+
 
 def find_tokenizer(folder: Path | None, max_pieces: int) -> CxrBertTokenizer:
     """The tokenizer whose files lie in `folder` (beside the checkpoint), else in the Hugging Face cache.

@@ -98,7 +98,8 @@ def as_encoder(model: CTCLIP, uri: str, device: str = "cpu", folder: Path | None
         return model.encode_text(given.ids, given.used.long())
 
     longest = min(config.bert.max_position_embeddings, MAX_PIECES)
-    texts = TextTower(pieces, of_pieces, model.text_transformer.embeddings.word_embeddings, longest)
+    table = model.text_transformer.embeddings.word_embeddings
+    texts = TextTower(pieces, of_pieces, table, longest, lambda batch: tokenizer().whole(batch))
 
     spec = EncoderSpec(
         name=uri,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, final
 from urllib.parse import unquote, urlsplit
@@ -120,7 +121,9 @@ class HttpEncoder(Encoder):
 
     def _encode(self, side: Side, batch: Any) -> Encoded:
         if side == "text":
-            return _joined([self._asked(side, {"json": {"texts": part}}, len(part)) for part in self._parted(batch)])
+            found = _joined([self._asked(side, {"json": {"texts": part}}, len(part)) for part in self._parted(batch)])
+            sent = np.array([len(text) <= self._max_text for text in batch])
+            return found if found.whole is None or len(found.whole) != len(batch) else replace(found, whole=found.whole & sent)
         rows = np.ascontiguousarray(batch, "<f4")
         step = max(1, min(self._max_rows, (self._max_bytes - 1024) // rows[:1].nbytes))
         pieces = [rows[at : at + step] for at in range(0, len(rows), step)]
@@ -151,7 +154,7 @@ class HttpEncoder(Encoder):
         if vector.ndim != 2 or len(vector) != count:
             what = f"{len(vector)} vectors" if vector.ndim == 2 else f"an array of shape {vector.shape}"
             raise EncoderError(f"{self._server.base} answered with {what}; expected {count} vectors")
-        return Encoded(vector, depth=found.get("depth"), depth_mask=found.get("depth_mask"))
+        return Encoded(vector, depth=found.get("depth"), depth_mask=found.get("depth_mask"), whole=found.get("whole"))
 
 
 _PRECISION = re.compile(r"(.+)\+(?:bf16|fp16)")
@@ -181,4 +184,4 @@ def _joined(parts: Sequence[Encoded]) -> Encoded:
         values = [getattr(part, name) for part in parts]
         return None if values[0] is None else np.concatenate(values)
 
-    return Encoded(every("vector"), depth=every("depth"), depth_mask=every("depth_mask"))
+    return Encoded(every("vector"), depth=every("depth"), depth_mask=every("depth_mask"), whole=every("whole"))

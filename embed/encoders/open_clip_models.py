@@ -109,11 +109,18 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     def pieces(batch: list[str]) -> Pieces:
         return Pieces.padded_with(cut(batch), padding=int(cut([""])[0, -1]))
 
+    def whole(batch: list[str]) -> list[bool] | None:
+        """A text fits where room for one piece more changes nothing but the padding."""
+        length, given = int(model.context_length), [*batch, ""]
+        kept, roomy = tokenizer()(given), tokenizer()(given, context_length=length + 1)
+        same = ((kept == roomy[:, :length]).all(1) & (roomy[:, length] == roomy[-1, -1])).tolist()
+        return same[:-1] if same[-1] else None  # some tokenizers end on a mark, whatever the text
+
     def plain(batch: list[str]) -> Tensor:
         return of_ids(cut(batch))
 
     table = _table(model)
-    texts = plain if table is None else TextTower(pieces, lambda given: of_ids(given.ids), table, int(model.context_length))
+    texts = plain if table is None else TextTower(pieces, lambda given: of_ids(given.ids), table, int(model.context_length), whole)
 
     view = ViewSpec(windows=(PRESETS["ctclip"],), size=size, interpolation=interpolation_of(prepared["interpolation"]))
     return TorchEncoder(spec, view, model, on, slices=images, texts=texts, size=size, blocks=_blocks(model.visual), towers=_towers(model))

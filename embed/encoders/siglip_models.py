@@ -96,7 +96,10 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
         masks = "attention_mask" in tokenizer().model_input_names
         return _unit(model.get_text_features(input_ids=given.ids, attention_mask=given.used.long() if masks else None))
 
-    texts = TextTower(pieces, of_pieces, model.text_model.embeddings.token_embedding, length)
+    def whole(batch: list[str]) -> list[bool]:
+        return [len(ids) <= length for ids in tokenizer()(batch, truncation=False, verbose=False)["input_ids"]]
+
+    texts = TextTower(pieces, of_pieces, model.text_model.embeddings.token_embedding, length, whole)
     medical = side == MEDSIGLIP_SIZE or "medsiglip" in uri.lower()
     windows = MEDSIGLIP_WINDOWS if medical else (PRESETS["ctclip"],)
     view = ViewSpec(windows=windows, size=(side, side), interpolation=prepared.interpolation)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..text_tower import Pieces, TextTower
 from .image import ImageConfig, ImageEncoder
-from .text import TextConfig, TextEncoder, pieces_of
+from .text import TextConfig, TextEncoder, pieces_of, whole
 
 RELEASES = Path(__file__).parent / "releases"
 """One folder for each version that was released; none is ever removed."""
@@ -55,7 +55,10 @@ class TinyModel(nn.Module):
         def pieces(texts: list[str]) -> Pieces:
             return Pieces.padded_with(self.pieces(texts).to(self.bias.device), padding=0)
 
-        return TextTower(pieces, lambda given: self.text(given.ids), self.text.embedding, self.text_config.context)
+        def fit(texts: list[str]) -> list[bool]:
+            return whole(self.tokenizer, texts, self.text_config.context)
+
+        return TextTower(pieces, lambda given: self.text(given.ids), self.text.embedding, self.text_config.context, fit)
 
 
 def save(model: TinyModel, folder: Path, card: dict[str, Any]) -> None:

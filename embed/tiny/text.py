@@ -51,6 +51,11 @@ class TextEncoder(nn.Module):
         return functional.normalize(self.head((x * kept).sum(1) / kept.sum(1).clamp_min(1)), dim=-1)
 
 
+def whole(tokenizer: Tokenizer, texts: list[str], context: int) -> list[bool]:
+    """Of each text, whether it has at most so many word pieces."""
+    return [len(encoding.ids) <= context for encoding in tokenizer.encode_batch(texts)]
+
+
 def pieces_of(tokenizer: Tokenizer, texts: list[str], context: int) -> Tensor:
     """Word pieces (B, T) of texts, int64, T the longest of them or `context`. An empty text is one unknown piece."""
     rows = [encoding.ids[:context] or [1] for encoding in tokenizer.encode_batch(texts)]

@@ -49,8 +49,8 @@ def as_json(served: Served, **values: Any) -> Response:
 
 
 def tensors(encoded: Encoded, served: Served) -> Response:
-    """Everything that an encoder gave, as a safetensors file: `vector`, and where given `depth`, `depth_mask`."""
-    named = {"vector": encoded.vector, "depth": encoded.depth, "depth_mask": encoded.depth_mask}
+    """Everything that an encoder gave, as a safetensors file: `vector`, and where given `depth`, `depth_mask`, `whole`."""
+    named = {"vector": encoded.vector, "depth": encoded.depth, "depth_mask": encoded.depth_mask, "whole": encoded.whole}
     arrays = {name: np.ascontiguousarray(array) for name, array in named.items() if array is not None}
     return Response(save(arrays), media_type=TENSORS, headers={"X-Scanbank-Spec": served.encoder.spec.digest})
 

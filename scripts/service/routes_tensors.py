@@ -36,7 +36,7 @@ Digest = Annotated[
 
 _NPY_TOLD = "A .npy file, version 1.0, of little-endian float32 in C order, in the model's input range."
 _NPY_BODY = {"required": True, "description": _NPY_TOLD, "content": dict.fromkeys(NPY, binary(_NPY_TOLD))}
-_TENSORS_TOLD = "A safetensors file: `vector` (B, D), and where the model gives it `depth`, `depth_mask`."
+_TENSORS_TOLD = "A safetensors file: `vector` (B, D), and where the model gives it `depth`, `depth_mask`, `whole` (of texts that fit)."
 _OK = {"description": _TENSORS_TOLD, "content": {TENSORS: binary(_TENSORS_TOLD)}}
 _AT_ONCE = 4 << 20
 """Bytes that are checked between two requests; more are checked aside, so that others need not wait."""

@@ -87,7 +87,7 @@ def test_it_fills_the_same_feature_sets(bank: Bank, tmp_path: Path, remote: list
     assert (report.volumes, report.skipped) == (1, 2)
     assert {one.digest: one.name for one in bank.feature_sets} == names
     assert set(names.values()) == {f"tiny@1/{encoders[0].view.label}/{kind}" for kind in ("volume", "depth")}
-    assert embed_texts(bank, remote[0]) == 0
+    assert embed_texts(bank, remote[0]).snippets == 0
 
 
 def test_the_one_model_of_a_server_needs_no_name_and_of_several_one(server: Server) -> None:

@@ -83,3 +83,19 @@ def test_other_embeddings_than_pieces_are_refused(encoder: TorchEncoder) -> None
 def test_padding_is_what_comes_last() -> None:
     found = Pieces.padded_with(torch.tensor([[5, 0, 6, 0, 0], [1, 2, 3, 4, 5], [0, 0, 0, 0, 0]]), padding=0)
     assert found.used.tolist() == [[True, True, True, False, False], [True] * 5, [False] * 5]
+
+
+def test_it_tells_what_fits_into_its_context(encoder: TorchEncoder) -> None:
+    """By the first text of a growing series whose end changes nothing any more."""
+    tower = tower_of(encoder)
+    texts = [" ".join(["a head ct"] * count) for count in range(0, tower.context // 2, 1 if tower.context < 100 else 7)]
+    told = encoder.encode_texts(texts).whole
+    assert told is not None
+    used = [int(tower.pieces([text]).used.sum()) for text in texts]
+    for text, count, fits in zip(texts, used, told, strict=True):
+        assert fits or count == tower.context, text
+        assert not fits or count < tower.context or text == texts[int(told.sum()) - 1]  # one alone may fill it
+    assert told[0]
+    assert not told[-1]
+    assert np.array_equal(told, np.sort(told)[::-1])
+    assert encoder.encode_texts([]).whole is None

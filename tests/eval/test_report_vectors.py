@@ -82,10 +82,10 @@ def test_what_a_section_is_cut_of_is_in_its_sentences(
 
 def test_equal_texts_are_encoded_once(bank: Bank, tmp_path: Path, encoder: Words) -> None:
     told(bank, tmp_path, ["Clear. A cyst."] * 20)
-    assert embed_texts(bank, encoder) == 60
+    assert embed_texts(bank, encoder).snippets == 60
     assert sorted(encoder.given) == ["A cyst.", "Clear.", "Clear. A cyst."]
     told(bank, tmp_path, ["Clear. A cyst."] * 20 + ["Clear. A node."])
-    assert embed_texts(bank, encoder) == 3
+    assert embed_texts(bank, encoder).snippets == 3
 
 
 def test_a_part_without_a_vector_leaves_the_whole_without(bank: Bank, tmp_path: Path, encoder: Words) -> None:

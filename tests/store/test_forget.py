@@ -126,7 +126,7 @@ def test_nothing_of_a_patient_is_left_in_any_byte_and_all_else_is_as_before(tmp_
     with sqlite3.connect(bank.local_map.path) as db:
         assert "/p5/" not in str([db.execute(f"SELECT * FROM {table}").fetchall() for table in ("files", "places", "paths")])
     assert b"/p5/" not in bank.local_map.path.read_bytes()
-    assert embed(bank, Scatter()).volumes == embed(bank, open_encoder("intensity")).volumes == embed_texts(bank, Scatter()) == 0
+    assert embed(bank, Scatter()).volumes == embed(bank, open_encoder("intensity")).volumes == embed_texts(bank, Scatter()).snippets == 0
     assert sweep(bank, "bleed", ["knn"], [1, 2], repeats=2, allow_leak=True).rows
     assert len(rows(Bank.open(bank.path, at="clean"), "FROM volumes")) == 5
 
