@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from ..store.errors import UsageError
+from ..embed.named import is_named
+from ..store.errors import UnknownNameError, UsageError
 from ..store.progress import Progress, Silent
 from .chances import UNCALIBRATED
 from .comparison import Difference, Scored, compare
@@ -93,32 +94,107 @@ def compare_methods(
         UnknownNameError: a method or metric is none.
         UsageError: the two are one, share no items, or scores of items were not kept.
     """
-    progress = progress or Silent()
     one, other = method_named(bank, first), method_named(bank, second)
     if one == other:
         raise UsageError(f"{one.name} is compared with itself; name two methods")
+    how = Comparing(tuple(findings), tuple(metrics), draws, seed)
+    found = _compared(bank, one, other, how, progress or Silent())
+    return _kept(bank, found, f"{one.name} and {other.name}")
+
+
+@final
+@dataclass(frozen=True)
+class Comparing:
+    """What of two methods is compared, as `compare_methods` takes it."""
+
+    findings: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = METRICS
+    draws: int = 1000
+    seed: int = 0
+
+
+def compare_encoders(
+    bank: Bank, first: str, second: str, how: Comparing | None = None, *, head: str = "", progress: Progress | None = None
+) -> list[Compared]:
+    """Compare two encoders, such as a child and its parent, by every head that was tested on the same kind of vectors of both: the same
+    view, kind, layer and pooling. Holm's correction is over all of it.
+
+    Args:
+        bank: the bank.
+        first: an encoder, by the name of its feature sets; `tiny` is any version of it.
+        second: another.
+        how: what is compared.
+        head: only this one.
+        progress: told of findings.
+
+    Raises:
+        UnknownNameError: an encoder has no results.
+        UsageError: the two were not tested by one head on the same kind of vectors and the same items.
+    """
+    how, progress = how or Comparing(), progress or Silent()
+    one, other = (_results_of(bank, name) for name in (first, second))
+    pairs = [(left, right) for key, left in one.items() if (right := other.get(key)) is not None and left != right]
+    pairs = [pair for pair in pairs if not head or pair[0].head == head]
+    if not pairs:
+        by = f" by {head}" if head else " by one head"
+        raise UsageError(
+            f"{first} and {second} were not tested{by} on the same kind of vectors; run one sweep or probe with the feature sets of both"
+        )
+    found: list[Compared] = []
+    failed: list[UsageError] = []
+    for left, right in pairs:
+        try:
+            found += _compared(bank, left, right, how, progress)
+        except UsageError as error:  # others may have been tested on the same items
+            failed.append(error)
+    if not found:
+        raise failed[0]
+    return _kept(bank, found, f"{first} and {second}")
+
+
+def _results_of(bank: Bank, encoder: str) -> dict[tuple[str, str], Method]:
+    """Methods on the feature sets of an encoder, by head and by what follows the encoder in the set's name."""
+    rows = bank.sql("SELECT DISTINCT head, features, encoder FROM metrics WHERE encoder IS NOT NULL ORDER BY ALL").to_pylist()
+    known = {row["encoder"] for row in rows}
+    found = {
+        (row["head"], row["features"].removeprefix(row["encoder"])): Method(row["head"], row["features"])
+        for row in rows
+        if is_named(encoder, row["encoder"]) and row["features"].startswith(row["encoder"])
+    }
+    if not found:
+        raise UnknownNameError("encoder with results", encoder, known, "`scanbank sweep` and `scanbank probe` make results")
+    return found
+
+
+def _compared(bank: Bank, one: Method, other: Method, how: Comparing, progress: Progress) -> list[Compared]:
+    findings, metrics = how.findings, how.metrics
     ranking = all(kind.needs == "score" for kind in metrics_named(metrics))
     pairs = _pairs(measured_runs(bank, one), measured_runs(bank, other), ranking=ranking)
-    how = "" if ranking else " with the same threshold rule and calibration"
+    alike_too = "" if ranking else " with the same threshold rule and calibration"
     pairs = {finding: pair for finding, pair in pairs.items() if not findings or finding in findings}
     if lacking := [finding for finding in findings if finding not in pairs]:
         of = ", ".join(lacking)
-        raise UsageError(f"{one.name} and {other.name} were not tested on the same items of {of}{how}; run one sweep with both")
+        raise UsageError(f"{one.name} and {other.name} were not tested on the same items of {of}{alike_too}; run one sweep with both")
     if not pairs:
-        raise UsageError(f"{one.name} and {other.name} were never tested on the same items{how}; run one sweep with both")
+        raise UsageError(f"{one.name} and {other.name} were never tested on the same items{alike_too}; run one sweep with both")
     progress.start("comparing", len(pairs))
-    found = []
+    found: list[Compared] = []
     for finding, alike in sorted(pairs.items()):
         for (left, right), shots, scores in _each(bank, one, other, alike):
             patients = patients_of_items(bank, left.unit, scores[0].items)
             mine, theirs = _scored(one, left, scores[0]), _scored(other, right, scores[1])
             told = (one, other, finding, shots, (left.run, right.run), len(patients), len(np.unique(patients)))
-            found += [Compared(*told, one_) for one_ in compare(metrics, scores[0].y, mine, theirs, patients, draws, seed)]
+            found += [Compared(*told, one_) for one_ in compare(metrics, scores[0].y, mine, theirs, patients, how.draws, how.seed)]
         progress.advance(note=finding)
+    return found
+
+
+def _kept(bank: Bank, found: Sequence[Compared], who: str) -> list[Compared]:
+    """With Holm's correction, in the table `comparisons`."""
     corrected = holm([np.nan if each.difference.p is None else each.difference.p for each in found]).tolist()
     answer = [replace(each, p_holm=None if np.isnan(p) else p) for each, p in zip(found, corrected, strict=True)]
     compared = datetime.now(UTC)
-    for commit in bank.commits(f"compare: {one.name} and {other.name}"):
+    for commit in bank.commits(f"compare: {who}"):
         with commit:
             commit.append("comparisons", [each.row | {"compared": compared} for each in answer])
     bank.refresh()

@@ -9,7 +9,7 @@ without weights, or with random ones, saw nothing. Of all others nobody can tell
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -62,9 +62,10 @@ def trained_on(bank: Bank, encoders: Sequence[EncoderSpec], units: Units, sides:
     for spec in {spec.digest: spec for spec in encoders}.values():
         patients: set[str] = set()
         for digest in _lineage(spec, specs):
-            known = specs.get(digest)
-            if digest in listed:
-                patients |= _patients(bank, f"SELECT item FROM {TABLE} WHERE encoder = {quoted(digest)}")
+            known = _at_full_precision(specs[digest]) if digest in specs else None
+            if told := {digest, known.digest if known else ""} & listed:
+                of = " OR ".join(f"encoder = {quoted(one)}" for one in sorted(told))
+                patients |= _patients(bank, f"SELECT item FROM {TABLE} WHERE {of}")
             elif known is not None and known.name in _PHANTOMS:
                 try:
                     patients |= _phantom_patients(bank, _PHANTOMS[known.name])
@@ -96,6 +97,12 @@ def _lineage(spec: EncoderSpec, specs: Mapping[str, EncoderSpec]) -> list[str]:
             break
         spec = specs[spec.parent]
     return found
+
+
+def _at_full_precision(spec: EncoderSpec) -> EncoderSpec:
+    """The encoder whose matrix products another does in half precision: what that was trained on is told of it."""
+    name = spec.name.removesuffix("+bf16").removesuffix("+fp16")
+    return spec if name == spec.name else replace(spec, name=name)
 
 
 def _patients(bank: Bank, items: str) -> set[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from ...store.artifacts import listed
+from ...store.errors import EncoderError
 from ...store.features import distinct_names
 from ...store.known_encoders import known_specs
+from .card import Card, read_card
 
 if TYPE_CHECKING:
     from ...store.bank import Bank
@@ -68,8 +70,8 @@ def lineage(bank: Bank) -> list[Member]:
     sets, parents = _sets(bank), {spec.parent for spec in specs.values() if spec.parent}
     members: list[Member] = []
     for digest in {**specs, **dict.fromkeys(parents)}:
-        spec, card = specs.get(digest), cards.get(digest, {})
-        epochs, best = card.get("epochs") or [], card.get("best") or 0
+        spec, card = specs.get(digest), cards.get(digest)
+        epochs, best = (card.epochs, card.best) if card else ((), 0)
         members.append(
             Member(
                 encoder=digest,
@@ -77,9 +79,9 @@ def lineage(bank: Bank) -> list[Member]:
                 parent=spec.parent if spec else "",
                 adapter=spec.adapter if spec else "",
                 kept=bool(spec and spec.adapter in there),
-                method=str(card.get("moving", {}).get("method", "")),
-                moving=card.get("moving", {}),
-                data=card.get("data", {}),
+                method=card.moving.method if card else "",
+                moving=asdict(card.moving) if card else {},
+                data=card.data if card else {},
                 trained_items=trained.get(digest, 0),
                 epochs=len(epochs),
                 best=epochs[best - 1] if 0 < best <= len(epochs) else {},
@@ -94,9 +96,13 @@ def children_of(members: Sequence[Member], parent: str) -> list[Member]:
     return [one for one in members if one.parent == parent]
 
 
-def _cards(bank: Bank) -> dict[str, dict[str, Any]]:
+def _cards(bank: Bank) -> dict[str, Card]:
     rows = bank.snapshot.latest("encoders", "card") if bank.snapshot.files("encoders") else []
-    return {row["encoder"]: json.loads(row["card"]) for row in rows if row["card"]}
+    found: dict[str, Card] = {}
+    for row in rows:
+        with suppress(EncoderError):  # a bank may come from anyone: of a card that is none, nothing is shown
+            found[row["encoder"]] = read_card(row["card"] or "", "card")[0]
+    return found
 
 
 def _sets(bank: Bank) -> dict[str, list[MadeSet]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from ...store.artifacts import read_files
 from ...store.errors import EncoderError, UnknownNameError, UsageError
+from ...store.known_encoders import read_spec
 from ...store.specs import EncoderSpec
 from ..encoder import Encoder
 from ..named import open_named
@@ -44,7 +44,7 @@ class Kept:
 def kept_encoders(bank: Bank) -> list[Kept]:
     """The adapted encoders of a bank, by name."""
     rows = bank.snapshot.latest("encoders", "name", "adapter", "spec", "card") if bank.snapshot.files("encoders") else []
-    found = [Kept(EncoderSpec.from_dict(json.loads(row["spec"])), row["card"]) for row in rows if row["adapter"]]
+    found = [Kept(read_spec(row), row["card"] or "") for row in rows if row["adapter"]]
     return sorted(found, key=lambda one: (one.name, one.spec.digest))
 
 

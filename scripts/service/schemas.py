@@ -60,7 +60,7 @@ class SearchRequest(BaseModel):
     features: str | list[Annotated[str, Field(max_length=1000)]] | None = Field(
         None,
         max_length=1000,
-        description="Instead of a model: a feature set by name or alias, such as production; of up to 8, as for models.",
+        description="Instead of a model: a feature set by name or alias, such as production; up to 8.",
     )
     window: str | None = Field(None, max_length=100, description="Search the feature set of this HU window, such as lung.")
     all_series: bool = Field(False, description="Search every series of a study, not its primary one alone.")

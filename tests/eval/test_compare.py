@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from eval_banks import SLICE, VOLUME, add_labels, toy_bank
-from scanbank.eval.compare import compare_methods
+from eval_banks import SLICE, VOLUME, add_labels, add_vectors, toy_bank
+from scanbank.eval.compare import compare_encoders, compare_methods
+from scanbank.eval.feature_choice import FeatureChoice
 from scanbank.eval.holm import holm
 from scanbank.eval.measuring import Measuring
 from scanbank.eval.sweep import Protocol, sweep_all
-from scanbank.store import Bank
+from scanbank.store import Bank, EncoderSpec, FeatureKey
 from scanbank.store.errors import UnknownNameError, UsageError
 
 FIRST, SECOND = f"linear:{VOLUME.name}", f"cosine:{SLICE.name}/mean"
@@ -107,3 +108,24 @@ def test_calibrated_probabilities_are_compared_as_they_were_kept(bank: Bank) -> 
     query = "SELECT head, avg((probability - y)**2) AS brier FROM predictions WHERE features = 'toy/brain/volume' GROUP BY head"
     brier = {row["head"]: row["brier"] for row in bank.sql(query).to_pylist()}
     assert (found.difference.first, found.difference.second) == pytest.approx((brier["cosine"], brier["knn"]), abs=1e-12)
+
+
+def test_two_encoders_are_compared_by_every_head_with_one_correction_over_all(bank: Bank) -> None:
+    y = toy_bank(bank, 90, gap=1.0)
+    child = FeatureKey("volume", EncoderSpec("adapted:toy", "1", 8, parent=VOLUME.encoder.digest), VOLUME.view)
+    ordinals = bank.features(VOLUME.name).items()
+    add_vectors(bank, child, ordinals, np.random.default_rng(5).normal(size=(90, 8)) + 2.5 * y[:, None] * np.eye(8)[0])
+    choice = FeatureChoice((VOLUME.name, child.name))
+    sweep_all(bank, ["bleed"], ["prototype", "cosine"], [1], 3, choice=choice)
+    found = compare_encoders(bank, "adapted:toy", "toy")
+    assert [(one.first.name, one.second.name) for one in found[::2]] == [
+        (f"{head}:{child.name}", f"{head}:{VOLUME.name}") for head in ("cosine", "prototype")
+    ]
+    each = [compare_methods(bank, f"{head}:{child.name}", f"{head}:{VOLUME.name}") for head in ("cosine", "prototype")]
+    assert [one.difference for one in found] == [one.difference for one in (*each[0], *each[1])]
+    assert [one.p_holm for one in found] == pytest.approx(holm(np.array([one.difference.p for one in found], dtype=np.float64)))
+    assert {one.first.head for one in compare_encoders(bank, "adapted:toy", "toy", head="cosine")} == {"cosine"}
+    with pytest.raises(UsageError, match="were not tested by linear on the same kind of vectors"):
+        compare_encoders(bank, "adapted:toy", "toy", head="linear")
+    with pytest.raises(UnknownNameError, match="encoder with results 'flat' is unknown"):
+        compare_encoders(bank, "toy", "flat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapted_encoders import adapted
 from eval_banks import SLICE, VOLUME, add_labels, add_vectors, add_volumes, toy_bank
+from scanbank.eval.children import keep_child
+from scanbank.eval.feature_choice import FeatureChoice
 from scanbank.eval.guards import Guarded, check_leaks
 from scanbank.eval.phantoms.cohort import cohort_named, sample_patient, sample_studies
 from scanbank.eval.pooling import UnitFeatures, unit_features
 from scanbank.eval.splits import split_units
+from scanbank.eval.sweep import sweep
 from scanbank.eval.trained_items import declare_trained_items
 from scanbank.eval.units import Units, evaluation_units
-from scanbank.store import Bank, EncoderSpec
+from scanbank.store import Bank, EncoderSpec, FeatureKey
 from scanbank.store.errors import UsageError
 from scanbank.store.forget import forget
 
@@ -205,3 +210,29 @@ def test_duplicates_of_real_images(bank: Bank, shared_data: Path) -> None:
     guarded = allowed(bank, units, sides, [unit_features(bank, bank.features(key.name), units)])
     assert guarded.recorded == ({"kind": "near_duplicate", "count": 27},)
     assert guarded.remarks[-1] == "whether test volumes were among what mobilenet_v1 was trained on cannot be told: nobody listed it"
+
+
+@pytest.mark.parametrize("suffix", ["", "+bf16"])
+def test_a_child_that_a_bank_keeps_is_not_evaluated_on_what_it_saw(bank: Bank, suffix: str) -> None:
+    """Its parent `tiny` has no vectors here: what it saw is told by the card alone."""
+    toy_bank(bank)
+    units, sides, (features,) = study(bank)
+    spec = keep_child(bank, adapted("one"), ["v3", "v4", "v9"])  # v3 tunes, the others are of the test side
+    named = replace(spec, name=spec.name + suffix)
+    of_child = replace(features, key=replace(features.key, encoder=named))
+    with pytest.raises(UsageError, match=re.escape(f"(2 by adapted:one{suffix})")):
+        check_leaks(bank, units, sides, [of_child], allow=False)
+    guarded = check_leaks(bank, units, sides, [of_child], allow=True)
+    assert guarded.recorded == ({"kind": "trained_on", "count": 2},)
+    assert not any("nobody listed it" in remark for remark in guarded.remarks)
+
+
+def test_a_probe_on_vectors_of_a_child_is_refused_where_it_saw_the_test_side(bank: Bank) -> None:
+    y = toy_bank(bank)
+    spec = keep_child(bank, adapted("one"), [f"v{i}" for i in range(60)])
+    key = FeatureKey("volume", spec, VOLUME.view)
+    ordinals = bank.features(VOLUME.name).items()
+    add_vectors(bank, key, ordinals, np.random.default_rng(0).normal(size=(60, spec.dim)) + y[:, None])
+    with pytest.raises(UsageError, match=r"test volumes are of patients that an encoder was trained on \(\d+ by adapted:one\)"):
+        sweep(bank, "bleed", ["prototype"], [1], repeats=1, choice=FeatureChoice((key.name,)))
+    assert sweep(bank, "bleed", ["prototype"], [1], repeats=1, choice=FeatureChoice((VOLUME.name,)))
