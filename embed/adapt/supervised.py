@@ -85,7 +85,9 @@ class Supervised(Objective):
         if self._of_classes:
             sums = known.sum(1)
             if bool(((sums - 1).abs() > 1e-4).any()):
-                raise UsageError(f"cross-entropy learns one class a scan: {', '.join(findings)} exclude each other; choose bce for findings")
+                raise UsageError(
+                    f"cross-entropy learns one class a scan: {', '.join(findings)} exclude each other; choose bce for findings"
+                )
             if self.how.weight_cap:
                 weights = class_weights(known, self.how.weight_cap)
             self._each = known_each(sums[:, None])
