@@ -83,5 +83,6 @@ def weights_digest(model: nn.Module) -> str:
     for name, tensor in sorted(model.state_dict().items()):
         value = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        # a tensor of one number counts as contiguous whatever its stride, and would not be viewed as bytes
+        digest.update(memoryview(value.as_strided((value.numel(),), (1,)).view(torch.uint8).numpy()))
     return digest.hexdigest()

@@ -61,5 +61,5 @@ class GradientCache:
                 used = [(one, leaf.grad) for one, leaf in zip(given, part.leaves, strict=True) if one.requires_grad]
                 pairs = [(one, gradient) for one, gradient in used if gradient is not None]
                 if pairs:
-                    torch.autograd.backward(*zip(*pairs, strict=True))
+                    torch.autograd.backward([one for one, _ in pairs], [gradient for _, gradient in pairs])
         self._kept.clear()

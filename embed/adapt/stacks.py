@@ -1,4 +1,7 @@
-"""The blocks of a model, found by how it is built: lists of modules of one class, such as the layers of a transformer."""
+"""The blocks of a model, found by how it is built: lists of modules of one class, such as the layers of a transformer.
+
+Networks that work in stages (ResNet, Swin, ConvNeXt) hold a list for each, beside each other or within another list: these are one stack.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from ...store.errors import UnknownNameError, UsageError
 
 _SHARE = re.compile(r"(lower|upper):(\d+(?:\.\d*)?|\.\d+)")
 _NESTED = ("blocks", "layers")
-"""What hierarchical networks (Swin, ConvNeXt) call the blocks of a stage."""
+"""What the modules that stages are (of Swin, ConvNeXt) call their blocks."""
+_LISTS = (nn.ModuleList, nn.Sequential)
 
 
 @final
@@ -24,7 +28,7 @@ class Stack:
     """Blocks that follow each other."""
 
     name: str
-    """Of the module that holds them."""
+    """Of the module that holds them; of several, the module that holds those."""
     blocks: tuple[str, ...]
     """Names of modules, first to last."""
 
@@ -35,7 +39,7 @@ def stacks_of(model: nn.Module, roots: Sequence[str]) -> tuple[Stack, ...]:
     for root in roots:
         start = _child(model, root)
         if start is not None:
-            _collect(start, root, found)
+            _collect([(root, start)], root, found)
     return tuple(found)
 
 
@@ -44,8 +48,8 @@ def chosen_blocks(stacks: Sequence[Stack], layers: str) -> tuple[str, ...]:
 
     Args:
         stacks: Of the model.
-        layers: `all`; `lower:F` or `upper:F`, of each stack the fraction F (0 to 1, at least one block) or that many blocks; or names of
-            blocks or stacks with commas.
+        layers: `all`; `lower:F` or `upper:F`, of each stack the fraction F (with a point, up to 1.0; at least one block) or that many
+            blocks; or names with commas, of blocks or of modules that hold some.
 
     Raises:
         UsageError: it is none of these.
@@ -62,11 +66,12 @@ def chosen_blocks(stacks: Sequence[Stack], layers: str) -> tuple[str, ...]:
     if ":" in layers:
         raise UsageError(f"--layers {layers!r} is unknown; write all, lower:0.5, upper:2, or names of blocks with commas")
     named: list[str] = []
-    known = {stack.name: stack.blocks for stack in stacks} | {block: (block,) for stack in stacks for block in stack.blocks}
+    every = [block for stack in stacks for block in stack.blocks]
     for name in filter(None, (part.strip() for part in layers.split(","))):
-        if name not in known:
-            raise UnknownNameError("block", name, list(known))
-        named += known[name]
+        within = [block for block in every if block == name or block.startswith(f"{name}.")]
+        if not within:
+            raise UnknownNameError("block", name, [*(stack.name for stack in stacks if stack.name), *every])
+        named += within
     if not named:
         raise UsageError("--layers names no block; write all, lower:0.5, upper:2, or names of blocks with commas")
     return tuple(dict.fromkeys(named))
@@ -77,35 +82,39 @@ def _end(blocks: tuple[str, ...], end: str, amount: float, *, whole: bool) -> tu
     return blocks[:count] if end == "lower" else blocks[len(blocks) - count :]
 
 
-def _collect(module: nn.Module, name: str, found: list[Stack]) -> None:
-    children = list(module.named_children())
-    blocks = _same(module, children)
-    if blocks:
-        inner = [(f"{_joined(name, block)}.{nested}", getattr(child, nested, None)) for block, child in blocks for nested in _NESTED]
-        parts = [
-            (at, part) for at, part in inner if isinstance(part, nn.ModuleList | nn.Sequential) and _same(part, list(part.named_children()))
-        ]
-        if len(parts) == len(blocks):
-            for at, part in parts:
-                _collect(part, at, found)
-        else:
-            found.append(Stack(name, tuple(_joined(name, block) for block, _ in blocks)))
-        return
-    for child_name, child in children:
-        _collect(child, _joined(name, child_name), found)
+def _collect(children: Sequence[tuple[str, nn.Module]], parent: str, found: list[Stack]) -> None:
+    """The stacks in modules that lie beside each other: of each list the blocks of its commonest class, together where that is the same."""
+    lists: dict[str, tuple[type[nn.Module], list[str]]] = {}
+    for name, child in children:
+        blocks = _blocks(name, child) if isinstance(child, _LISTS) else []
+        for kind, _ in Counter(type(block) for _, block in blocks).most_common(1):
+            lists[name] = kind, [place for place, block in blocks if type(block) is kind]
+    seen: set[type[nn.Module]] = set()
+    for name, child in children:
+        if not isinstance(child, _LISTS):
+            _collect([(_joined(name, inner), module) for inner, module in child.named_children()], name, found)
+        elif name in lists and (kind := lists[name][0]) not in seen:
+            held = [at for at, (other, _) in lists.items() if other is kind]
+            blocks = tuple(place for at in held for place in lists[at][1])
+            if len(blocks) > 1 or (isinstance(child, nn.ModuleList) and len(child) == 1):  # a transformer of one layer
+                seen.add(kind)
+                found.append(Stack(parent if len(held) > 1 else name, blocks))
 
 
-def _same(module: nn.Module, children: Sequence[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]]:
-    """The children that make `module` a stack: those of its commonest class, each with modules of its own."""
-    if not isinstance(module, nn.ModuleList | nn.Sequential):
-        return []
-    kinds = Counter(type(child) for _, child in children if any(True for _ in child.children()))
-    if not kinds:
-        return []
-    kind, count = kinds.most_common(1)[0]
-    if count < 2 and not (isinstance(module, nn.ModuleList) and len(children) == 1 and any(True for _ in module.parameters())):
-        return []
-    return [(name, child) for name, child in children if type(child) is kind]
+def _blocks(name: str, module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The modules in a list that have modules of their own; in the place of lists and of stages, what those hold."""
+    found: list[tuple[str, nn.Module]] = []
+    for child_name, child in module.named_children():
+        at = _joined(name, child_name)
+        nested = [(f"{at}.{inner}", getattr(child, inner, None)) for inner in _NESTED]
+        within = [block for place, part in nested if isinstance(part, _LISTS) for block in _blocks(place, part)]
+        if isinstance(child, _LISTS):
+            found += _blocks(at, child)
+        elif within:
+            found += within
+        elif any(True for _ in child.children()):
+            found.append((at, child))
+    return found
 
 
 def _child(model: nn.Module, name: str) -> nn.Module | None:

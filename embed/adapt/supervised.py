@@ -80,18 +80,27 @@ class Supervised(Objective):
     ) -> None:
         super().__init__()
         self.how = how or Supervision()
-        known, dim = checked_targets(targets, findings), encoder.spec.dim
-        each = known.where(~known.isnan().any(1, keepdim=True), torch.nan)[:, :1] if self._of_classes else known
-        self._each = known_each(each)
-        weigh = class_weights if self._of_classes else positive_weights
+        known, count, dim = checked_targets(targets, findings), len(findings), encoder.spec.dim
+        weights = torch.ones(count)
+        if self._of_classes:
+            sums = known.sum(1)
+            if bool(((sums - 1).abs() > 1e-4).any()):
+                raise UsageError(
+                    f"cross-entropy learns one class a scan: {', '.join(findings)} exclude each other; choose bce for findings"
+                )
+            if self.how.weight_cap:
+                weights = class_weights(known, self.how.weight_cap)
+            self._each = known_each(sums[:, None])
+        else:
+            if self.how.weight_cap:
+                weights = positive_weights(known, self.how.weight_cap)
+            self._each = known_each(known)
         self.register_buffer("targets", known, persistent=False)
-        self.register_buffer(
-            "weights", weigh(known, self.how.weight_cap) if self.how.weight_cap else torch.ones(len(findings)), persistent=False
-        )
+        self.register_buffer("weights", weights, persistent=False)
         self.register_buffer("mean", torch.zeros(dim) if mean is None else torch.as_tensor(mean, dtype=torch.float32), persistent=False)
-        std_or_one = torch.ones(dim) if std is None else torch.as_tensor(std, dtype=torch.float32)
-        self.register_buffer("std", std_or_one.where(std_or_one > 0, 1.0), persistent=False)
-        self.head = nn.Linear(dim, len(findings))
+        spread = torch.ones(dim) if std is None else torch.as_tensor(std, dtype=torch.float32)
+        self.register_buffer("std", spread.where(spread > 0, 1.0), persistent=False)
+        self.head = nn.Linear(dim, count)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.to(encoder.device)
@@ -104,6 +113,7 @@ class Supervised(Objective):
         logits = self._logits(model.vectors(batch))
         return self._losses(logits, self.targets[list(batch.rows)]).sum() / (len(batch.rows) * self._each)
 
+    @torch.no_grad()
     def scores(self, vectors: Tensor) -> Tensor:
         """(N, F) of vectors (N, D): logits, or log-probabilities of classes; higher is more likely."""
         logits = self._logits(vectors.to(self.mean.device))

@@ -1,17 +1,25 @@
-"""Low-rank updates (Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models"), by peft."""
+"""Low-rank updates (Hu et al. 2022, "LoRA: Low-Rank Adaptation of Large Language Models"), by peft.
+
+Of torch's own attention alone they are made here: peft 0.21 adds an update to its weights before each pass and takes it away again after,
+which leaves the weights a little different each time, so that a run that went on after a kill would not be the run.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ....store.errors import UsageError
 from .base import Backbone, Method, Moving, put
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_OF_ATTENTION = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 
 
 @final
@@ -24,8 +32,11 @@ class Lora(Method):
         from peft.tuners.lora import LoraLayer
 
         _injected(backbone, moving)
-        for name, parameter in backbone.model.named_parameters():
+        for name, parameter in backbone.model.eval().named_parameters():  # peft's modules come in training mode
             parameter.requires_grad = "lora_" in name
+        for module in backbone.model.modules():
+            if isinstance(module, nn.TransformerEncoderLayer):
+                module.linear1.register_forward_pre_hook(_seen)
         layers = [module for module in backbone.model.modules() if isinstance(module, LoraLayer)]
         return tuple(part for layer in layers for part in layer.lora_dropout.modules())
 
@@ -33,11 +44,28 @@ class Lora(Method):
         tuner = _injected(backbone, moving)
         put(backbone.model, tensors)
         _merge_convolutions(backbone.model)
-        tuner.merge_and_unload()
+        _merge_attention(backbone.model)
+        if tuner is not None:
+            tuner.merge_and_unload()
+
+
+@final
+class LowRank(nn.Module):
+    """W + scaling * B A, of a weight W (O, I); B begins at zero, so that at first nothing changes. It has no dropout: there is no input."""
+
+    def __init__(self, weight: Tensor, rank: int, scaling: float) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.lora_A = nn.Parameter(weight.new_empty(rank, weight.shape[1]))
+        self.lora_B = nn.Parameter(weight.new_zeros(weight.shape[0], rank))
+        nn.init.kaiming_uniform_(self.lora_A, a=math.sqrt(5))  # as peft does
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.scaling * (self.lora_B @ self.lora_A)
 
 
 def targets(backbone: Backbone, moving: Moving) -> tuple[str, ...]:
-    """Names of the layers that get updates.
+    """Names of the layers that get updates; of torch's attention, the names of the whole.
 
     Raises:
         UsageError: there is none.
@@ -50,12 +78,17 @@ def targets(backbone: Backbone, moving: Moving) -> tuple[str, ...]:
             if attention:
                 within = (*within, name)
             elif any(name.startswith(f"{one}.") for one in within):
-                continue  # its output projection: peft takes attention as one
+                continue  # its output projection goes with it
             if attention or isinstance(part, nn.Linear) or (isinstance(part, _CONVOLUTIONS) and part.groups == 1):
                 found.append(name)
     if not found:
         raise UsageError(f"encoder {backbone.name!r} has no linear layer or convolution in its blocks; methods that fit: partial, full")
     return tuple(found)
+
+
+def _seen(module: nn.Module, given: Any) -> None:
+    """Nothing; but where torch's transformer layer sees a hook, it goes through its modules, and not past them and what they became."""
+    del module, given
 
 
 def _merge_convolutions(model: nn.Module) -> None:
@@ -71,15 +104,38 @@ def _merge_convolutions(model: nn.Module) -> None:
             model.set_submodule(name, base)
 
 
+def _merge_attention(model: nn.Module) -> None:
+    for module in list(model.modules()):
+        for weight in (*_OF_ATTENTION, "weight"):
+            if parametrize.is_parametrized(module, weight) and isinstance(module.parametrizations[weight][0], LowRank):  # pyright: ignore
+                parametrize.remove_parametrizations(module, weight)
+
+
 def _injected(backbone: Backbone, moving: Moving) -> Any:
-    """The tuner; its layers are in the model."""
+    """The tuner, whose layers are in the model; None where all of them are made here."""
     from peft import LoraConfig
     from peft.tuners.lora import LoraModel
 
     if moving.rank < 1:
         raise UsageError(f"--rank {moving.rank}: expected 1 or more")
-    names = targets(backbone, moving)
-    attention = [name for name in names if isinstance(backbone.model.get_submodule(name), nn.MultiheadAttention)]
-    dropout = 0.0 if attention else moving.dropout  # torch's attention has no place for it
-    config = LoraConfig(r=moving.rank, lora_alpha=int(moving.alpha), lora_dropout=dropout, target_modules=list(names), bias="none")
+    if not 0 <= moving.dropout < 1:
+        raise UsageError(f"--dropout {moving.dropout}: expected a share from 0 to below 1")
+    names, plain = targets(backbone, moving), list[str]()
+    for name in names:
+        module = backbone.model.get_submodule(name)
+        if not isinstance(module, nn.MultiheadAttention):
+            plain.append(name)
+            continue
+        for holder, weight in [(module, one) for one in _OF_ATTENTION] + [(module.out_proj, "weight")]:
+            if (value := getattr(holder, weight)) is not None:
+                parametrize.register_parametrization(holder, weight, LowRank(value, moving.rank, moving.alpha / moving.rank))
+    if not plain:
+        return None
+    config = LoraConfig(
+        r=moving.rank,
+        lora_alpha=moving.alpha,  # pyright: ignore[reportArgumentType] - used in a division alone
+        lora_dropout=moving.dropout,
+        target_modules="|".join(map(re.escape, plain)),  # a list would be matched with the ends of names, those of the other side too
+        bias="none",
+    )
     return LoraModel(backbone.model, config, "default")
