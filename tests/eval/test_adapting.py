@@ -61,7 +61,7 @@ def test_the_child_learned_and_has_features_of_its_own(bank: Bank, child: Child)
 
 
 def test_the_child_opened_from_the_bank_gives_the_vectors_that_it_embedded(bank: Bank, child: Child) -> None:
-    again = within(bank, lambda name: net_encoder())(child.encoder.spec.name)
+    again = within(bank, lambda _: net_encoder())(child.encoder.spec.name)
     voxels = np.random.default_rng(0).normal(size=(2, 1, 4, 8, 8)).astype(np.float32)
     np.testing.assert_array_equal(again.encode_volumes(voxels).vector, child.encoder.encode_volumes(voxels).vector)
     assert isinstance(again, TorchEncoder)
@@ -120,7 +120,7 @@ def test_all_scans_gone(tmp_path: Path) -> None:
     bank = scans_bank(tmp_path, 20)
     for file in (tmp_path / "scans").iterdir():
         file.unlink()
-    with pytest.raises(UsageError, match="none of the .* scans to train on can be had"):
+    with pytest.raises(UsageError, match=r"none of the .* scans to train on can be had"):
         adapted(bank, tmp_path)
 
 
