@@ -22,6 +22,7 @@ from .local_map import map_file
 from .places import Place
 from .repository import kept_snapshots, session_at, told
 from .retention import expire
+from .voxel_cache import forget_voxels
 
 if TYPE_CHECKING:
     from .bank import Bank
@@ -141,8 +142,9 @@ def _remove(bank: Bank, begun: Collection[Pending], since: datetime) -> Finished
     with told("removing indexes"):
         # of a set that held something of a patient there is a new version
         files += remove_unneeded(bank, only_present=True)
+    volumes = {volume for pending in begun for volume in pending.volumes}
+    forget_voxels(bank.card["bank"], volumes)
     if map_file(bank.card["bank"]).exists():
-        volumes = {volume for pending in begun for volume in pending.volumes}
         bank.local_map.forget(volumes, {path for pending in begun for path in pending.paths})
     if bank.place.folder:  # what is removed must stay so, whatever happens to the machine, before the note of it goes
         for folder in {(bank.path / entry.name).parent for entry in bank.place.entries()}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import final
@@ -74,7 +75,7 @@ class VoxelCache:
         return [file for file in self._all.glob("*/*.npy") if file.is_file()]
 
 
-def forget_voxels(bank_id: str, volumes: tuple[str, ...]) -> None:
+def forget_voxels(bank_id: str, volumes: Collection[str]) -> None:
     """Remove what is kept of these volumes, under any view."""
     for volume in volumes:
         for file in voxel_folder(bank_id).glob(f"*/*{volume}*"):
