@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed", "serve", "heads", "retrieval", "search")
+NAMES = ("help", "status", "ingest", "decode", "memory", "store", "embed", "serve", "heads", "retrieval", "search", "adapt")
 HEADS = ("heads-table", "heads-sweep", "heads-full", "heads-bootstrap")
 ALONE = ("embed-vit", "embed-light", "embed-windows", "embed-loop", "embed-memory", "cuda", *HEADS, "search-index", "search-reports")
 """Run where they are named alone: parts of `embed`, `heads` and `search`, and what needs a card."""

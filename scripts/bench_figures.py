@@ -87,6 +87,8 @@ class Sizes:
     local: int = 20
     """Directions in which vectors of one centre differ."""
     queries: int = 200
+    adapt_encoder: str = "timm:vit_base_patch16_224+random0"
+    adapt_batch: int = 8
     added: int = 1000
     repeats: int = 5
     seed: int = 0

@@ -20,6 +20,7 @@ from scanbank.embed.plan import Work
 from scanbank.store import Bank
 from scanbank.store.ingest import ingest
 
+from .bench_adapt import adapt
 from .bench_cuda import cuda
 from .bench_embed import PARTS, embed_
 from .bench_figures import PEAK, Figure, Sizes, rate, rounds, seconds, timed
@@ -151,6 +152,7 @@ BENCHES: dict[str, Callable[[Path, Sizes], list[Figure]]] = {
     "retrieval": retrieval,
     **HEADS_PARTS,
     "search": search,
+    "adapt": adapt,
     **SEARCH_PARTS,
 }
 
