@@ -90,8 +90,9 @@ def remeasured(index: VectorIndex) -> VectorIndex:
     assert index.sample is not None
     if index.card.plan.way == "exact":  # it was small
         return tuned(index)
-    plan = measure(index, index.everything, index.card.plan, index.sample, index.sample.scores)
-    if plan.recall < index.card.recall_asked:
+    asked = index.card.recall_asked
+    plan = measure(index, index.everything, index.card.plan, index.sample, index.sample.scores, least=asked)
+    if plan is None or plan.recall < asked:
         return tuned(index)
     return replace(index, card=replace(index.card, plan=plan))
 

@@ -25,6 +25,7 @@ _WALK = 16.0
 _CODE = 1 / 16
 """Of a compressed row, against a whole one."""
 _WIDEST = 2048
+_ROUNDED = 1e-6
 _MOST = 50
 """Queries of each sort that a filter is tried on."""
 
@@ -54,10 +55,14 @@ def _cheapest(index: VectorIndex, subset: Subset, recall: float, sample: Sample,
         for candidate in candidates:
             if best is not None and candidate.cost >= best.cost:
                 break
-            measured = measure(index, subset, candidate, sample, truth)
+            enough = min(1.0, recall + MARGIN)
+            # where something finds enough already, what finds less is of no use, and most of it shows in a few queries
+            measured = measure(index, subset, candidate, sample, truth, least=enough if best is not None else 0.0)
+            if measured is None:
+                continue
             if most is None or measured.recall > most.recall:
                 most = measured
-            if measured.recall >= min(1.0, recall + MARGIN):
+            if measured.recall >= enough:
                 best = measured
                 break
     found = best or most
@@ -65,12 +70,20 @@ def _cheapest(index: VectorIndex, subset: Subset, recall: float, sample: Sample,
     return found
 
 
-def measure(index: VectorIndex, subset: Subset, plan: Plan, sample: Sample, truth: NDArray[np.float32]) -> Plan:
-    """A plan with the recall that it has. `truth`: (Q, any) exact scores, best first, over the subset."""
+def measure(index: VectorIndex, subset: Subset, plan: Plan, sample: Sample, truth: NDArray[np.float32], least: float = 0.0) -> Plan | None:
+    """A plan with the recall that it has; None as soon as it cannot be `least` any more.
+
+    `truth`: (Q, any) exact scores, best first, over the subset.
+    """
     hits: list[float] = []
+    own = sample.own >= 0
+    spare = {of: (1.0 - least) * float(np.count_nonzero(own == of)) + _ROUNDED for of in (True, False)}
     for number, query in enumerate(sample.queries):
         scores, rows = index.look(query, min(K + 1, len(subset)), subset, plan)
         hits.append(sample.hits(number, scores, rows, truth[number]))
+        spare[bool(own[number])] -= 1.0 - hits[-1]
+        if spare[bool(own[number])] < 0.0:
+            return None
     reached = truth[:, min(K, truth.shape[1], len(subset)) - 1]
     floor = float(reached[np.isfinite(reached)].min(initial=1.0)) - EQUAL
     return Plan(plan.way, plan.width, sample.recall(hits), plan.cost, floor)
