@@ -19,9 +19,7 @@ _BLOCK_ROWS = 10_000
 def make_graph(vectors: Vectors, rows: int, progress: Progress) -> Any:
     """Of the first `rows`."""
     graph: Any = native.IndexHNSWFlat(vectors.dim, SETTINGS["M"], native.METRIC_INNER_PRODUCT)
-    storage = graph.storage
-    storage.this.own(True)  # freed with this name: the graph lets go of it when it is attached
-    return _linked(graph, storage, vectors, rows, progress)
+    return _linked(graph, graph.storage, vectors, rows, progress)
 
 
 def extend_graph(graph: Any, vectors: Vectors, progress: Progress) -> Any:
@@ -64,7 +62,10 @@ def walk(
 
 
 def _linked(graph: Any, storage: Any, vectors: Vectors, rows: int, progress: Progress) -> Any:
-    """With the others of the first `rows`. FAISS needs a copy of the vectors meanwhile: `storage`, of those that are linked."""
+    """With the others of the first `rows`. FAISS needs a copy of the vectors for it: `storage`, of those that are linked.
+
+    That copy stays until the process ends: an index of FAISS that was assigned to another is owned by neither.
+    """
     graph.own_fields = False
     graph.storage = storage
     graph.hnsw.efConstruction = SETTINGS["efConstruction"]

@@ -23,8 +23,8 @@ TOMBSTONES = 0.2
 """Of an index's rows: with more of them it is made again."""
 GROWTH = 2.0
 """Times the rows that it was made of: beyond, its centres are no longer those of its vectors, and it is made again."""
-TAIL = (512, 4096, 0.1)
-"""Rows that no graph or list holds yet: at least, and at most, and else a share of the others. Beyond, all are linked."""
+TAIL_LEAST, TAIL_MOST, TAIL_SHARE = 512, 4096, 0.1
+"""Rows that no graph or list holds yet: so many are never too many; more than so many, or than this share of the others, are."""
 
 
 def make_index(
@@ -83,10 +83,15 @@ def extend_index(index: VectorIndex, vectors: Vectors, ids: NDArray[np.int64], p
     if index.cells is not None and index.sample is not None:
         graph = None if index.graph is None else attached(index.graph, vectors)
         extended = replace(extended, cells=index.cells.with_rows(fresh), graph=graph, sample=index.sample.with_rows(vectors, known))
-    least, most, share = TAIL
-    if tail > max(least, min(most, share * card.linked)):
+    if trails(card):
         extended = linked(extended, progress)
     return remeasured(extended)
+
+
+def trails(card: IndexCard) -> bool:
+    """Whether a tail is so long that it is better linked. Searched by cells it lies in them as the other rows do, and costs nothing."""
+    share = TAIL_SHARE * card.linked
+    return card.tail > max(TAIL_LEAST, share if card.plan.way == "cells" else min(TAIL_MOST, share))
 
 
 def linked(index: VectorIndex, progress: Progress) -> VectorIndex:

@@ -6,6 +6,7 @@ Costs are counted in rows of vectors that a query reads and not timed, so that a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from heapq import merge
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from .card import K, Plan
 from .index import Subset, VectorIndex
 from .lists import REFINED
+from .native import native
 from .sampling import EQUAL, Sample, exact_answers
 
 MARGIN = 0.01
@@ -73,10 +75,13 @@ def _cheapest(index: VectorIndex, subset: Subset, recall: float, sample: Sample,
 
 def measure(index: VectorIndex, subset: Subset, plan: Plan, sample: Sample, truth: NDArray[np.float32]) -> Plan:
     """A plan with the recall that it has. `truth`: (Q, any) exact scores, best first, over the subset."""
-    hits: list[float] = []
-    for number, query in enumerate(sample.queries):
-        scores, rows = index.look(query, min(K + 1, len(subset)), subset, plan)
-        hits.append(sample.hits(number, scores, rows, truth[number]))
+
+    def found(number: int) -> float:
+        scores, rows = index.look(sample.queries[number], min(K + 1, len(subset)), subset, plan)
+        return sample.hits(number, scores, rows, truth[number])
+
+    with ThreadPoolExecutor(native.omp_get_max_threads()) as pool:  # one query takes one thread
+        hits = list(pool.map(found, range(len(sample.queries))))
     reached = truth[:, min(K, truth.shape[1], len(subset)) - 1]
     floor = float(reached[np.isfinite(reached)].min(initial=1.0)) - EQUAL
     return replace(plan, recall=sample.recall(hits), sure=sample.sure(hits), floor=floor)
