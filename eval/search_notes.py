@@ -29,6 +29,7 @@ def notes_of(
     per: Per,
     k: int,
     words: str,
+    filtered: bool,
 ) -> tuple[str, ...]:
     """One sentence each; none twice."""
     notes: list[str] = []
@@ -40,7 +41,8 @@ def notes_of(
         notes.append(language_note(words, name) if words else "")
     if len(hits) < k:
         owner = {"study": "study", "patient": "patient", "scan": "scan"}[per]
-        notes.append(f"{k} asked for, {len(hits)} listed: that is every {owner} with a {what} to compare")
+        kept = " that the filter keeps" if filtered else ""
+        notes.append(f"{k} asked for, {len(hits)} listed: that is every {owner} with a {what} to compare{kept}")
     for ranking, one in zip(rankings, chosen, strict=False):
         if ranking.lacking:
             notes.append(
