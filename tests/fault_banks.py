@@ -102,6 +102,8 @@ class Case:
         """Check the bank as an interrupted command left it: as it was, or with whole commits."""
         now = check(self.open())
         wrong = [finding for finding in diagnose(place_of(self.bank)) if finding.severity != "note"]
+        if self.name == "index":  # a file without its card counts for nothing, and goes when the index is made
+            wrong = [finding for finding in wrong if "named by no card" not in finding.problem]
         assert wrong == [], f"{where}: {wrong}"
         assert {name: now[name] for name in ("tables", "vectors")} in self.states, where
         return now
@@ -114,6 +116,7 @@ class Case:
         assert check(self.open()) == self.end, where
         if self.name == "index":  # which is no table: what is measured on it tells that it is whole
             assert again.stdout == self.said, where
+            assert [finding for finding in diagnose(place_of(self.bank)) if finding.severity != "note"] == [], where
         bank = self.open()
         with bank.place.writer("sweep", 60.0):  # what `compact --grace 0` does at its end
             expire(bank.place, bank.repository, keep=100)

@@ -151,7 +151,8 @@ def _write_arrays(index: VectorIndex, path: Path) -> None:
         arrays |= {"centres": index.cells.centres, "cells": index.cells.of}
     if index.sample is not None:
         arrays |= {name: getattr(index.sample, name) for name in ("queries", "own", "scores", "rows")}
-    safetensors.numpy.save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    # written here: `save_file` makes a file of its own beside, which a kill would leave under a name that nobody knows
+    path.write_bytes(safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
 
 
 def _fsync(path: Path) -> None:
