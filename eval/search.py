@@ -125,7 +125,7 @@ def search(
         places: best slices a scan, at most.
 
     Raises:
-        UsageError: the query is empty, `k` is under 1, or the set cannot be searched, such as one of texts.
+        UsageError: the query is empty, `k` or `places` is under 1, or the set cannot be searched, such as one of texts.
         EncoderError: the encoder has no text side, or is not the one that made the set.
     """
     asked = Asked(query, k=k, all_series=all_series, places=places)
@@ -141,6 +141,8 @@ def _query(asked: Asked) -> QueryWords | Like:
     """The words, or what hits are to be like, where what is asked makes sense."""
     if asked.k < 1:
         raise UsageError(f"k is {asked.k}; expected 1 or more")
+    if asked.places < 1:
+        raise UsageError(f"places is {asked.places}; expected 1 or more best slices a scan")
     for what, value, known in (("thing to find", asked.find, FINDS), ("owner of at most one hit", asked.per, PERS)):
         if value not in known:
             raise UnknownNameError(what, value, known)
@@ -191,5 +193,7 @@ def _run(
         studies=rankings[0].owners,
         without_vector=rankings[0].lacking,
         hits=hits,
-        notes=notes_of(bank, hits, rankings, chosen, among, per=asked.per, k=asked.k, words=words, alone=alone),
+        notes=notes_of(
+            bank, hits, rankings, chosen, among, per=asked.per, k=asked.k, words=words, alone=alone, filtered=bool(asked.where)
+        ),
     )

@@ -31,6 +31,7 @@ def notes_of(
     k: int,
     words: QueryWords | None,
     alone: str,
+    filtered: bool,
 ) -> tuple[str, ...]:
     """One sentence each; none twice.
 
@@ -44,6 +45,7 @@ def notes_of(
         k: how many were asked for.
         words: of the query, where it has some.
         alone: why words of reports rank alone; empty where vectors do.
+        filtered: whether a filter left things out.
     """
     notes: list[str] = []
     what = _ITEMS[compared.find]
@@ -59,7 +61,8 @@ def notes_of(
     if len(hits) < k:
         owner = {"study": "study", "patient": "patient", "scan": "scan"}[per]
         having = f"{what} that has one of the words" if alone else f"{what} to compare"
-        notes.append(f"{k} asked for, {len(hits)} listed: that is every {owner} with a {having}")
+        kept = " that the filter keeps" if filtered else ""
+        notes.append(f"{k} asked for, {len(hits)} listed: that is every {owner} with a {having}{kept}")
     for ranking, one in zip(rankings, chosen, strict=False):
         if ranking.lacking:
             notes.append(

@@ -31,12 +31,15 @@ class UnknownNameError(UsageError, KeyError):
         names = sorted(known)
         by_lower = {n.lower(): n for n in names}
         meant = next((by_lower[n] for n in difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)), None)
-        listed = ", ".join(names) if names else "none"
+        listed = ", ".join(names)
         if len(names) > _LISTED:
             near = difflib.get_close_matches(name.lower(), by_lower, n=5, cutoff=0.3) or sorted(by_lower)[:5]
             listed = f"{', '.join(by_lower[n] for n in near)} or {len(names) - len(near)} others"
-        text = f"{kind} {name!r} is unknown; "
-        text += f"did you mean {meant!r}? Choose one of: {listed}" if meant else f"choose one of: {listed}"
+        text = f"{kind} {name!r} is unknown"
+        if names:
+            text += f"; did you mean {meant!r}? Choose one of: {listed}" if meant else f"; choose one of: {listed}"
+        elif not hint:
+            text += "; there are none to choose from"
         super().__init__(text + (f". {hint}" if hint else ""))
 
     def __str__(self) -> str:  # KeyError would print the repr of the message

@@ -66,7 +66,10 @@ def building(bank: Bank, wait_s: float) -> Iterator[None]:
 
 def read_card(path: Path) -> dict[str, Any]:
     """The card in a file, which says its own digest. Raises OSError or ValueError where there is none, or one of another format."""
-    card = json.loads(path.read_text("utf-8"))
+    try:
+        card = json.loads(path.read_text("utf-8"))
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is no card of an index: it is nested too deeply") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT or card.pop("digest", "") != spec_digest(card):
         raise ValueError(f"{path.name} is no card of an index, of format {FORMAT}")
     return cast("dict[str, Any]", card)

@@ -107,6 +107,8 @@ def commands(folder: Path) -> Iterator[Commands]:
 def _serve() -> None:
     # What commands would import; none of it starts threads that a fork would lose.
     import scanbank.embed.pipeline
+    import scanbank.eval.indexes
+    import scanbank.eval.labels.bank_labels
     import scanbank.eval.sweep
     import scanbank.scripts.cli
     import scanbank.store.compact

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long
 
 STRIDE = int(os.environ.get("FAULT_STRIDE", "1"))
 """The slow test tries every call, or every so manieth."""
-STORMY = ("ingest", "embed", "sweep", "compact", "migrate")
+STORMY = ("ingest", "embed", "sweep", "compact", "migrate", "reports", "label", "index")
 countable = pytest.mark.skipif(bool(why_not()), reason=why_not() or "calls can be counted")
 
 

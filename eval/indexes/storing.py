@@ -192,7 +192,8 @@ def _tail_of(index: VectorIndex) -> dict[str, NDArray[Any]]:
 
 
 def _write(arrays: dict[str, NDArray[Any]], path: Path) -> None:
-    safetensors.numpy.save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    # written here: `save_file` makes a file of its own beside, which a kill would leave under a name that nobody knows
+    path.write_bytes(safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
 
 
 def _fsync(path: Path) -> None:

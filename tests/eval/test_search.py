@@ -158,6 +158,8 @@ def test_what_cannot_be_searched_says_why(bank: Bank) -> None:
     volumes, texts = bank.features("fixed/brain/volume"), bank.features("fixed/text")
     with pytest.raises(UsageError, match="k is 0"):
         search(bank, encoder, volumes, "x", k=0)
+    with pytest.raises(UsageError, match="places is 0"):
+        search(bank, encoder, volumes, "x", places=0)
     with pytest.raises(UsageError, match="of kind 'text'"):
         search(bank, encoder, texts, "x")
     with pytest.raises(EncoderError, match="weights or settings differ"):

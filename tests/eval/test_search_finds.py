@@ -151,7 +151,9 @@ def test_filters_keep_scans_and_the_reports_of_their_studies(told: tuple[Bank, F
     assert [hit.study for hit in ask(bank, encoder, where=where).result.hits] == ["s1", "s0", "s3"]
     assert [hit.study for hit in ask(bank, encoder, where=where, find="report").result.hits] == ["s0", "s1", "s3"]
     assert [hit.study for hit in ask(bank, encoder, where=where, find="snippet").result.hits] == ["s0", "s1", "s3"]
-    assert ask(bank, encoder, where="false").result.hits == ()
+    nothing = ask(bank, encoder, where="false").result
+    assert nothing.hits == ()
+    assert "10 asked for, 0 listed: that is every study with a scan to compare that the filter keeps" in nothing.notes
     assert ask(bank, encoder, where="false", find="snippet").result.hits == ()
 
 

@@ -199,6 +199,7 @@ def test_what_went_is_passed_over_and_many_of_them_make_it_anew(held: Bank) -> N
     ("suffix", "harm"),
     [
         ("json", "flip"),
+        ("json", "deep"),
         ("arrays", "flip"),
         ("arrays", "gone"),
         ("vectors", "flip"),
@@ -218,7 +219,7 @@ def test_damage_is_never_searched_nor_mended_in_secret(held: Bank, suffix: str, 
     else:
         middle = len(data) // 2
         flipped = data[:middle] + bytes([data[middle] ^ 64]) + data[middle + 1 :]
-        path.write_bytes({"cut": data[:middle], "flip": flipped, "foreign": bytes(range(256)) * 40}[harm])
+        path.write_bytes({"cut": data[:middle], "flip": flipped, "foreign": bytes(range(256)) * 40, "deep": b"[" * 100_000}[harm])
     assert top(opened(held)) == right(held)
     assert made(held).card.kind == "hnsw"
     assert opened(held).card.kind == "hnsw"
