@@ -5,9 +5,9 @@ known place teaches it: labels that have an order are learned as distributions a
 arXiv:1611.01731). The projections begin as identities, so as cosine, and are pulled back towards them as by a Gaussian prior: of few
 examples little is learned beside the scale of logits.
 
-Where texts like this one pointed to says something too, above all of what is too small to be seen in a level's vector. A Gaussian process
-over texts (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, section 2.2) tells the height above the middle of the scan
-and how sure that is: of a text like no other it says next to nothing. It is a second opinion beside the first, and counts in part.
+Where texts like this one pointed to says something too, above all of what is too small to be seen in a level's vector. A Gaussian
+process over texts (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, section 2.2) tells the height above the middle of
+the scan and how sure that is: of a text like no other it says next to nothing. It is a second opinion beside the first, and counts in part.
 """
 
 from __future__ import annotations

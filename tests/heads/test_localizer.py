@@ -145,7 +145,8 @@ def test_heights_are_those_of_a_gaussian_process_by_scikit_learn() -> None:
     texts, bags, scan, z, spans = blind(30)
     head = Localizer().fit(texts, bags, scan, z, spans)
     kernel = ConstantKernel(40.0**2, "fixed") * RBF(15**-0.5, "fixed") + ConstantKernel(30.0**2, "fixed")
-    process = GaussianProcessRegressor(kernel, alpha=float(head.stray_[0]) ** 2, optimizer=None)
+    fixed: Any = {"optimizer": None}
+    process = GaussianProcessRegressor(kernel, alpha=float(head.stray_[0]) ** 2, **fixed)
     middles = np.array([z[a:b].mean() for a, b in pairwise(bags.starts)])
     X = texts / np.linalg.norm(texts, axis=1, keepdims=True)
     process.fit(X, spans[:, 0] - middles)
@@ -153,7 +154,7 @@ def test_heights_are_those_of_a_gaussian_process_by_scikit_learn() -> None:
     unlike = fresh / np.linalg.norm(fresh, axis=1, keepdims=True)
     means, deviations = process.predict(unlike, return_std=True)
     likelihoods = [
-        GaussianProcessRegressor(kernel, alpha=stray**2, optimizer=None).fit(X, spans[:, 0] - middles).log_marginal_likelihood_value_
+        GaussianProcessRegressor(kernel, alpha=stray**2, **fixed).fit(X, spans[:, 0] - middles).log_marginal_likelihood_value_
         for stray in (20.0, 30.0, 45.0, 70.0)
     ]
     assert head.stray_[0] == (20.0, 30.0, 45.0, 70.0)[int(np.argmax(likelihoods))]
