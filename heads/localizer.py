@@ -120,7 +120,7 @@ class Localizer(BaseEstimator):
         heights, common = (span_mm.mean(axis=1) - middles)[kept], _covariance(self.known_, self.known_)
         strays = [common + stray**2 * np.eye(len(kept)) for stray in _STRAYS_MM]
         likeliest = int(np.argmax([_log_likelihood(heights, one) for one in strays]))
-        self.stray_, self.inverse_ = np.array(_STRAYS_MM[likeliest : likeliest + 1]), np.linalg.inv(strays[likeliest])
+        self.stray_, self.inverse_ = np.array([_STRAYS_MM[likeliest]], np.float64), np.linalg.inv(strays[likeliest]).astype(np.float64)
         self.weight_ = self.inverse_ @ heights
         self.n_features_in_ = width
         return self
