@@ -100,7 +100,7 @@ class Encoder(ABC):
 
     @final
     def encode_texts(self, texts: Sequence[str]) -> Encoded:
-        """Encode B texts. Longer ones than the encoder's context are cut, as its tokenizer does.
+        """Encode B texts. Longer ones than the encoder's context are cut, as its tokenizer does; `whole` says which, where it can tell.
 
         Raises:
             EncoderError: as in `encode_volumes`.

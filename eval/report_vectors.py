@@ -46,7 +46,7 @@ def report_vectors(bank: Bank, features: FeatureSet, *, whole: Whole = "report",
         bank: where the reports are.
         features: a set of kind `text`.
         whole: what gets a vector: each study's report, or each section of one.
-        part: what is pooled. Sections are as they were encoded, cut where they are longer than the encoder's context.
+        part: what is pooled. Sections are as they were encoded (`embed/texts.py`).
 
     Raises:
         UsageError: the set is of another kind.

@@ -4,6 +4,10 @@ Both sides are projected, a softmax over the scan's own levels says how likely e
 known place teaches it: labels that have an order are learned as distributions around them (Gao et al., Deep Label Distribution Learning,
 arXiv:1611.01731). The projections begin as identities, so as cosine, and are pulled back towards them as by a Gaussian prior: of few
 examples little is learned beside the scale of logits.
+
+Where texts like this one pointed to says something too, above all of what is too small to be seen in a level's vector. A Gaussian
+process over texts (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, section 2.2) tells the height above the middle of
+the scan and how sure that is: of a text like no other it says next to nothing. It is a second opinion beside the first, and counts in part.
 """
 
 from __future__ import annotations
@@ -26,9 +30,15 @@ if TYPE_CHECKING:
 
 BATCH_VECTORS = 16_384
 """Levels in a batch, each counted for every text that looks for one of them; more only where one scan has more."""
+MOST_KNOWN = 1000
+"""Texts that the process over texts rests on: its cost grows by the cube, so that of more every second, third, ... is taken."""
 _SCALE = 10.0
 _SCALE_RATE = 30.0
 """The scale of logits, one number, moves so much faster than the projections."""
+_NEAR, _SPREAD_MM, _COMMON_MM = 15.0, 40.0, 30.0
+"""The covariance of heights of texts whose cosine is c is `_SPREAD_MM`^2 exp(`_NEAR` (c - 1)) + `_COMMON_MM`^2."""
+_STRAYS_MM = (20.0, 30.0, 45.0, 70.0)
+"""By how much heights of equal texts may stray: the likeliest is taken."""
 
 
 @final
@@ -38,12 +48,13 @@ class Localizer(BaseEstimator):
     Args:
         sigma_mm: standard deviation of the target around the known place, in millimetres.
         pull: how strongly projections are held at identity: a precision, so that of many examples it counts for less.
+        place: how much of the opinion on heights from texts alone counts, 0 to 1.
         steps: of the optimiser.
         learning_rate: at the start; it falls to 0 by a cosine.
         random_state: seed of batches, where examples do not fit into one.
     """
 
-    LEARNED: ClassVar[tuple[str, ...]] = ("text_", "level_", "scale_")
+    LEARNED: ClassVar[tuple[str, ...]] = ("text_", "level_", "scale_", "known_", "weight_", "inverse_", "stray_")
 
     text_: Floats
     """(D, D): texts are projected by it."""
@@ -51,12 +62,27 @@ class Localizer(BaseEstimator):
     """(D, D): levels are."""
     scale_: Floats
     """(1,) of the logits."""
+    known_: Floats
+    """(K, D): unit vectors of the texts that heights are known of, `MOST_KNOWN` at most."""
+    weight_: Floats
+    """(K,): the inverse times their heights above the middle of their scan, in mm."""
+    inverse_: Floats
+    """(K, K) of the covariance of these heights."""
+    stray_: Floats
+    """(1,) mm by which heights of equal texts stray."""
 
     def __init__(
-        self, sigma_mm: float = 10.0, pull: float = 300.0, steps: int = 60, learning_rate: float = 3e-3, random_state: int = 0
+        self,
+        sigma_mm: float = 10.0,
+        pull: float = 300.0,
+        place: float = 0.3,
+        steps: int = 60,
+        learning_rate: float = 3e-3,
+        random_state: int = 0,
     ) -> None:
         self.sigma_mm = sigma_mm
         self.pull = pull
+        self.place = place
         self.steps = steps
         self.learning_rate = learning_rate
         self.random_state = random_state
@@ -75,8 +101,11 @@ class Localizer(BaseEstimator):
             UsageError: shapes do not fit, there is no text, or a number is not finite.
             ValueError: a parameter is out of range.
         """
-        if self.sigma_mm <= 0 or self.pull < 0 or self.steps < 1:
-            raise ValueError(f"sigma_mm {self.sigma_mm}, pull {self.pull} and steps {self.steps}: above 0, 0 or more, 1 or more are wanted")
+        if self.sigma_mm <= 0 or self.pull < 0 or self.steps < 1 or not 0 <= self.place <= 1:
+            raise ValueError(
+                f"sigma_mm {self.sigma_mm}, pull {self.pull}, steps {self.steps} and place {self.place}: "
+                "above 0, 0 or more, 1 or more and 0 to 1 are wanted"
+            )
         _check(texts, scans, scan, z_mm, span_mm)
         width = scans.width
         Q, X = unit(np.asarray(texts, np.float64)), unit(scans.X.astype(np.float64))
@@ -85,18 +114,40 @@ class Localizer(BaseEstimator):
         ]
         with one_thread():
             self.text_, self.level_, self.scale_ = self._descend(Q, X, scans, scan, targets, width)
+        middles = np.array([_middle(z_mm[scans.starts[of] : scans.starts[of + 1]]) for of in scan])
+        kept = np.arange(0, len(Q), -(-len(Q) // MOST_KNOWN))
+        self.known_ = Q[kept]
+        heights, common = (span_mm.mean(axis=1) - middles)[kept], _covariance(self.known_, self.known_)
+        strays = [common + stray**2 * np.eye(len(kept)) for stray in _STRAYS_MM]
+        likeliest = int(np.argmax([_log_likelihood(heights, one) for one in strays]))
+        self.stray_, self.inverse_ = np.array([_STRAYS_MM[likeliest]], np.float64), np.linalg.inv(strays[likeliest]).astype(np.float64)
+        self.weight_ = self.inverse_ @ heights
         self.n_features_in_ = width
         return self
 
-    def probabilities(self, text: NDArray[Any], levels: NDArray[Any]) -> Floats:
-        """(L,) that sum to 1: how likely a text (D,) means each of a scan's levels (L, D), L at least 1.
+    def height(self, text: NDArray[Any]) -> tuple[float, float]:
+        """What the text (D,) alone says of the height in mm above the middle of a scan: mean and standard deviation.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        check_is_fitted(self)
+        query = unit(np.asarray(text, np.float64))[None]
+        near = _covariance(query, self.known_)[0]
+        variance = _covariance(query, query)[0, 0] - near @ self.inverse_ @ near
+        return float(near @ self.weight_), math.hypot(math.sqrt(max(float(variance), 0.0)), float(self.stray_[0]))
+
+    def probabilities(self, text: NDArray[Any], levels: NDArray[Any], z_mm: Floats) -> Floats:
+        """(L,) that sum to 1: how likely a text (D,) means each of a scan's levels (L, D) at z_mm (L,), L at least 1.
 
         Raises:
             NotFittedError: `fit` was not called.
         """
         check_is_fitted(self)
         query = unit(np.asarray(text, np.float64)) @ self.text_
-        return softmax((float(self.scale_[0]) * (unit(np.asarray(levels, np.float64)) @ self.level_) @ query)[None])[0]
+        seen = float(self.scale_[0]) * (unit(np.asarray(levels, np.float64)) @ self.level_) @ query
+        mean, deviation = self.height(text)
+        return softmax((seen - self.place * ((z_mm - _middle(z_mm) - mean) / deviation) ** 2 / 2)[None])[0]
 
     def _descend(self, Q: Floats, X: Floats, scans: Bags, scan: Ints, targets: list[Floats], width: int) -> tuple[Floats, Floats, Floats]:
         import torch
@@ -136,6 +187,21 @@ def _check(texts: NDArray[Any], scans: Bags, scan: Ints, z_mm: Floats, span_mm: 
         )
     if scans.bad() or not all(np.isfinite(one).all() for one in (texts, z_mm, span_mm)):
         raise UsageError("texts, levels, z_mm or spans hold NaN or infinity; leave such examples out")
+
+
+def _covariance(some: Floats, others: Floats) -> Floats:
+    """(A, B) in mm^2 between the heights of texts (A, D) and (B, D) of unit length."""
+    return _SPREAD_MM**2 * np.exp(_NEAR * (some @ others.T - 1)) + _COMMON_MM**2
+
+
+def _log_likelihood(heights: Floats, covariance: Floats) -> float:
+    """Of heights (K,) that have this covariance (K, K), but for a constant (Rasmussen and Williams, equation 2.30)."""
+    _, logdet = np.linalg.slogdet(covariance)
+    return float(-heights @ np.linalg.solve(covariance, heights) - logdet) / 2
+
+
+def _middle(z_mm: Floats) -> float:
+    return float(z_mm.min() + z_mm.max()) / 2
 
 
 def _target(z_mm: Floats, span: Floats, sigma_mm: float) -> Floats:

@@ -102,7 +102,7 @@ def scored(text: Floats, scan: Scan, head: Localizer | None, fuse_mm: float = FU
     near = fused(cosine, scan.z_mm, fuse_mm)
     found = {"cosine": (cosine, peak_mm(cosine, scan.z_mm)), "cosine_fused": (near, peak_mm(near, scan.z_mm))}
     if head is not None:
-        chances = head.probabilities(text, scan.vectors)
+        chances = head.probabilities(text, scan.vectors, scan.z_mm)
         together = fused(chances, scan.z_mm, fuse_mm)
         found |= {"localizer": (chances, median_mm(chances, scan.z_mm)), "localizer_fused": (together, median_mm(together, scan.z_mm))}
     return found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
 from scanbank.heads.bags import Bags
 from scanbank.heads.localizer import Localizer, _target
@@ -35,12 +38,12 @@ def error(head: Localizer, told: Told) -> float:
     apart = []
     for text, of, span in zip(texts, scan.tolist(), spans, strict=True):
         rows = slice(bags.starts[of], bags.starts[of + 1])
-        apart.append(abs(z[rows][np.argmax(head.probabilities(text, bags.X[rows]))] - span[0]))
+        apart.append(abs(z[rows][np.argmax(head.probabilities(text, bags.X[rows], z[rows]))] - span[0]))
     return float(np.mean(apart))
 
 
 def test_it_learns_what_cosine_cannot_tell() -> None:
-    head = Localizer(pull=0.01, steps=120, learning_rate=2e-2).fit(*turned(120))
+    head = Localizer(pull=0.01, steps=120, learning_rate=2e-2, place=0.0).fit(*turned(120))
     start = Localizer(pull=1e9, steps=1).fit(*turned(150))
     fresh = turned(50, seed=1)
     assert error(head, fresh) < 10
@@ -49,11 +52,11 @@ def test_it_learns_what_cosine_cannot_tell() -> None:
 
 def test_held_at_identity_it_is_cosine() -> None:
     texts, bags, scan, z, spans = turned(20)
-    head = Localizer(pull=1e12, steps=30).fit(texts, bags, scan, z, spans)
+    head = Localizer(pull=1e12, steps=30, place=0.0).fit(texts, bags, scan, z, spans)
     np.testing.assert_allclose(head.text_, np.eye(14), atol=1e-2)
     levels = bags.X[:10]
     cosine = (levels / np.linalg.norm(levels, axis=1, keepdims=True)) @ texts[0]
-    assert np.argmax(head.probabilities(texts[0], levels)) == np.argmax(cosine)
+    assert np.argmax(head.probabilities(texts[0], levels, z[:10])) == np.argmax(cosine)
 
 
 def test_the_first_step_follows_the_slope_of_the_loss_by_torch() -> None:
@@ -91,7 +94,7 @@ def test_batches_and_copies() -> None:
     order = np.random.default_rng(0).permutation(30)
     other = Localizer().fit(texts[order], bags, scan[order], z, spans[order])
     np.testing.assert_allclose(other.text_, whole.text_, atol=1e-6)
-    probabilities = whole.probabilities(texts[0], bags.X[:12].astype(np.float16))
+    probabilities = whole.probabilities(texts[0], bags.X[:12].astype(np.float16), np.arange(12.0))
     assert probabilities.sum() == pytest.approx(1)
 
 
@@ -106,7 +109,7 @@ def test_more_levels_than_a_batch_holds(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_cannot_be_learned_from_is_refused() -> None:
     texts, bags, scan, z, spans = turned(5)
     with pytest.raises(NotFittedError):
-        Localizer().probabilities(texts[0], bags.X[:3])
+        Localizer().probabilities(texts[0], bags.X[:3], z[:3])
     with pytest.raises(UsageError, match="do not fit"):
         Localizer().fit(texts[:4], bags, scan, z, spans)
     with pytest.raises(UsageError, match="do not fit"):
@@ -115,3 +118,55 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
         Localizer().fit(texts, bags, scan, np.where(z == 0, np.nan, z), spans)
     with pytest.raises(ValueError, match="sigma_mm 0"):
         Localizer(sigma_mm=0).fit(texts, bags, scan, z, spans)
+    with pytest.raises(ValueError, match="place 2"):
+        Localizer(place=2.0).fit(texts, bags, scan, z, spans)
+
+
+def blind(n: int, seed: int = 0) -> Told:
+    """Scans whose levels tell nothing; a text of kind 0 to 4 means a height of its own above the middle of a scan of any length."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(20, 30, size=n)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    z = np.concatenate([10.0 * np.arange(size) + shift for size, shift in zip(sizes, rng.normal(0, 500, n), strict=True)])
+    kinds = rng.integers(5, size=n)
+    texts = np.eye(8)[kinds] + 0.05 * rng.normal(size=(n, 8))
+    middles = np.array([z[a:b].mean() for a, b in pairwise(starts)])
+    at = middles + 40.0 * (kinds - 2) + rng.normal(0, 5, n)
+    return texts, Bags(np.ones((len(z), 8)), starts), np.arange(n), z, np.stack([at, at], axis=1)
+
+
+def test_where_levels_show_nothing_texts_tell_the_height() -> None:
+    fresh = blind(40, seed=1)
+    assert error(Localizer().fit(*blind(60)), fresh) < 15
+    assert error(Localizer(place=0.0).fit(*blind(60)), fresh) > 40
+
+
+def test_heights_are_those_of_a_gaussian_process_by_scikit_learn() -> None:
+    texts, bags, scan, z, spans = blind(30)
+    head = Localizer().fit(texts, bags, scan, z, spans)
+    kernel = ConstantKernel(40.0**2, "fixed") * RBF(15**-0.5, "fixed") + ConstantKernel(30.0**2, "fixed")
+    fixed: Any = {"optimizer": None}
+    process = GaussianProcessRegressor(kernel, alpha=float(head.stray_[0]) ** 2, **fixed)
+    middles = np.array([z[a:b].mean() for a, b in pairwise(bags.starts)])
+    X = texts / np.linalg.norm(texts, axis=1, keepdims=True)
+    process.fit(X, spans[:, 0] - middles)
+    fresh = np.random.default_rng(9).normal(size=(5, 8))
+    unlike = fresh / np.linalg.norm(fresh, axis=1, keepdims=True)
+    means, deviations = process.predict(unlike, return_std=True)
+    likelihoods = [
+        GaussianProcessRegressor(kernel, alpha=stray**2, **fixed).fit(X, spans[:, 0] - middles).log_marginal_likelihood_value_
+        for stray in (20.0, 30.0, 45.0, 70.0)
+    ]
+    assert head.stray_[0] == (20.0, 30.0, 45.0, 70.0)[int(np.argmax(likelihoods))]
+    found = np.array([head.height(text) for text in fresh])
+    np.testing.assert_allclose(found[:, 0], means, atol=1e-6)
+    np.testing.assert_allclose(found[:, 1], np.hypot(deviations, head.stray_[0]), atol=1e-6)
+
+
+def test_of_many_texts_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scanbank.heads import localizer
+
+    monkeypatch.setattr(localizer, "MOST_KNOWN", 25)
+    head = Localizer().fit(*blind(60))
+    assert head.known_.shape == (20, 8)
+    assert error(head, blind(40, seed=1)) < 20
