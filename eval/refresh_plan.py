@@ -19,6 +19,8 @@ from ..store.specs import EncoderSpec, FeatureKey, ViewSpec
 if TYPE_CHECKING:
     from ..store.bank import Bank
 
+_FEW = 0.05
+"""Of the scans of a part that the old encoder may lack under one of its views."""
 _BLOCK = re.compile(r"block(\d{1,4})")
 _LIVE = """SELECT ordinal FROM volumes UNION ALL SELECT ordinal FROM slices
     UNION ALL SELECT ordinal FROM snippets UNION ALL SELECT ordinal FROM prompts"""
@@ -43,6 +45,12 @@ class Part:
     views: tuple[ViewSpec, ...]
     outputs: Outputs
     volumes: frozenset[str]
+
+    def goes_with(self, other: Part) -> bool:
+        """Whether the two are worth one decoding: a scan that failed under one view of the old encoder makes no second run."""
+        union = len(self.volumes | other.volumes)
+        few = _FEW * union
+        return self.outputs == other.outputs and union - len(self.volumes) <= few and union - len(other.volumes) <= few
 
 
 def pairs_of(bank: Bank, old: EncoderSpec, new: EncoderSpec) -> list[Pair]:
@@ -82,12 +90,16 @@ def parts_of(bank: Bank, new: Encoder, pairs: Sequence[Pair]) -> list[Part]:
     for pair in pairs:
         if pair.old.key.kind not in ("text", "prompt"):
             by_view.setdefault(pair.old.key.view, []).append(pair)
-    parts: dict[tuple[Outputs, frozenset[str]], list[ViewSpec]] = {}
+    parts: list[Part] = []
     for view, of in by_view.items():
         for outputs, covered in _outputs(new, view, of):
-            volumes = frozenset[str]().union(*(volumes_of(bank, pair.items) for pair in covered))
-            parts.setdefault((outputs, volumes), []).append(view)
-    return [Part(tuple(views), outputs, volumes) for (outputs, volumes), views in parts.items()]
+            one = Part((view,), outputs, frozenset[str]().union(*(volumes_of(bank, pair.items) for pair in covered)))
+            place = next((place for place, part in enumerate(parts) if part.goes_with(one)), None)
+            if place is None:
+                parts.append(one)
+            else:
+                parts[place] = Part((*parts[place].views, view), outputs, parts[place].volumes | one.volumes)
+    return parts
 
 
 def _outputs(new: Encoder, view: ViewSpec, pairs: Sequence[Pair]) -> list[tuple[Outputs, list[Pair]]]:

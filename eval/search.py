@@ -193,7 +193,5 @@ def _run(
         studies=rankings[0].owners,
         without_vector=rankings[0].lacking,
         hits=hits,
-        notes=notes_of(
-            bank, hits, rankings, chosen, among, per=asked.per, k=asked.k, words=words, alone=alone, filtered=bool(asked.where)
-        ),
+        notes=notes_of(bank, hits, rankings, chosen, among, per=asked.per, k=asked.k, words=words, alone=alone, filtered=bool(asked.where)),
     )

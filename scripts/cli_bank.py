@@ -64,6 +64,8 @@ def _print_overview(bank: Bank, shown: dict[str, Any]) -> None:
     say("flags         " + (", ".join(f"{count} {name}" for name, count in shown["flags"].items()) or "none"))
     if shown["references"]:
         say("references    " + ", ".join(f"{count} {status}" for status, count in shown["references"].items()))
+    if shown["adapted"]:
+        say("adapted       " + ", ".join(row["name"] + ("" if row["kept"] else " (without its adapter)") for row in shown["adapted"]))
     failed = shown["failures"]
     say("failures      " + (", ".join(f"{count} in {stage}" for stage, count in failed.items()) + "; see --failures" if failed else "none"))
     say("size          " + ", ".join(f"{name} {size(count)}" for name, count in shown["bytes"].items()))

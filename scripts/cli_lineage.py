@@ -99,7 +99,8 @@ def export_encoder(
         print_json({"encoder": made.encoder, "folder": str(made.folder), "files": list(made.files), "opens_as": made.uri})
         return
     say(f"{made.encoder} written to {made.folder}: {', '.join(made.files)}")
-    say(f"scanbank opens it as {made.uri}")
+    if made.uri:
+        say(f"scanbank opens it as {made.uri}")
     if made.elsewhere:
         say(made.elsewhere)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .artifacts import listed
 from .errors import BankAccessError
 from .features import distinct_names
 from .index_folder import index_bytes
@@ -39,6 +40,7 @@ def overview(bank: Bank) -> dict[str, Any]:
         "primary_rule": PRIMARY_RULE,
         "items": items,
         "feature_sets": sets,
+        "adapted": adapted(bank),
         "labels": bank.sql(labels).to_pylist(),
         "left_out": bank.sql(left_out).to_pylist(),
         "references": references(bank),
@@ -47,6 +49,14 @@ def overview(bank: Bank) -> dict[str, Any]:
         "bytes": {name: sum(entry.bytes for entry in bank.place.entries(name)) for name in ("features", "tables", "artifacts")}
         | {"indexes": index_bytes(bank)},
     }
+
+
+def adapted(bank: Bank) -> list[dict[str, Any]]:
+    """Adapted encoders by name, and whether the bank holds their adapters."""
+    there = {file.artifact for file in listed(bank.snapshot.root)}
+    rows = bank.snapshot.latest("encoders", "name", "adapter") if bank.snapshot.files("encoders") else []
+    found = [{"name": row["name"], "encoder": row["encoder"], "kept": row["adapter"] in there} for row in rows if row["adapter"]]
+    return sorted(found, key=lambda row: (row["name"], row["encoder"]))
 
 
 def references(bank: Bank) -> dict[str, int]:

@@ -106,7 +106,7 @@ def within(bank: Bank, opened_by: Opener = open_named) -> Opener:
             return opened_by(name)
         if len(found) > 1:
             digests = ", ".join(one.spec.digest[:8] for one in found)
-            raise EncoderError(f"encoder {plain!r} may be any of {len(found)} that the bank keeps ({digests}); refresh with one of them")
+            raise EncoderError(f"encoder {plain!r} may be any of {len(found)} that {bank.name} keeps ({digests}): its table was edited")
         return _opened(bank, found[0], suffix, opened_by, opened)
 
     return opened

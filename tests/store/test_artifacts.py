@@ -49,6 +49,7 @@ def test_files_are_listed_read_counted_and_written_once(kept: Bank) -> None:
     assert files(kept) == sorted(file.path for file in listed(kept.snapshot.root))
     assert all(name.startswith(f"artifacts/{SHA}-") for name in files(kept))
     assert overview(kept)["bytes"]["artifacts"] == len(WEIGHTS) + 2
+    assert overview(kept)["adapted"] == [{"name": "adapted:e1", "encoder": "e1", "kept": True}]
     before = files(kept)
     with kept.commit("again") as commit:
         commit.add_artifact(SHA, {"adapter.safetensors": WEIGHTS, "card.json": b"{}"})
