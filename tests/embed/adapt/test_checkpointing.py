@@ -12,7 +12,7 @@ from torch import Tensor
 from scanbank.embed.adapt.checkpointing import checkpointed
 from scanbank.embed.adapt.methods.base import Moving
 from scanbank.embed.adapt.methods.kinds import METHODS
-from small_towers import backbone, image_vectors, small_encoder
+from small_towers import backbone, image_vectors, side_vectors, small_encoder
 from toy_towers import gradients
 
 
