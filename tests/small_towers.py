@@ -49,6 +49,11 @@ def _open_clip(folder: Path) -> TorchEncoder:
     return _opened(f"open_clip:{name}+random0")
 
 
+def _siglip(folder: Path) -> TorchEncoder:
+    place = folder / "small-siglip"
+    return _opened(f"siglip:{place if place.is_dir() else siglip_folder(place)}")
+
+
 def _opened(uri: str) -> TorchEncoder:
     encoder = open_encoder(uri, device="cpu")
     assert isinstance(encoder, TorchEncoder)
@@ -62,7 +67,7 @@ SMALL: dict[str, tuple[Callable[[Path], TorchEncoder], tuple[int, ...]]] = {
     "vit": (lambda _: _opened("timm:test_vit+random0"), (3, 160, 160)),
     "resnet": (lambda _: _opened("timm:test_resnet+random0"), (3, 48, 48)),
     "open_clip": (_open_clip, (3, 32, 32)),
-    "siglip": (lambda folder: _opened(f"siglip:{siglip_folder(folder / 'small-siglip')}"), (3, 32, 32)),
+    "siglip": (_siglip, (3, 32, 32)),
 }
 """How to make each, and the shape of its pixels; it is the same each time."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from scanbank.embed.adapt.checkpointing import checkpointed
 from scanbank.embed.adapt.methods.base import Moving
 from scanbank.embed.adapt.methods.kinds import METHODS
-from small_towers import backbone, image_vectors, small_encoder, text_vectors
+from small_towers import backbone, image_vectors, side_vectors, small_encoder
 from toy_towers import gradients
 
 
@@ -43,9 +43,7 @@ def test_gradients_are_the_same(kind: str, moving: Moving, tmp_path: Path) -> No
     for around in (nullcontext(), checkpointed(blocks)):
         torch.manual_seed(7)
         with around:
-            vectors = torch.cat(
-                [image_vectors(encoder, kind)] * ("image" in moving.sides) + [text_vectors(encoder)] * ("text" in moving.sides)
-            )
+            vectors = side_vectors(encoder, kind, moving.sides)
             loss = (vectors * torch.linspace(-1, 1, vectors.shape[1])).sum()
             loss.backward()
         losses.append(loss.item())
