@@ -54,7 +54,7 @@ def read_card(place: Place) -> dict[str, Any]:
         if folder:
             what = "does not exist" if not folder.exists() else what if folder.is_dir() else "is not a folder"
         raise NotABankError(f"{place.name} is not a bank: it {what}; make one with `scanbank init {place.name}`") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BankFormatError(f"{where} is damaged ({type(error).__name__}); restore it from a copy") from error
     except OSError as error:
         if place.folder is None:

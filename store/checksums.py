@@ -66,7 +66,7 @@ def read_checksums(place: Place, snapshot: str) -> Checksums:
         if own != _own(body) or body["snapshot"] != snapshot:
             raise ValueError
         return Checksums(**body)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BankDamagedError(f"{_name(snapshot)} is damaged: it is not what was written") from error
 
 

@@ -121,7 +121,7 @@ def _read(name: str, data: bytes) -> Pending:
         pending = Pending(about["token"], *(tuple(map(str, about[part])) for part in ("clean", "volumes", "paths", "ids")))
         if pending.token == token:
             return pending
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         pass
     # It cannot be read, but that it is there says that something is to go: no older snapshot is known to be clean then.
     return Pending(token, (), (), (), ())

@@ -255,7 +255,7 @@ class Case:
         try:
             told: Any = json.loads(self.place.read(file))
             snapshot = told["snapshot"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return Ref(name, file, "")
         return Ref(name, file, snapshot if isinstance(snapshot, str) else "")
 

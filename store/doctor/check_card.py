@@ -63,7 +63,7 @@ def _differ(one: str, other: str) -> int:
 def _parsed(data: bytes) -> dict[str, Any] | None:
     try:
         card = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return card if isinstance(card, dict) else None
 

@@ -97,7 +97,10 @@ def test_newer_format_names_both_versions(bank: Bank) -> None:
         Bank.open(bank.path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": "1", "bank": "x", "key": "y"}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"format": "1", "bank": "x", "key": "y"}', pytest.param("[" * 100_000, id="deep")],
+)
 def test_damaged_card_is_one_line(bank: Bank, text: str) -> None:
     (bank.path / "bank.json").write_text(text)
     with pytest.raises(BankFormatError, match="damaged"):
