@@ -40,8 +40,8 @@ def net_encoder(side: str = "volume", seed: int = 3) -> TorchEncoder:
     with seeded(seed):
         net = Net()
     spec = EncoderSpec(f"net-{side}", "1", 8, input_range=(-1.0, 1.0), mean=(0.0,), std=(1.0,))
-    sides = {"volumes": net} if side == "volume" else {"slices": net}
-    return TorchEncoder(spec, ViewSpec((WINDOW,)), net, torch.device("cpu"), **sides)
+    told = spec, ViewSpec((WINDOW,)), net, torch.device("cpu")
+    return TorchEncoder(*told, volumes=net) if side == "volume" else TorchEncoder(*told, slices=net)
 
 
 def scans_bank(folder: Path, patients: int = 30) -> Bank:

@@ -22,7 +22,7 @@ from ...store.errors import EncoderError, UsageError
 from ...store.files import write_folder
 from ...store.specs import EncoderSpec
 from ..named import bank_name
-from .card import Card, read_card
+from .card import Card, is_told, read_card
 
 ADAPTER, CARD = "adapter.safetensors", "card.json"
 _MOST_CARD = 2**24
@@ -140,7 +140,7 @@ def artifact_of(files: Mapping[str, bytes], where: str) -> Artifact:
         tensors = load(content)
     except (SafetensorError, ValueError) as error:
         raise EncoderError(f"{path} is no safetensors file ({type(error).__name__}); get the adapter again") from error
-    if _told(content) != card.told_by_weights():
+    if not is_told(card, _told(content)):
         raise EncoderError(f"{path} and {CARD} say different things of how the adapter is put into its parent; get both again")
     wrong = [name for name, value in tensors.items() if value.dtype not in _DTYPES or not torch.isfinite(value).all()]
     if wrong or not tensors:

@@ -103,6 +103,16 @@ class Card:
         )
 
 
+def is_told(card: Card, said: str | None) -> bool:
+    """Whether a file of weights says the same as a card. Settings that came later have their defaults in older files."""
+    try:
+        told: Any = json.loads(said or "")
+        scales = told["logit_scale"], told["logit_bias"]
+        return Moving.from_dict(told["moving"]) == card.moving and scales == (card.logit_scale, card.logit_bias)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return False
+
+
 def read_card(text: str | bytes, where: str) -> tuple[Card, dict[str, Any]]:
     """A card, and what it says of its adapter: `sha256` and `bytes`.
 

@@ -116,6 +116,23 @@ def test_an_alias_stays_until_the_new_set_is_whole_and_moves_to_the_one_beside(s
     assert done(bank, Toy("newer"), aliases=["production"]).aliases == report.aliases
 
 
+def test_an_interrupted_refresh_is_gone_on_with(scans: Bank) -> None:
+    class Stopped(Toy):
+        def _encode(self, side: Any, batch: Any) -> Encoded:
+            if side != "text" and any(one.key.encoder.name == "newer" for one in scans.feature_sets):
+                raise KeyboardInterrupt
+            scans.refresh()
+            return super()._encode(side, batch)
+
+    first = done(scans, Stopped("newer"), aliases=["production"])
+    assert (first.interrupted, first.complete, first.aliases, first.waiting) == (True, False, {}, ("production",))
+    assert "production" not in scans.aliases
+    second = done(scans, Toy("newer"), aliases=["production"])
+    assert second.complete
+    assert first.encoded + second.encoded == 3 + 2 + 2
+    assert sets_of(scans, "newer") == sets_of(scans, "old")
+
+
 def test_it_moves_without_what_is_lost_where_that_is_asked_for(scans: Bank, tmp_path: Path) -> None:
     bank = scans
     shutil.rmtree(tmp_path / "scans" / "0")

@@ -119,3 +119,15 @@ def test_a_banks_card_holds_no_path(one: Artifact) -> None:
     assert with_path.for_bank().card.uri == "siglip:mine"
     assert with_path.for_bank().spec == one.spec
     assert "someone" not in with_path.for_bank().card_text
+
+
+def test_settings_that_came_later_have_their_defaults_in_older_files(one: Artifact) -> None:
+    """As if `bottleneck`, which has its default, had not been there when this was written."""
+    files, said = dict(one.files), json.loads(one.card.told_by_weights())
+    del said["moving"]["bottleneck"]
+    content = save(dict(one.tensors), metadata={"scanbank": json.dumps(said)})
+    told = json.loads(files[CARD])
+    del told["moving"]["bottleneck"]
+    told["adapter"] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    read = artifact_of({ADAPTER: content, CARD: json.dumps(told).encode()}, "here")
+    assert read.card == one.card

@@ -21,7 +21,7 @@ from scanbank.embed.adapt.opening import kept_named, open_in, within
 from scanbank.embed.named import bank_name, is_named, open_named
 from scanbank.eval.children import keep_child
 from scanbank.store import Bank
-from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
+from scanbank.store.errors import BankDamagedError, EncoderError, UnknownNameError, UsageError
 from siglip_folders import siglip_folder
 
 TEXTS = ["A nodule in the left lung.", "No effusion."]
@@ -110,4 +110,15 @@ def test_an_adapter_that_is_gone_is_told(bank: Bank) -> None:
         commit.drop_artifacts({one.sha256})
     bank.refresh()
     with pytest.raises(EncoderError, match=r"its adapter is not in .* any more"):
+        within(bank)("adapted:one")
+
+
+@pytest.mark.parametrize(
+    "spec", ["{}", "[" * 50_000, "null", '{"name": "adapted:one", "version": "1", "dim": 4}'], ids=["empty", "deep", "null", "other"]
+)
+def test_a_table_that_says_something_else_is_damage(bank: Bank, spec: str) -> None:
+    with bank.commit("edited") as commit:
+        commit.append("encoders", [{"encoder": "ab", "name": "adapted:one", "adapter": "cd", "spec": spec, "card": "{}"}])
+    bank.refresh()
+    with pytest.raises(BankDamagedError, match="the row of 'adapted:one' describes another encoder"):
         within(bank)("adapted:one")
