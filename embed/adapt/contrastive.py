@@ -32,6 +32,8 @@ from .vocabfine import pair_margins
 LOSSES = ("clip", "siglip")
 _START = {"clip": 1 / 0.07, "siglip": 10.0}
 """The scale of cosines where a model has none, as the two papers begin."""
+_TEXTS = 16
+"""At least so many texts are encoded at once, where a batch comes in parts: they take much less room than scans."""
 
 
 @final
@@ -135,7 +137,9 @@ class Contrastive(Objective):
             raise UsageError(f"{found}; expected one of each for every training scan")
         self.register_buffer("targets", known, persistent=False)
         self.register_buffer("weights", positive_weights(known, self.how.weight_cap), persistent=False)
-        self.register_buffer("z_mm", torch.as_tensor(pointers.z_mm) if pointers else torch.zeros(0, 0), persistent=False)
+        self.register_buffer(
+            "z_mm", torch.as_tensor(pointers.z_mm, dtype=torch.float32) if pointers else torch.zeros(0, 0), persistent=False
+        )
         said = [text for every in pointers.sentences for text, _ in every] if pointers else []
         self._texts = TextVectors(encoder, [*reports.every(), *(prompts.every() if prompts else []), *said])
         self._image_trains = side_trains(encoder, "image")
@@ -187,7 +191,8 @@ class Contrastive(Objective):
         texts = self.reports.drawn(rows, generator)
         prompts = self.prompts.drawn(generator) if self.prompts else []
         pointed = self.pointers.drawn(rows, self.how.pointers, generator) if self.pointers else Pointed((), (), ())
-        words = self._words([*texts, *prompts, *pointed.texts], max(part.size for part in parts) if len(parts) > 1 else 0, run)
+        together = max(_TEXTS, *(part.size for part in parts)) if len(parts) > 1 else 0
+        words = self._words([*texts, *prompts, *pointed.texts], together, run)
         with torch.autocast(images.device.type, enabled=False):
             return self._terms(rows, mix, images, depths, words, texts, pointed)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ....store.errors import UsageError
-from .base import Backbone, Method, Moving, put
+from .base import Backbone, Method, Moving, put_new
 
 _NAME = "block_adapter"
 
@@ -42,7 +42,7 @@ class BlockAdapters(Method):
     def restore(self, backbone: Backbone, moving: Moving, tensors: Mapping[str, Tensor]) -> None:
         for adapter in _attached(backbone, moving):
             adapter.eval().requires_grad_(requires_grad=False)
-        put(backbone.model, tensors)
+        put_new(backbone.model, tensors, f".{_NAME}.")
 
 
 def _attached(backbone: Backbone, moving: Moving) -> list[Bottleneck]:

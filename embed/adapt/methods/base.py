@@ -116,3 +116,11 @@ def put(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
             found = f"of shape {tuple(parameters[name].shape)}" if name in parameters else "no parameter of that name"
             raise UsageError(f"the adapter has {name!r} of shape {tuple(value.shape)}, the model {found}: it is of another parent")
         parameters[name].data.copy_(value)
+
+
+def put_new(model: nn.Module, tensors: Mapping[str, Tensor], mark: str) -> None:
+    """As `put`, where all parameters that a method has added, which have `mark` in their names, have to be among the tensors."""
+    lacking = [name for name, _ in model.named_parameters() if mark in name and name not in tensors]
+    if lacking:
+        raise UsageError(f"the adapter lacks {len(lacking)} of its tensors, such as {lacking[0]!r}: it is damaged, or was made otherwise")
+    put(model, tensors)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ....store.errors import UsageError
-from .base import Backbone, Method, Moving, put
+from .base import Backbone, Method, Moving, put_new
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _OF_ATTENTION = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
@@ -42,7 +42,7 @@ class Lora(Method):
 
     def restore(self, backbone: Backbone, moving: Moving, tensors: Mapping[str, Tensor]) -> None:
         tuner = _injected(backbone, moving)
-        put(backbone.model, tensors)
+        put_new(backbone.model, tensors, "lora_")
         _merge_convolutions(backbone.model)
         _merge_attention(backbone.model)
         if tuner is not None:

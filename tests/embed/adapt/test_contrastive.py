@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from scanbank.embed.adapt import contrastive
 from scanbank.embed.adapt.contrastive import Contrast, Contrastive
 from scanbank.embed.adapt.mixing import Mix
 from scanbank.embed.adapt.objective import Model
@@ -118,6 +119,12 @@ def test_mixup_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [-(shares * (seen.depth[at] @ fluid / 0.1).log_softmax(0)).sum() for at in (0, 1)]
     expected = expected + 0.4 * (0.75 * points[1] + 0.25 * points[0])
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_texts_come_in_parts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same gradients, however few are encoded at once."""
+    monkeypatch.setattr(contrastive, "_TEXTS", 1)
+    test_a_batch_in_parts_has_the_gradients_of_the_whole("clip", 4, ("image", "text"), 2.0)
 
 
 def test_what_is_drawn_follows_from_torchs_seed() -> None:
