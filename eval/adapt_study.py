@@ -19,7 +19,7 @@ from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from ..store.specs import ViewSpec
 from ..store.windows import parse_windows
-from .adapt_data import Learned
+from .adapt_data import Learned, adapt_items
 from .adapt_run import child_name, run
 from .adapting import Place, prepared
 from .feature_choice import FeatureChoice
@@ -55,6 +55,11 @@ class Compared:
     shots: tuple[int, ...] = (1, 5, 10, 20)
     repeats: int = 10
     protocol: Protocol = field(default_factory=Protocol)
+
+    @property
+    def learned(self) -> Learned:
+        """What backbones learn when they move."""
+        return Learned((self.finding,), None, 0, self.protocol.unit, self.protocol.source, self.protocol.split, self.protocol.seed)
 
 
 @final
@@ -105,6 +110,7 @@ def study(
         AdaptError: an adaptation could not go on.
     """
     place, progress = place or Place(), progress or Silent()
+    adapt_items(bank, asked.learned)  # mistakes before anything is embedded
     full, few, remarks = list[Row](), list[Row](), list[str]()
     for uri in asked.backbones:
         for window in asked.windows:
@@ -150,8 +156,7 @@ class _Pair:
 
     def _adapted(self, view: ViewSpec, recipe: Recipe) -> str:
         """The digest of the child's feature set."""
-        parent, protocol = self.opened(self.uri), self.asked.protocol
-        learned = Learned((self.asked.finding,), None, 0, protocol.unit, protocol.source, protocol.split, protocol.seed)
+        parent, learned = self.opened(self.uri), self.asked.learned
         ready = prepared(self.bank, parent, recipe, learned, view)
         label = f"{child_name(parent.spec, recipe, learned)}-{view.window_label.replace('/', '-')}"
         child = run(ready, self.uri, _plain(label), lambda: self.opened(self.uri), self.place, self.progress)

@@ -148,6 +148,12 @@ def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None
     """
     place, progress = place or Place(), progress or Silent()
     bank, encoder, recipe, items = asked.bank, asked.encoder, asked.recipe, asked.items
+    backbone, moving = backbone_of(encoder), recipe.moving
+    with seeded(recipe.seed):
+        modules = method_named(moving.method).prepare(backbone, moving)  # mistakes before anything is decoded
+    moved = sum(value.numel() for value in changed(encoder.model).values())
+    if not moved:
+        raise UsageError(f"method {moving.method} lets none of the parameters of {encoder.spec.name!r} train; choose other --layers")
     voxels = voxels_of(bank, asked.trained_in, encoder.spec.input_range, place.cache, place.cache_bytes)
     examples = examples_of(bank, items, np.concatenate([items.train, items.val]), voxels, encoder)
     failed = voxels.fill(list({one.scan.name: one.scan for one in examples}.values()), place.workers, progress)
@@ -156,13 +162,8 @@ def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None
     check_classes(items, train, val)
     every = BankExamples(voxels, [one for one, keep in zip(examples, kept.tolist(), strict=True) if keep])
     learning, checked = every.of(range(len(train))), every.of(range(len(train), len(train) + len(val)))
-    backbone, moving = backbone_of(encoder), recipe.moving
     with seeded(recipe.seed):
-        modules = method_named(moving.method).prepare(backbone, moving)
         objective = objective_of(bank, recipe, encoder, items, train, learning, asked.view)
-    moved = sum(value.numel() for value in changed(encoder.model).values())
-    if not moved:
-        raise UsageError(f"method {moving.method} lets none of the parameters of {encoder.spec.name!r} train; choose other --layers")
     seen = _digest(items, train, val)
     fingerprint = spec_digest([asked.identity, seen, version("scanbank")])
     fit = Fit(

@@ -19,19 +19,30 @@ from scanbank.store.ingest import ingest
 WINDOW = Window(-200, 200)
 
 
+class Block(nn.Module):
+    """x + GELU(linear(x))."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + nn.functional.gelu(self.inner(x))
+
+
 class Net(nn.Module):
     """Pixels (B, 1, ..., 8, 8) to vectors (B, 8): means over a 4 x 4 grid, then two blocks."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Linear(16, 8)
-        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(8, 8), nn.GELU()) for _ in range(2))
+        self.blocks = nn.ModuleList(Block() for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.mean(2) if x.ndim == 5 else x
         x = self.stem(nn.functional.adaptive_avg_pool2d(x[:, 0], 4).flatten(1))
         for block in self.blocks:
-            x = x + block(x)
+            x = block(x)
         return x
 
 

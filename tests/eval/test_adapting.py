@@ -126,7 +126,7 @@ def test_all_scans_gone(tmp_path: Path) -> None:
 
 def test_what_would_train_is_listed(bank: Bank) -> None:
     listed = plan(net_encoder(), replace(FULL, method="partial", layers="lower:0.5"))
-    assert listed == [("blocks.0.0.weight", (8, 8), 64), ("blocks.0.0.bias", (8,), 8)]
+    assert listed == [("blocks.0.inner.weight", (8, 8), 64), ("blocks.0.inner.bias", (8,), 8)]
 
 
 @pytest.mark.parametrize(
