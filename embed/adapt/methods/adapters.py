@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, final
 
 from torch import Tensor, nn
@@ -37,18 +38,20 @@ class BlockAdapters(Method):
     mergeable = False
 
     def prepare(self, backbone: Backbone, moving: Moving) -> tuple[nn.Module, ...]:
-        return tuple(_attached(backbone, moving))
+        return tuple(_attached(backbone, moving).values())
 
     def restore(self, backbone: Backbone, moving: Moving, tensors: Mapping[str, Tensor]) -> None:
-        for adapter in _attached(backbone, moving):
+        attached = _attached(backbone, moving)
+        for adapter in attached.values():
             adapter.eval().requires_grad_(requires_grad=False)
-        put_new(backbone.model, tensors, f".{_NAME}.")
+        put_new(backbone.model, tensors, *(f"{name}." for name in attached))
 
 
-def _attached(backbone: Backbone, moving: Moving) -> list[Bottleneck]:
+def _attached(backbone: Backbone, moving: Moving) -> dict[str, Bottleneck]:
+    """By name of module."""
     if moving.bottleneck < 1:
         raise UsageError(f"--bottleneck {moving.bottleneck}: expected 1 or more")
-    found: list[Bottleneck] = []
+    found: dict[str, Bottleneck] = {}
     for name, block in backbone.blocks(moving).items():
         linear = [module for module in block.modules() if isinstance(module, nn.Linear)]
         if not linear or any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in block.modules()):
@@ -57,14 +60,15 @@ def _attached(backbone: Backbone, moving: Moving) -> list[Bottleneck]:
                 "methods that fit: lora, partial, full"
             )
         adapter = Bottleneck(linear[-1].out_features, moving.bottleneck).to(next(block.parameters()).device)
-        block.add_module(_NAME, adapter)
-        block.register_forward_hook(_after)
-        found.append(adapter)
+        held = sum(name.startswith(_NAME) for name, _ in block.named_children())  # of what it was adapted from
+        own = f"{_NAME}{held or ''}"
+        block.add_module(own, adapter)
+        block.register_forward_hook(partial(_after, adapter))
+        found[f"{name}.{own}"] = adapter
     return found
 
 
-def _after(block: nn.Module, given: Any, output: Any) -> Any:
+def _after(adapter: Bottleneck, block: nn.Module, given: Any, output: Any) -> Any:
     """What the block gives, through its adapter; of a tuple, the first."""
-    del given
-    adapter = getattr(block, _NAME)
+    del block, given
     return (adapter(output[0]), *output[1:]) if isinstance(output, tuple) else adapter(output)

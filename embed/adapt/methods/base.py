@@ -118,9 +118,9 @@ def put(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         parameters[name].data.copy_(value)
 
 
-def put_new(model: nn.Module, tensors: Mapping[str, Tensor], mark: str) -> None:
-    """As `put`, where all parameters that a method has added, which have `mark` in their names, have to be among the tensors."""
-    lacking = [name for name, _ in model.named_parameters() if mark in name and name not in tensors]
+def put_new(model: nn.Module, tensors: Mapping[str, Tensor], *marks: str) -> None:
+    """As `put`, where all parameters that a method has added, which have one of `marks` in their names, have to be among the tensors."""
+    lacking = [name for name, _ in model.named_parameters() if any(mark in name for mark in marks) and name not in tensors]
     if lacking:
         raise UsageError(f"the adapter lacks {len(lacking)} of its tensors, such as {lacking[0]!r}: it is damaged, or was made otherwise")
     put(model, tensors)

@@ -25,13 +25,24 @@ from scanbank.store.errors import UsageError
 COUNT = 20
 
 
+class Block(nn.Module):
+    """Linear, GELU, dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.dropout = nn.Linear(8, 8), nn.Dropout(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(functional.gelu(self.inner(x)))
+
+
 class Net(nn.Module):
     """Planes (B, 3, 4, 4) to vectors (B, 8); two blocks with dropout."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Linear(48, 8)
-        self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(8, 8), nn.GELU(), nn.Dropout(0.3)) for _ in range(2))
+        self.blocks = nn.ModuleList(Block() for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x.expand(-1, 3, -1, -1).flatten(1))
@@ -190,7 +201,7 @@ def test_what_is_frozen_stays(tmp_path: Path) -> None:
     before = {name: value.clone() for name, value in encoder().model.state_dict().items()}
     model, data = encoder(), Data()
     METHODS["partial"].prepare(backbone_of(model), Moving("partial", layers="upper:1"))
-    assert set(changed(model.model)) == {"blocks.1.0.weight", "blocks.1.0.bias"}
+    assert set(changed(model.model)) == {"blocks.1.inner.weight", "blocks.1.inner.bias"}
     Fit(model, [], [], Labels(data.y), data, Training(epochs=2, batch=6, learning_rate=1e-2)).go()
     for name, value in model.model.state_dict().items():
         assert torch.equal(value, before[name]) != name.startswith("blocks.1")

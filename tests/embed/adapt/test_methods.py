@@ -194,3 +194,21 @@ def test_what_a_model_cannot_take(tmp_path: Path) -> None:
             method_named(wrong.method).prepare(vit, wrong)
     with pytest.raises(UnknownNameError, match="did you mean 'adapters'"):
         method_named("adapter")
+
+
+def test_adapters_after_adapters_are_both_there(tmp_path: Path) -> None:
+    """A child that is adapted again in the same way."""
+    moving, method = Moving("adapters", bottleneck=3), METHODS["adapters"]
+    child, grandchild = (small_encoder("vit", tmp_path) for _ in range(2))
+    kept: list[dict[str, Tensor]] = []
+    for generation in range(2):
+        modules = method.prepare(backbone(child), moving)
+        train(child, "vit", modules, moving.sides)
+        kept.append({name: value.clone() for name, value in changed(child.model).items()})
+        child.model.requires_grad_(requires_grad=False)
+        assert all(("block_adapter1." in name) == bool(generation) for name in kept[generation])
+    for tensors in kept:
+        method.restore(backbone(grandchild), moving, tensors)
+    grandchild.model.eval()
+    with torch.no_grad():
+        assert torch.equal(side_vectors(grandchild, "vit", moving.sides), side_vectors(child, "vit", moving.sides))

@@ -27,24 +27,29 @@ def test_without_a_warm_up_it_begins_at_the_top() -> None:
 
 
 def test_blocks_learn_the_slower_the_lower_they_are() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.act = nn.Linear(4, 4), nn.GELU()
+
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.patch_embed = nn.Linear(4, 4)
-            self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(4, 4), nn.GELU()) for _ in range(3))
+            self.blocks = nn.ModuleList(Block() for _ in range(3))
             self.norm = nn.LayerNorm(4)
 
     objective = nn.Linear(4, 1)
     how = Training(learning_rate=1.0, head_rate=7.0, layer_decay=0.5, weight_decay=0.1)
     groups = parameter_groups(Net(), Towers(), objective, how)
     rates = {name: group["rate"] for group in groups for name in group["names"]}
-    assert rates["blocks.2.0.weight"] == 1.0
-    assert rates["blocks.1.0.weight"] == 0.5
-    assert rates["blocks.0.0.weight"] == 0.25
+    assert rates["blocks.2.inner.weight"] == 1.0
+    assert rates["blocks.1.inner.weight"] == 0.5
+    assert rates["blocks.0.inner.weight"] == 0.25
     assert rates["patch_embed.weight"] == 0.125
     assert rates["norm.weight"] == 1.0
     assert rates["objective.weight"] == 7.0
     decays = {name: group["weight_decay"] for group in groups for name in group["names"]}
     assert {decays[name] for name in decays if name.endswith("bias") or name.startswith("norm")} == {0.0}
-    assert decays["blocks.0.0.weight"] == 0.1
+    assert decays["blocks.0.inner.weight"] == 0.1
     torch.optim.AdamW(groups)  # as the loop uses them
