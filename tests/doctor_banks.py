@@ -14,6 +14,7 @@ from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.compact import compact
 from scanbank.store.doctor import Finding, diagnose
 from scanbank.store.feature_rows import FeatureRows
+from scanbank.store.index_folder import FORMAT as INDEX_FORMAT
 from scanbank.store.index_folder import card_text
 from scanbank.store.places import place_of
 from scanbank.store.repository import kept_snapshots
@@ -71,7 +72,7 @@ def _index(bank: Bank) -> None:
     data, rows = bytes(range(200)), bytes(range(96))
     (folder / "i.faiss").write_bytes(data)
     (folder / "i.vectors").write_bytes(bytes(64) + rows)
-    card = {"format": 2, "set": VOLUME.digest, "version": bank.features(VOLUME.name).version, "dim": 4}
+    card = {"format": INDEX_FORMAT, "set": VOLUME.digest, "version": bank.features(VOLUME.name).version, "dim": 4}
     card |= {"files": {"faiss": "i.faiss", "vectors": "i.vectors"}, "sha256": {"faiss": hashlib.sha256(data).hexdigest()}}
     card |= {"parts": [{"rows": 4, "crc32c": google_crc32c.value(rows[:64])}, {"rows": 2, "crc32c": google_crc32c.value(rows[64:])}]}
     (folder / "i.json").write_text(card_text(card))

@@ -85,8 +85,10 @@ def test_options_that_docs_name_exist(page: Path) -> None:
 @functools.cache
 def options() -> frozenset[str]:
     """Those of all commands, and of the scripts beside them."""
-    commands = [command.name or "" for command in app.registered_commands]
-    helps = "".join(CliRunner().invoke(app, [command, "--help"]).output for command in commands)
+    commands = [[command.name or ""] for command in app.registered_commands]
+    groups = [(group.name or "", group.typer_instance) for group in app.registered_groups]
+    commands += [[name, command.name or ""] for name, group in groups if group is not None for command in group.registered_commands]
+    helps = "".join(CliRunner().invoke(app, [*command, "--help"]).output for command in commands)
     return frozenset({*re.findall(r"--[a-z][a-z-]+", helps), "--slow", "--page", "--minutes", "--soak-seconds"})
 
 
