@@ -56,6 +56,8 @@ TINY = Sizes(
     local=4,
     queries=20,
     added=30,
+    adapt_encoder="timm:test_vit+random0",
+    adapt_batch=2,
     repeats=1,
 )
 

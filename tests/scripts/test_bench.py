@@ -14,7 +14,7 @@ from scanbank.scripts.bench_figures import Figure, rate, rounds
 from scanbank.scripts.bench_input import Series, elements_of
 from tiny_benches import check_numbers
 
-LONGEST = ("ingest", "memory", "store", "serve", "status", "heads", "embed-light", "heads-full", "retrieval")
+LONGEST = ("ingest", "memory", "store", "serve", "status", "heads", "embed-light", "heads-full", "retrieval", "adapt")
 PARTS = ("embed-light", "heads-full")  # of the longest
 
 
