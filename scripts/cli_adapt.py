@@ -95,8 +95,11 @@ def adapt(
         int | None, typer.Option(min=0, help="Epochs without a better validation; 0 goes on [5].", show_default=False, rich_help_panel=_HOW)
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of weights, orders, draws, and of the split where one is made.", rich_help_panel=_HOW)
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0, help="Of weights, orders, draws, and of the split where one is made [0].", rich_help_panel=_HOW, show_default=False
+        ),
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="float32, bf16 or fp16.", show_default=False, rich_help_panel=_SPEED)] = None,
     checkpointing: Annotated[
         bool | None,

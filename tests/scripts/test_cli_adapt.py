@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from adapt_banks import scans_bank
+from scanbank.embed.adapt.recipe import Recipe
 from scanbank.scripts.cli import app
+from scanbank.scripts.cli_adapt import adapt
 from scanbank.scripts.cli_study import _uris as uris
 from scanbank.store.errors import UsageError
 
@@ -61,3 +65,9 @@ def test_a_study_of_a_finding_that_is_none(bank: Path) -> None:
     code, said = run("study", "ct-clip-ich", bank, "--backbones", "tiny", "--windows", "brain", "--finding", "blede")
     assert code == 2
     assert "did you mean 'bleed'" in said
+
+
+def test_options_that_are_not_given_leave_a_recipe_as_it_is() -> None:
+    shared = {field.name for field in fields(Recipe)} & set(inspect.signature(adapt).parameters)
+    assert {"seed", "rank", "epochs", "method"} <= shared
+    assert {inspect.signature(adapt).parameters[name].default for name in shared} == {None}
