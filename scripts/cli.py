@@ -36,6 +36,7 @@ from . import (
     cli_serve,
     cli_study,
     cli_versions,
+    cli_wise,
 )
 from .output import answering, complain
 
@@ -90,6 +91,7 @@ app.command("init")(cli_bank.init)
 app.command("ingest")(cli_ingest.ingest)
 app.command("embed")(cli_embed.embed)
 app.command("adapt")(cli_adapt.adapt)
+app.command("wise")(cli_wise.wise)
 app.command("refresh")(cli_lineage.refresh)
 app.command("lineage")(cli_lineage.lineage)
 app.command("export-encoder")(cli_lineage.export_encoder)

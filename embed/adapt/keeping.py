@@ -38,6 +38,9 @@ def keep_artifact(bank: Bank, commit: Commit, artifact: Artifact) -> EncoderSpec
 
 def check_free(bank: Bank, artifact: Artifact) -> None:
     """Raises UsageError where another encoder of the bank has the name of an adapted one: in good time, before it is trained."""
+    same = [one for one in kept_encoders(bank) if one.spec.adapter == artifact.sha256 and one.spec.digest != artifact.spec.digest]
+    if same:
+        raise UsageError(f"{bank.name} keeps these very weights as {same[0].name!r}; use that name instead of {artifact.card.encoder!r}")
     taken = [one for one in kept_encoders(bank) if one.name == artifact.card.encoder and one.spec.digest != artifact.spec.digest]
     if taken:
         raise UsageError(
