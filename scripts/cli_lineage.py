@@ -67,8 +67,10 @@ def _how(one: Member) -> str:
     """Of an adapted encoder, in a line."""
     if not one.adapter:
         return ""
-    parts = [one.method or "adapted"]
-    parts += [f"{key} {value}" for key, value in one.data.items() if isinstance(value, str | int) and len(str(value)) < 40]
+    learned, findings = one.objective.get("learns", ""), one.objective.get("findings", ())
+    parts = [", ".join(filter(None, ("" if learned == "labels" else str(learned), one.method or "adapted")))]
+    parts += [", ".join(map(str, findings[:3])) + (f" and {len(findings) - 3} more" if len(findings) > 3 else "")] if findings else []
+    parts += [f"{key} {value}" for key, value in one.data.items() if isinstance(value, str | int) and len(str(value)) < 24]
     if one.trained_items:
         parts.append(f"trained on {one.trained_items} items of the bank")
     if one.epochs:

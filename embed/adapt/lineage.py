@@ -50,6 +50,8 @@ class Member:
     """Whether the bank holds the adapter, so that the encoder can be opened."""
     method: str
     moving: Mapping[str, Any]
+    objective: Mapping[str, Any]
+    """What it learned, as its card says."""
     data: Mapping[str, Any]
     """What it was trained on, as its card says."""
     trained_items: int
@@ -81,6 +83,7 @@ def lineage(bank: Bank) -> list[Member]:
                 kept=bool(spec and spec.adapter in there),
                 method=card.moving.method if card else "",
                 moving=asdict(card.moving) if card else {},
+                objective=card.objective if card else {},
                 data=card.data if card else {},
                 trained_items=trained.get(digest, 0),
                 epochs=len(epochs),
