@@ -12,8 +12,7 @@ from ..embed.adapt.child import child_of
 from ..embed.adapt.opening import artifact_in, kept_encoders
 from ..embed.adapt.recipe import Recipe
 from ..embed.names import ADAPTED
-from ..embed.pipeline import EmbedReport, embed
-from ..embed.texts import embed_texts
+from ..embed.pipeline import EmbedReport
 from ..embed.torch_encoder import TorchEncoder
 from ..store.errors import UsageError
 from ..store.progress import Progress
@@ -21,7 +20,7 @@ from ..store.specs import EncoderSpec
 from .adapt_data import Learned
 from .adapt_objectives import trained_scale
 from .adapting import Adapted, Place, Prepared, adapt
-from .children import keep_child
+from .children import embed_child, keep_child
 from .slugs import slug
 
 if TYPE_CHECKING:
@@ -101,11 +100,7 @@ def run(
     elif artifact.card.data.get("identity") != asked.identity:
         raise UsageError(f"{bank.name} holds an adapted encoder {name!r} of other settings or data; choose another --name")
     child = child_of(reopened(), artifact)
-    report, texts = None, 0
-    if embedded:
-        report = embed(bank, child, [asked.view], workers=place.workers, progress=progress)
-        if "text" in child.offers and bank.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows:
-            texts = embed_texts(bank, child, progress=progress)
+    report, texts = embed_child(bank, child, asked.view, place.workers, progress) if embedded else (None, 0)
     return Child(child, artifact.card, adapted, report, texts)
 
 

@@ -1,4 +1,4 @@
-"""Keeping what adaptation made: the child's artifact and what it was trained on, in one commit."""
+"""Keeping what adaptation made, with what it was trained on, in one commit; and embedding with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 from ..embed.adapt.artifact import Artifact
 from ..embed.adapt.keeping import keep_artifact
-from ..store.specs import EncoderSpec
+from ..embed.encoder import Encoder
+from ..embed.pipeline import EmbedReport, embed
+from ..embed.texts import embed_texts
+from ..store.progress import Progress
+from ..store.specs import EncoderSpec, ViewSpec
 from .trained_items import declare_trained_items
 
 if TYPE_CHECKING:
@@ -36,3 +40,11 @@ def keep_child(bank: Bank, artifact: Artifact, items: Iterable[str], level: str 
             declare_trained_items(commit, spec, seen, level)
     bank.refresh()
     return spec
+
+
+def embed_child(bank: Bank, child: Encoder, view: ViewSpec, workers: int, progress: Progress) -> tuple[EmbedReport, int]:
+    """Embed a bank's scans, and its reports where the child takes texts; the number of texts that got vectors comes with the report."""
+    report = embed(bank, child, [view], workers=workers, progress=progress)
+    if "text" in child.offers and bank.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows:
+        return report, embed_texts(bank, child, progress=progress).snippets
+    return report, 0

@@ -12,14 +12,12 @@ from ..embed.adapt.opening import Kept, artifact_in, kept_encoders
 from ..embed.adapt.wise import interpolated_update
 from ..embed.encoder import Encoder
 from ..embed.names import ADAPTED
-from ..embed.pipeline import embed
-from ..embed.texts import embed_texts
 from ..embed.torch_encoder import TorchEncoder
 from ..store.errors import UsageError
 from ..store.progress import Progress
 from ..store.specs import ViewSpec
 from .adapting import adaptable
-from .children import keep_child
+from .children import embed_child, keep_child
 from .quoting import quoted
 
 if TYPE_CHECKING:
@@ -89,8 +87,6 @@ class Way:
             elif artifact.card.objective.get("wise") != {"child": self.whole.card.name, "alpha": alpha}:
                 raise UsageError(f"{self.bank.name} keeps another encoder {name!r}; remove it or rename the child")
             point = child_of(self.reopened(), artifact)
-            embed(self.bank, point, [self.view], workers=workers, progress=progress)
-            if "text" in point.offers and self.bank.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows:
-                embed_texts(self.bank, point, progress=progress)
+            embed_child(self.bank, point, self.view, workers, progress)
             found.append(point)
         return found
