@@ -44,7 +44,9 @@ def _loop(sizes: Sizes) -> Figure:
     def bare() -> None:
         from scanbank.embed.adapt.objective import Model
 
-        model = Model(encoder)  # as the loop leaves it: what trains has no dropout here
+        model = Model(encoder)
+        for module in modules:  # as in the loop: dropout takes time too
+            module.training = True
         with torch.enable_grad():
             for batch in batches:
                 objective.zero_grad()
@@ -57,7 +59,7 @@ def _loop(sizes: Sizes) -> Figure:
 
 
 def _memory(sizes: Sizes) -> list[Figure]:
-    """Peak of a process that takes two steps, by method; and the artifact's size. Blocks are computed again for gradients, in both."""
+    """Peak of a process that takes two steps, without its libraries, by method; and the artifact's size. Both compute blocks again."""
     found = {method: _told(method, sizes) for method in ("lora", "full")}
     (size, low), (whole, high) = (tuple(map(float, found[method])) for method in ("lora", "full"))
     what = f"peak memory of training {sizes.adapt_encoder.partition('+')[0]} by LoRA, rank 8, batch {sizes.adapt_batch}, checkpointing"
@@ -71,16 +73,21 @@ def _memory(sizes: Sizes) -> list[Figure]:
 
 def _told(method: str, sizes: Sizes) -> tuple[str, str]:
     command = [sys.executable, "-c", _STEP, method, sizes.adapt_encoder, str(sizes.adapt_batch)]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return lines[0], lines[1]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    size, peak = done.stdout.split()[-2:]
+    return size, str(int(peak) - int(done.stderr.split()[-1]))
 
 
 def memory_of(method: str, uri: str, batch: int) -> int:
-    """Take two steps; the bytes of what changed."""
+    """Take two steps; the bytes of what changed. What libraries take, the same for both methods, goes to stderr first, in kB."""
+    import peft  # noqa: F401
+    import timm  # noqa: F401
+
     from scanbank.embed.adapt.fit import Fit, backbone_of
     from scanbank.embed.adapt.methods.base import Moving, changed
     from scanbank.embed.adapt.training import Training
 
+    print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")), file=sys.stderr)
     encoder, modules, objective, data = _prepared(method, uri, batch, 2)
     backbone = backbone_of(encoder)
     blocks = [backbone.model.get_submodule(name) for stack in backbone.stacks(Moving(method)) for name in stack.blocks]
