@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from ..embed.adapt.artifact import Artifact
-from ..embed.adapt.card import Card
+from ..embed.adapt.card import Card, check_child_name
 from ..embed.adapt.child import child_of
 from ..embed.adapt.opening import artifact_in, kept_encoders
 from ..embed.adapt.recipe import Recipe
@@ -41,12 +42,16 @@ class Child:
     """Pieces of reports that got vectors."""
 
 
-def child_name(parent: EncoderSpec, recipe: Recipe, asked: Learned) -> str:
-    """What a child is called where nobody says: `tiny-lora-hemorrhage`, with the number of shots where few were learned from."""
-    base = parent.name.removeprefix("adapted:").partition("/")[0].replace(":", "-")
+def child_name(parent: EncoderSpec, recipe: Recipe, asked: Learned, window: str = "") -> str:
+    """What a child is called where nobody says: `tiny@1-lora-hemorrhage-brain`, with the number of shots where few were learned from.
+
+    `window` is that of the child's features, where it is not the parent's own.
+    """
+    base = parent.name.removeprefix(ADAPTED).partition("/")[0]
     of = "-".join(map(slug, asked.findings[:2])) + ("-and-more" if len(asked.findings) > 2 else "")
     shots = f"{asked.shots}shots-{asked.repeat}" if asked.shots is not None else ""
-    return "-".join(part for part in (base, recipe.method, of, shots) if part)
+    name = "-".join(part for part in (base, recipe.method, of, shots, window) if part)
+    return re.sub(r"[^A-Za-z0-9._@-]", "-", name)[:100]
 
 
 def keep(adapted: Adapted, uri: str, name: str) -> Artifact:
@@ -92,6 +97,7 @@ def run(
         UsageError: the bank holds another child of this name; or as `adapt`.
         AdaptError: as `adapt`.
     """
+    check_child_name(name)  # before anything is trained
     bank, adapted = asked.bank, None
     artifact = _held(bank, name)
     if artifact is None:

@@ -158,8 +158,8 @@ class _Pair:
         """The digest of the child's feature set."""
         parent, learned = self.opened(self.uri), self.asked.learned
         ready = prepared(self.bank, parent, recipe, learned, view)
-        label = f"{child_name(parent.spec, recipe, learned)}-{view.window_label.replace('/', '-')}"
-        child = run(ready, self.uri, _plain(label), lambda: self.opened(self.uri), self.place, self.progress)
+        name = child_name(parent.spec, recipe, learned, view.window_label)
+        child = run(ready, self.uri, name, lambda: self.opened(self.uri), self.place, self.progress)
         return _set_of(child.encoder, view)
 
     def _swept(self, features: str, heads: Sequence[str], shots: Sequence[int | None]) -> Result:
@@ -189,8 +189,3 @@ def _set_of(encoder: Encoder, view: ViewSpec) -> str:
     if not found:
         raise UsageError(f"encoder {encoder.spec.name!r} gives neither vectors of volumes nor of slices under this view")
     return found[0].digest
-
-
-def _plain(label: str) -> str:
-    """As a name of an adapted encoder: letters, digits and . _ @ -."""
-    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._@-") else "-" for letter in label)[:100]

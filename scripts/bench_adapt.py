@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, final
 
@@ -80,9 +81,8 @@ def _told(method: str, sizes: Sizes) -> tuple[str, str]:
 
 def memory_of(method: str, uri: str, batch: int) -> int:
     """Take two steps; the bytes of what changed. What libraries take, the same for both methods, goes to stderr first, in kB."""
-    import peft  # noqa: F401
-    import timm  # noqa: F401
-
+    for library in ("peft", "timm"):
+        import_module(library)
     from scanbank.embed.adapt.fit import Fit, backbone_of
     from scanbank.embed.adapt.methods.base import Moving, changed
     from scanbank.embed.adapt.training import Training

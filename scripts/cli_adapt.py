@@ -168,8 +168,9 @@ def adapt(
         ready = prepared(opened, model, how, asked, view)
         for remark in ready.items.remarks:
             complain(f"note: {remark}")
+        called = name or child_name(model.spec, how, asked, view.window_label if windows else "")
         place = Place(work, cache, int(cache_gb * 2**30), workers)
-        child = run(ready, encoder, name or child_name(model.spec, how, asked), parent, place, listener, embedded=embedded)
+        child = run(ready, encoder, called, parent, place, listener, embedded=embedded)
     _tell(child, json=json)
     if probe and child.embedded is not None:
         _probe(opened, child, findings, listed([probe]), asked, json=json)

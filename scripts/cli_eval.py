@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from .options import BankPath, Json, listed
+from .options import BankPath, Json, listed, shots_of
 from .output import print_json, print_table, progress
-from .result_tables import ALL, tell
+from .result_tables import tell
 from .text_encoders import TrustCode
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def sweep(
     json: Json = False,
 ) -> None:
     """Few-shot: compare heads and feature sets on findings, over shots and repeats, on test patients. Only what is missing is fitted."""
-    numbers = _shots(shots)
+    numbers = shots_of(shots)
     heads = (OF_NORMALS if support == "normals" else HEADS) if heads is None else heads
     each = [
         _protocol(one, unit, source, split, threshold, calibrate, metrics, intervals, predictions, device, allow_leak, by, support)
@@ -287,18 +287,6 @@ def _study(
             )
         ]  # fmt: skip
     tell(results, json=json)
-
-
-def _shots(text: str) -> tuple[int | None, ...]:
-    from ..store.errors import UsageError
-
-    words = listed([text])
-    wrong = [word for word in words if word != ALL and not (word.isascii() and word.isdigit() and word.strip("0") and len(word) < 19)]
-    if wrong or not words:
-        raise UsageError(
-            f"--shots holds {', '.join(map(repr, wrong)) or 'nothing'}; expected whole numbers from 1, or all: --shots 1,5,all"
-        )
-    return tuple(None if word == ALL else int(word) for word in words)
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import BankPath, Json, listed
+from .options import BankPath, Json, listed, shots_of
 from .output import complain, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -112,12 +112,14 @@ def _uris(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _shots(text: str) -> tuple[int, ...]:
+    """Of the few-shot table: the whole training side has a table of its own."""
     from ..store.errors import UsageError
 
-    words = listed([text])
-    if not words or not all(word.isascii() and word.isdigit() and int(word) for word in words):
-        raise UsageError(f"--shots {text!r}: expected whole numbers from 1, such as 1,5,10,20")
-    return tuple(dict.fromkeys(map(int, words)))
+    found = shots_of(text)
+    numbers = tuple(dict.fromkeys(k for k in found if k is not None))
+    if None in found:
+        raise UsageError(f"--shots {text!r}: all training data is in the other table; give numbers from 1, such as 1,5,10,20")
+    return numbers
 
 
 def _write(out: Path, found: Found) -> None:

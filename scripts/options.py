@@ -18,6 +18,9 @@ KeyFile = Annotated[
 At = Annotated[str | None, typer.Option("--at", metavar="SNAPSHOT", help="The bank as it was at this snapshot or tag.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+ALL = "all"
+"""Shots: the whole training side."""
+
 
 class Format(StrEnum):
     """How a query's answer is printed."""
@@ -31,3 +34,16 @@ class Format(StrEnum):
 def listed(values: Iterable[str] | None) -> tuple[str, ...]:
     """Names from options that take commas and may be repeated."""
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
+
+
+def shots_of(text: str) -> tuple[int | None, ...]:
+    """Numbers of shots with commas, None for `all`. Raises UsageError for what is none."""
+    from ..store.errors import UsageError
+
+    words = listed([text])
+    wrong = [word for word in words if word != ALL and not (word.isascii() and word.isdigit() and word.strip("0") and len(word) < 19)]
+    if wrong or not words:
+        raise UsageError(
+            f"--shots holds {', '.join(map(repr, wrong)) or 'nothing'}; expected whole numbers from 1, or all: --shots 1,5,all"
+        )
+    return tuple(None if word == ALL else int(word) for word in words)

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from .options import ALL
 from .output import complain, print_json, print_table, say
 
 if TYPE_CHECKING:
     from ..eval.results import Result, Summary
 
-ALL = "all"
 _TITLES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
 """Metrics that are shown; all are in the bank. Where none of these was asked for, those that were."""
 

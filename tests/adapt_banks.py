@@ -15,6 +15,7 @@ from scanbank.store import Bank, EncoderSpec, ViewSpec, Window
 from scanbank.store.annotate import AnnotateOptions, annotate
 from scanbank.store.csv_table import TableOptions, read_table
 from scanbank.store.ingest import ingest
+from scanbank.store.key import SecretKey
 
 WINDOW = Window(-200, 200)
 
@@ -57,6 +58,7 @@ def net_encoder(side: str = "volume", seed: int = 3) -> TorchEncoder:
 
 def scans_bank(folder: Path, patients: int = 30) -> Bank:
     """A scan of 4 x 8 x 8 for each patient; every second one has a bright corner, and the finding `bleed`."""
+    SecretKey(bytes(range(32))).write(folder / "key")  # ids follow from it, and sides from ids: the same patients learn each time
     bank = Bank.create(folder / "bank", key_file=folder / "key")
     scans, rng = folder / "scans", np.random.default_rng(0)
     scans.mkdir()

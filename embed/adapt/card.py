@@ -24,6 +24,14 @@ _KEYS = (
 )
 
 
+def check_child_name(name: str) -> None:
+    """Raises UsageError where no adapted encoder can be called so."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"an adapted encoder cannot be called {name!r}: expected 1 to 100 letters, digits and . _ @ -, a letter or digit first"
+        )
+
+
 @final
 @dataclass(frozen=True)
 class Card:
@@ -57,10 +65,7 @@ class Card:
     """What whoever uses its vectors must know."""
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise UsageError(
-                f"an adapted encoder cannot be called {self.name!r}: expected 1 to 100 letters, digits and . _ @ -, a letter or digit first"
-            )
+        check_child_name(self.name)
 
     @property
     def encoder(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ def checkpointed(blocks: Sequence[nn.Module]) -> Iterator[None]:
             del block.forward  # the class's own shows again
 
 
-def _again(forward: object, *given: object, **named: object) -> object:
+def _again(forward: Callable[..., Any], *given: Any, **named: Any) -> Any:
     if not torch.is_grad_enabled():
-        return forward(*given, **named)  # pyright: ignore
-    return checkpoint(forward, *given, use_reentrant=False, **named)  # pyright: ignore
+        return forward(*given, **named)
+    return checkpoint(forward, *given, use_reentrant=False, **named)

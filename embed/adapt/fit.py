@@ -131,6 +131,7 @@ class Fit:
             scaler.load_state_dict(state.told["scaler"])
         model, losses = Model(self.encoder), list[float](state.told.get("losses", []))
         saved = began = time.monotonic()
+        self._mode(training=True)
         for step in range(state.step, steps):
             if self._ended(state):
                 break
@@ -138,10 +139,11 @@ class Fit:
                 losses, began = [], time.monotonic()
             losses.append(self._step(step, per_epoch, steps, model, optimizer, scaler))
             state.step = step + 1
-            state.told |= {"losses": losses, "scaler": scaler.state_dict()}
             if state.step % per_epoch == 0:
                 self._validate(state, losses, optimizer, began)
+                self._mode(training=True)
             if self.folder and (state.step % per_epoch == 0 or time.monotonic() - saved > SAVE_SECONDS):
+                state.told |= {"losses": losses, "scaler": scaler.state_dict()}
                 self._keep(state, optimizer)
                 saved = time.monotonic()
             self.progress.advance(1, f"loss {losses[-1]:.4f}")
@@ -154,7 +156,6 @@ class Fit:
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * factor
         torch.manual_seed(_seed(self.training.seed, step))  # what a step draws follows from its number: it can be gone on with from any
-        self._mode(training=True)
         optimizer.zero_grad(set_to_none=True)
         try:
             with self._autocast():

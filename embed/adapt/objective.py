@@ -70,9 +70,9 @@ class Objective(nn.Module, ABC):
     def loss(self, model: Model, batch: Batch) -> Tensor:
         """The mean loss of a batch's examples, a scalar."""
 
+    @abstractmethod
     def scores(self, vectors: Tensor) -> Tensor:
         """(N, F) of vectors (N, D): how likely each of the findings that are learned is; higher is more. For validation."""
-        raise NotImplementedError(f"{type(self).__name__} has no scores of {len(vectors)} vectors")
 
     def backward(self, model: Model, parts: Sequence[Part], scale: Callable[[Tensor], Tensor]) -> float:
         """Leave the gradients of one step's mean loss, and return that loss.

@@ -10,13 +10,14 @@ from typing import Any, Self, final
 import yaml
 
 from ...store.errors import UnknownNameError, UsageError
+from .contrastive import Contrast
 from .methods.base import Moving
 from .methods.kinds import METHODS
+from .supervised import LOSSES
 from .training import Training
 
 OBJECTIVES = ("vocabfine", "contrastive")
 """Methods that say what is learned; what moves is then `moves`."""
-LOSSES = ("bce", "cross-entropy", "focal")
 _RATES = {"lora": 5e-4, "adapters": 1e-3, "partial": 1e-4, "full": 3e-5}
 """Where none is asked for, by what moves."""
 
@@ -32,40 +33,40 @@ class Recipe:
     """What moves under vocabfine and contrastive: one of the first four, by default full."""
     sides: str = ""
     """image, text or both; by default image, and both under vocabfine and contrastive."""
-    layers: str = "all"
-    rank: int = 8
-    alpha: float = 16.0
-    dropout: float = 0.05
-    bottleneck: int = 64
+    layers: str = Moving.layers
+    rank: int = Moving.rank
+    alpha: float = Moving.alpha
+    dropout: float = Moving.dropout
+    bottleneck: int = Moving.bottleneck
     loss: str = "bce"
     """Of labels: bce, cross-entropy (findings are classes, of which a scan has one) or focal."""
     planes: int = 16
     """Of a scan that an encoder of slices is shown, evenly spread."""
-    epochs: int = 10
-    batch: int = 8
-    micro: int = 0
+    epochs: int = Training.epochs
+    batch: int = Training.batch
+    micro: int = Training.micro
     learning_rate: float | None = None
-    head_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    layer_decay: float = 1.0
-    clip: float = 1.0
-    precision: str = "float32"
-    checkpointing: bool = False
-    patience: int = 5
-    seed: int = 0
-    pairs: str = "clip"
+    head_rate: float = Training.head_rate
+    weight_decay: float = Training.weight_decay
+    warmup: float = Training.warmup
+    layer_decay: float = Training.layer_decay
+    clip: float = Training.clip
+    precision: str = Training.precision
+    checkpointing: bool = Training.checkpointing
+    patience: int = Training.patience
+    seed: int = Training.seed
+    pairs: str = Contrast.loss
     """Of contrastive: the loss of images and reports, clip or siglip."""
-    label_smoothing: float = 0.1
+    label_smoothing: float = Contrast.smoothing
     """Of the loss clip."""
-    mixup: float = 0.2
+    mixup: float = Contrast.mixup
     """alpha of the Beta distribution that shares of two scans follow; 0 mixes nothing."""
-    report_weight: float = 1.0
+    report_weight: float = Contrast.report_weight
     prompt_weight: float = 0.0
     """Of contrastive: the loss on prompts of the findings asked for."""
     pointer_weight: float = 0.0
     """Of contrastive: the loss on depths that sentences refer to."""
-    sigma_mm: float = 24.0
+    sigma_mm: float = Contrast.sigma_mm
     """Of that loss's target."""
 
     def __post_init__(self) -> None:
@@ -79,7 +80,7 @@ class Recipe:
             _one_of("sides", self.sides, ("image", "text", "both"))
         if self.planes < 1:
             raise UsageError(f"planes {self.planes}: expected 1 or more")
-        self.training  # noqa: B018 - its own checks
+        _ = self.training  # its own checks
 
     @property
     def learns(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, final
@@ -17,7 +17,7 @@ from ...store.readers import import_loaders
 from ...store.specs import ViewSpec
 from ...store.voxel_cache import DEFAULT_BYTES, VoxelCache, voxel_folder
 from ..decode_pool import DecodePool
-from ..decoding import Beside, Decoded, Prepared, Request, decode_for
+from ..decoding import Beside, Decoded, Job, Prepared, Request, decode_for, run_job
 from ..plan import Work, masks_by_volume
 from ..wanted import is_resampled
 from ..windowing import apply_windows, value_windows
@@ -111,12 +111,11 @@ class Voxels:
     def _request(self, one: Wanted) -> Request:
         return Request(self.view.geometry, one.planes is not None, one.planes)
 
-    def _decode(self, one: Wanted, run: object = None) -> Decoded:
+    def _decode(self, one: Wanted, run: Callable[[Job], Decoded] = run_job) -> Decoded:
         found = ((finding, self.bank.local_map.locate(mask)) for finding, mask in self._masks.get(one.work.volume, ()))
         beside = Beside(tuple((finding, located) for finding, located in found if located is not None), self.reference)
-        told = {} if run is None else {"run": run}
         content = self._contents.get(one.work.volume)
-        return decode_for(self.bank, one.work, content, (self._request(one),), keep_voxels=False, beside=beside, **told)  # pyright: ignore
+        return decode_for(self.bank, one.work, content, (self._request(one),), run, keep_voxels=False, beside=beside)
 
     def _made(self, one: Wanted, decoded: Decoded) -> NDArray[np.float16]:
         if not self.accept_hu and decoded.hu.judgement == "wrong":

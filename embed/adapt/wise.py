@@ -14,31 +14,11 @@ from torch import Tensor
 
 from ...store.errors import UsageError
 
-ALPHAS = tuple(step / 10 for step in range(11))
-"""A path from the parent (0) to the child (1)."""
 _LORA_UP = ".lora_B."
 
 
-def interpolated(parent: Mapping[str, Tensor], child: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
-    """(1 - alpha) parent + alpha child, tensor by tensor, in new ones; at 0 and 1 the parent's and the child's, bit for bit.
-
-    Args:
-        parent: State of a model.
-        child: State of a model of the same layout; what LoRA changed, merged into it.
-        alpha: From 0 to 1.
-
-    Raises:
-        UsageError: the two differ in layout, or alpha lies outside of 0 to 1.
-    """
-    _check(alpha)
-    if set(parent) != set(child):
-        lacking = sorted(set(parent) ^ set(child))
-        raise UsageError(f"parent and child are of different layouts: only one of them has {', '.join(map(repr, lacking[:3]))}")
-    return {name: _between(name, parent[name], child[name], alpha) for name in parent}
-
-
 def interpolated_update(parent: Mapping[str, Tensor], update: Mapping[str, Tensor], alpha: float) -> dict[str, Tensor]:
-    """The same of what an adapter holds, which can then be put back by its method: cheaper than whole states.
+    """(1 - alpha) parent + alpha child of what an adapter holds, for its method to put back; at 1 the adapter, bit for bit.
 
     Args:
         parent: State of the parent, with what the update replaces.

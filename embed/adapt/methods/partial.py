@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import final
 
 from torch import Tensor, nn
@@ -44,13 +44,13 @@ class Full(Method):
         put(backbone.model, tensors)
 
 
-def _trained(modules: object) -> tuple[nn.Module, ...]:
+def _trained(modules: Iterable[nn.Module]) -> tuple[nn.Module, ...]:
     """The modules, their parameters training; normalization by batches keeps the statistics that it has.
 
     Batches of a fine-tuning are small, and what is kept of it are parameters alone.
     """
     found: list[nn.Module] = []
-    for module in modules:  # pyright: ignore
+    for module in modules:
         module.requires_grad_(requires_grad=True)
         found += [part for part in module.modules() if not isinstance(part, _BatchNorm)]
     return tuple(found)

@@ -85,6 +85,9 @@ class Labels(Objective):
     def loss(self, model: Model, batch: Batch) -> Tensor:
         return functional.binary_cross_entropy_with_logits(self.head(model.vectors(batch))[:, 0], self.y[list(batch.rows)])
 
+    def scores(self, vectors: Tensor) -> Tensor:
+        return self.head(vectors)
+
 
 def run(
     folder: Path | None = None, method: str = "full", validate: object = None, data: Data | None = None, **training: object
