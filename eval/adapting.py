@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..embed.adapt.examples import BankExamples
 from ..embed.adapt.fit import Fit, Fitted, backbone_of
-from ..embed.adapt.methods.base import Backbone, Moving, changed
+from ..embed.adapt.methods.base import Backbone, changed
 from ..embed.adapt.methods.kinds import method_named
+from ..embed.adapt.moving import Moving
 from ..embed.adapt.recipe import Recipe
 from ..embed.adapt.voxels import voxels_of
 from ..embed.encoder import Encoder

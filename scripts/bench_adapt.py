@@ -84,7 +84,8 @@ def memory_of(method: str, uri: str, batch: int) -> int:
     for library in ("peft", "timm"):
         import_module(library)
     from scanbank.embed.adapt.fit import Fit, backbone_of
-    from scanbank.embed.adapt.methods.base import Moving, changed
+    from scanbank.embed.adapt.methods.base import changed
+    from scanbank.embed.adapt.moving import Moving
     from scanbank.embed.adapt.training import Training
 
     print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")), file=sys.stderr)
@@ -101,7 +102,8 @@ def _refresh(folder: Path, sizes: Sizes) -> Figure:
     from scanbank.embed.adapt.artifact import Artifact
     from scanbank.embed.adapt.card import Card
     from scanbank.embed.adapt.child import child_of
-    from scanbank.embed.adapt.methods.base import Moving, changed
+    from scanbank.embed.adapt.methods.base import changed
+    from scanbank.embed.adapt.moving import Moving
     from scanbank.embed.pipeline import embed
 
     scans, slices = sizes.light_scans
@@ -150,8 +152,8 @@ def _prepared(method: str, uri: str, batch: int, steps: int) -> tuple[Any, Any, 
     import torch
 
     from scanbank.embed.adapt.fit import backbone_of
-    from scanbank.embed.adapt.methods.base import Moving
     from scanbank.embed.adapt.methods.kinds import METHODS
+    from scanbank.embed.adapt.moving import Moving
     from scanbank.embed.adapt.supervised import Supervised
 
     encoder, count = _torch(uri), batch * steps

@@ -10,8 +10,9 @@ from scanbank.embed import open_encoder
 from scanbank.embed.adapt.artifact import Artifact
 from scanbank.embed.adapt.card import Card
 from scanbank.embed.adapt.fit import backbone_of
-from scanbank.embed.adapt.methods.base import Moving, changed
+from scanbank.embed.adapt.methods.base import changed
 from scanbank.embed.adapt.methods.kinds import METHODS
+from scanbank.embed.adapt.moving import Moving
 from scanbank.embed.torch_encoder import TorchEncoder
 
 LORA = Moving("lora", sides=("text",), rank=2)

@@ -16,7 +16,7 @@ from monai.networks import nets as monai_nets
 
 from adapted_encoders import adapted
 from scanbank.embed.adapt.artifact import write_artifact
-from scanbank.embed.adapt.methods.base import Moving
+from scanbank.embed.adapt.moving import Moving
 from scanbank.embed.encoder import Encoder, Side
 from scanbank.embed.registry import open_encoder
 from siglip_folders import siglip_folder

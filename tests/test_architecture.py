@@ -109,7 +109,9 @@ def test_every_package_is_installed() -> None:
     assert named == present
 
 
-@pytest.mark.parametrize("statement", ["import scanbank.store", "import scanbank.embed", "import scanbank.scripts.cli"])
+@pytest.mark.parametrize(
+    "statement", ["import scanbank.store", "import scanbank.embed", "import scanbank.embed.adapt.lineage", "import scanbank.scripts.cli"]
+)
 def test_import_loads_no_torch(statement: str) -> None:
     check = f"import sys; {statement}; print(sorted({{'torch', 'transformers', 'timm', 'open_clip'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

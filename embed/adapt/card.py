@@ -12,7 +12,7 @@ from ...store.digests import canonical_json
 from ...store.errors import EncoderError, UsageError
 from ...store.specs import EncoderSpec, ViewSpec
 from ..names import ADAPTED
-from .methods.base import Moving
+from .moving import Moving
 
 FORMAT = 1
 """The version of cards and adapters that this code writes."""

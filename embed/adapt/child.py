@@ -13,8 +13,8 @@ from ..encoder import Encoder
 from ..torch_encoder import TorchEncoder
 from .artifact import Artifact
 from .fit import backbone_of
-from .methods.base import Moving
 from .methods.kinds import METHODS, method_named
+from .moving import Moving
 
 
 def child_of(parent: Encoder, artifact: Artifact) -> TorchEncoder:

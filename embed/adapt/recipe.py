@@ -11,8 +11,8 @@ import yaml
 
 from ...store.errors import UnknownNameError, UsageError
 from .contrastive import Contrast
-from .methods.base import Moving
 from .methods.kinds import METHODS
+from .moving import Moving
 from .supervised import LOSSES
 from .training import Training
 

@@ -13,7 +13,7 @@ import pytest
 from adapted_encoders import adapted
 from dicom_files import write_series
 from scanbank.embed import open_encoder
-from scanbank.embed.adapt.methods.base import Moving
+from scanbank.embed.adapt.moving import Moving
 from scanbank.embed.adapt.opening import within
 from scanbank.embed.encoder import Encoded, Encoder
 from scanbank.embed.pipeline import Outputs, embed

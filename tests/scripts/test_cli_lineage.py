@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from adapted_encoders import adapted
 from dicom_files import write_series
 from scanbank.embed import open_encoder
-from scanbank.embed.adapt.methods.base import Moving
+from scanbank.embed.adapt.moving import Moving
 from scanbank.eval.children import keep_child
 from scanbank.scripts.cli import app
 from scanbank.store import Bank

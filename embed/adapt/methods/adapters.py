@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ....store.errors import UsageError
-from .base import Backbone, Method, Moving, put_new
+from ..moving import Moving
+from .base import Backbone, Method, put_new
 
 _NAME = "block_adapter"
 

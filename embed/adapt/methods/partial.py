@@ -8,7 +8,8 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .base import Backbone, Method, Moving, put
+from ..moving import Moving
+from .base import Backbone, Method, put
 
 
 @final

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from scanbank.embed.adapt.checkpointing import checkpointed
-from scanbank.embed.adapt.methods.base import Moving
 from scanbank.embed.adapt.methods.kinds import METHODS
+from scanbank.embed.adapt.moving import Moving
 from small_towers import backbone, image_vectors, side_vectors, small_encoder
 from toy_towers import gradients
 

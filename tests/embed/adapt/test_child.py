@@ -14,8 +14,9 @@ from scanbank.embed import open_encoder
 from scanbank.embed.adapt.artifact import Artifact, write_artifact
 from scanbank.embed.adapt.child import child_of, is_mergeable
 from scanbank.embed.adapt.fit import backbone_of
-from scanbank.embed.adapt.methods.base import Moving, changed
+from scanbank.embed.adapt.methods.base import changed
 from scanbank.embed.adapt.methods.kinds import METHODS
+from scanbank.embed.adapt.moving import Moving
 from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.store.errors import EncoderError
 

@@ -21,7 +21,7 @@ from scanbank.embed import open_encoder
 from scanbank.embed.adapt.artifact import Artifact
 from scanbank.embed.adapt.child import child_of
 from scanbank.embed.adapt.export import export
-from scanbank.embed.adapt.methods.base import Moving
+from scanbank.embed.adapt.moving import Moving
 from scanbank.embed.ctclip import CTCLIP
 from scanbank.embed.tiny.model import load
 from scanbank.eval.children import keep_child

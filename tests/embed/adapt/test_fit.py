@@ -13,8 +13,9 @@ from torch.nn import functional
 from scanbank.embed.adapt import fit as module
 from scanbank.embed.adapt.errors import AdaptError
 from scanbank.embed.adapt.fit import Fit, Fitted, backbone_of
-from scanbank.embed.adapt.methods.base import Moving, changed
+from scanbank.embed.adapt.methods.base import changed
 from scanbank.embed.adapt.methods.kinds import METHODS
+from scanbank.embed.adapt.moving import Moving
 from scanbank.embed.adapt.objective import Batch, Model, Objective
 from scanbank.embed.adapt.training import Training
 from scanbank.embed.torch_encoder import TorchEncoder

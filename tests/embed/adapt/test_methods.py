@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from scanbank.embed.adapt.methods.base import Moving, changed
+from scanbank.embed.adapt.methods.base import changed
 from scanbank.embed.adapt.methods.kinds import METHODS, method_named
+from scanbank.embed.adapt.moving import Moving
 from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.store.errors import UnknownNameError, UsageError
 from small_towers import backbone, image_vectors, side_vectors, small_encoder, untyped

@@ -16,7 +16,7 @@ from scanbank.embed.adapt.artifact import write_artifact
 from scanbank.embed.adapt.card import read_card
 from scanbank.embed.adapt.child import child_of
 from scanbank.embed.adapt.keeping import free_name
-from scanbank.embed.adapt.methods.base import Moving
+from scanbank.embed.adapt.moving import Moving
 from scanbank.embed.adapt.opening import kept_named, open_in, within
 from scanbank.embed.named import bank_name, is_named, open_named
 from scanbank.eval.children import keep_child
