@@ -54,6 +54,12 @@ def child_name(parent: EncoderSpec, recipe: Recipe, asked: Learned, window: str 
     return re.sub(r"[^A-Za-z0-9._@-]", "-", name)[:100]
 
 
+def free_name(bank: Bank, name: str, identity: str) -> str:
+    """`name`; where the bank holds a child of that name of other settings or data, with the beginning of the digest `identity` after it."""
+    held = _held(bank, name)
+    return name if held is None or held.card.data.get("identity") == identity else f"{name[:90]}-{identity[:8]}"
+
+
 def keep(adapted: Adapted, uri: str, name: str) -> Artifact:
     """The artifact of what came out, committed with the items that training and validation saw."""
     asked, told = adapted.asked, adapted.told

@@ -10,8 +10,9 @@ import pytest
 
 from adapt_banks import net_encoder, scans_bank
 from scanbank.embed.adapt.recipe import Recipe
-from scanbank.eval.adapt_study import HEADS, Compared, Found, Row, study
-from scanbank.eval.adapt_tables import as_csv, few_table, full_table, markdown, ordering
+from scanbank.eval.adapt_found import Found
+from scanbank.eval.adapt_study import HEADS, Compared, study
+from scanbank.eval.adapt_tables import as_csv, few_table, full_table, markdown
 from scanbank.eval.adapting import Place
 from scanbank.store import Bank
 
@@ -72,17 +73,3 @@ def test_tables_have_a_line_for_each_method_and_head(found: Found, tmp_path: Pat
     assert markdown(columns, lines).count("\n") == len(lines) + 2
     read = list(csv.DictReader(io.StringIO(as_csv(found.few))))
     assert [float(row["mean"]) for row in read if row["mean"]] == [row.mean for row in found.few if row.mean is not None]
-
-
-def row(method: str, mean: float | None, window: str = "brain") -> Row:
-    return Row("tiny@1", window, method, None, "auroc", mean, None, 0.4, 0.9, "" if mean is not None else "one class")
-
-
-def test_the_ordering_is_stated_as_found() -> None:
-    rows = row("linear probe", 0.7), row("LoRA", 0.9), row("partial", None), row("zero-shot", 0.8), row("LoRA", None, "bone")
-    found = Found("bleed", rows, (), ())
-    assert ordering(found) == [
-        "tiny@1, brain: LoRA 0.900, zero-shot 0.800, linear probe 0.700",
-        "tiny@1, bone: nothing could be measured",
-    ]
-    assert full_table(found)[1][0] == ["tiny@1", "linear probe", "0.700 (0.400..0.900)", "", "", ""]
