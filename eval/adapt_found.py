@@ -30,7 +30,7 @@ class Row:
 
 @final
 @dataclass(frozen=True)
-class Tested:
+class Examined:
     """The test side, which all of it is measured on."""
 
     items: int
@@ -79,6 +79,6 @@ class Found:
     few: tuple[Row, ...]
     """Heads on few examples."""
     remarks: tuple[str, ...]
-    tested: Tested | None = None
+    tested: Examined | None = None
     apart: tuple[Apart, ...] = ()
     """Of the whole training side: each method from the linear probe of its backbone, each backbone from the first."""

@@ -23,7 +23,7 @@ from ..store.specs import ViewSpec
 from ..store.windows import parse_windows
 from .adapt_apart import Measured, Where, apart
 from .adapt_data import Learned, adapt_items
-from .adapt_found import PROBE, ZERO_SHOT, Found, Row, Tested
+from .adapt_found import PROBE, ZERO_SHOT, Examined, Found, Row
 from .adapt_run import child_name, free_name, run
 from .adapting import Place, plan, prepared
 from .draws import refused_shots
@@ -88,7 +88,7 @@ def study(
     place, progress = place or Place(), progress or Silent()
     _check(bank, asked, opened)
     full, few, remarks, measured = list[Row](), list[Row](), list[str](), dict[Where, Measured]()
-    tested: Tested | None = None
+    tested: Examined | None = None
     pairs = [(uri, window) for uri in asked.backbones for window in asked.windows]
     for number, (uri, window) in enumerate(pairs, 1):
         one = _Pair(bank, asked, uri, window, opened, place, Prefixed(progress, f"{number}/{len(pairs)} {uri}, {window}: "))
@@ -134,7 +134,7 @@ class _Pair:
     few: list[Row] = field(default_factory=list[Row])
     remarks: list[str] = field(default_factory=list[str])
     measured: dict[Where, Measured] = field(default_factory=dict[Where, Measured])
-    tested: Tested | None = None
+    tested: Examined | None = None
 
     def go(self) -> None:
         encoder = self.opened(self.uri)
@@ -177,7 +177,7 @@ class _Pair:
         self.full += [_row(name, self.window, method, one) for one in rows]
         self.remarks += result.remarks
         units, test = result.study.units, result.study.split.side("test")
-        self.tested = Tested(len(test), int(units.y[test].sum()), len(np.unique(units.patients[test])), units.unit)
+        self.tested = Examined(len(test), int(units.y[test].sum()), len(np.unique(units.patients[test])), units.unit)
         for one in rows[:1]:
             by = Method(one.head, one.features)
             self.measured[name, self.window, method] = Measured(result.run, by, one.shots, units.unit)

@@ -47,6 +47,10 @@ def ct_clip_ich(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Scans that are decoded at a time.")] = min(4, os.cpu_count() or 1),
+    cache: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="For voxels, safe to delete; by default the user's cache.", show_default=False)
+    ] = None,
+    cache_gb: Annotated[float, typer.Option(min=0, help="Most of it.")] = 50.0,
     json: Json = False,
 ) -> None:
     """Adapting chest CT-CLIP to intracranial hemorrhage: zero-shot, linear probe, LoRA, partial fine-tuning, and few shots.
@@ -73,9 +77,9 @@ def ct_clip_ich(
     }
     protocol = Protocol(seed, source=source, split=split)
     asked = Compared(finding, _uris(backbones), names, recipes, shots=_shots(shots), repeats=repeats, protocol=protocol)
-    opened = Bank.open(bank)
+    opened, place = Bank.open(bank), Place(cache=cache, cache_bytes=int(cache_gb * 2**30), workers=workers)
     with progress(not json) as listener:
-        found = study(opened, asked, lambda uri: adaptable(open_in(opened, uri, device=device)), Place(workers=workers), listener)
+        found = study(opened, asked, lambda uri: adaptable(open_in(opened, uri, device=device)), place, listener)
     if out is not None:
         _write(out, found)
     if json:

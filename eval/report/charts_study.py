@@ -36,8 +36,8 @@ def study_png(found: Found) -> bytes:
         upper.suptitle(_title(found), fontsize=10, fontweight="bold")
         lower.suptitle("few shots: mean over draws, and one standard deviation", fontsize=9)
         for part in (upper, lower):
-            handles, labels = part.axes[0].get_legend_handles_labels()
-            part.legend(handles, labels, frameon=False, fontsize=8, loc="outside lower center", ncols=max(1, min(len(labels), 4)))
+            known = {label: handle for axes in part.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+            part.legend(known.values(), known, frameon=False, fontsize=8, loc="outside lower center", ncols=max(1, min(len(known), 4)))
         out = io.BytesIO()
         figure.savefig(out, format="png", dpi=_DPI, metadata={"Software": None})
     return out.getvalue()
@@ -55,7 +55,7 @@ def _full(every: Sequence[Axes], found: Found, backbones: Sequence[str], methods
         for place, backbone in enumerate(backbones):
             rows = [_one(found.full, backbone=backbone, window=window, method=method, metric="auroc") for method in methods]
             value, lo, hi = (tuple(_number(getattr(row, name, None)) for row in rows) for name in ("mean", "lo", "hi"))
-            dots.append(Dots(backbone, Style(COLOURS[place % len(COLOURS)], marker=_MARKERS[place % len(_MARKERS)]), value, lo, hi))
+            dots.append(Dots(backbone, _style(place), value, lo, hi))
         axes.axvline(0.5, color=FAINT, linewidth=1, linestyle=":")
         draw_dots(axes, methods, dots, "AUROC, all training data (95% interval)")
         axes.grid(visible=True, axis="x", linewidth=0.8)
@@ -69,11 +69,11 @@ def _few(every: np.ndarray, found: Found, backbones: Sequence[str], windows: Seq
             axes.grid(visible=True, linewidth=0.8)
             axes.axhline(0.5, color=FAINT, linewidth=1, linestyle=":")
             for place, head in enumerate(heads):
-                curve = _curve(
-                    found, backbone, window, head, Style(COLOURS[(place + 2) % len(COLOURS)], marker=_MARKERS[place % len(_MARKERS)])
-                )
-                draw_curve(axes, curve, [shots.index(int(k)) for k in curve.shots], place, len(heads))
+                curve = _curve(found, backbone, window, head, _style(place + 2))  # colours that no backbone of two has
+                if curve.shots:
+                    draw_curve(axes, curve, [shots.index(int(k)) for k in curve.shots], place, len(heads))
             axes.set_xticks(range(len(shots)), [str(k) for k in shots])
+            axes.set_xlim(-0.3, len(shots) - 0.7)
             axes.set_title(f"{backbone}, {window}", fontsize=9, loc="left")
         row[0].set_ylabel("AUROC")
     for axes in every[-1]:
@@ -85,6 +85,10 @@ def _curve(found: Found, backbone: str, window: str, head: str, style: Style) ->
     known = [(float(row.shots or 0), row.mean, row.sd or 0.0) for row in rows if row.mean is not None]
     shots, mean, sd = (np.array(values, dtype=np.float64) for values in (zip(*known, strict=True) if known else ((), (), ())))
     return Curve(head, style, tuple(shots), tuple(mean), tuple(mean - sd), tuple(mean + sd))
+
+
+def _style(place: int) -> Style:
+    return Style(COLOURS[place % len(COLOURS)], marker=_MARKERS[place % len(_MARKERS)])
 
 
 def _one(rows: Sequence[Row], **wanted: str) -> Row | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from scanbank.eval.adapt_study import HEADS, Compared, study
 from scanbank.eval.adapt_tables import as_csv, few_table, full_table, markdown
 from scanbank.eval.adapting import Place
 from scanbank.store import Bank
+from scanbank.store.errors import UsageError
 
 QUICK = Recipe(method="full", epochs=1, batch=8)
 ASKED = Compared(
@@ -52,6 +54,50 @@ def test_every_method_is_measured_once(found: Found) -> None:
     assert sorted(few) == sorted((w, h, k, x) for w in ASKED.windows for h in HEADS for k in (1, 2) for x in ("ap", "auroc", "f1"))
     assert all(row.mean is not None or row.reason for row in (*found.full, *found.few))
     assert any("no text side" in remark for remark in found.remarks)
+
+
+def test_differences_are_of_the_scores_that_are_kept(bank: Bank, found: Found) -> None:
+    rows = bank.sql("SELECT head, features, item, y, score FROM predictions WHERE shots IS NULL").to_pylist()
+    items = {row["item"]: row["y"] for row in rows}
+    assert found.tested is not None
+    assert (found.tested.items, found.tested.present, found.tested.unit) == (len(items), sum(items.values()), "volume")
+    means = {(row.window, row.method): row.mean for row in found.full if row.metric == "auroc"}
+    assert [(one.window, one.first, one.second) for one in found.apart] == [
+        (window, ("net-volume", method), ("net-volume", "linear probe"))
+        for window in ASKED.windows
+        for method in ("LoRA", "partial fine-tuning")
+    ]
+    for one in found.apart:
+        first, second = means[one.window, one.first[1]], means[one.window, one.second[1]]
+        assert first is not None
+        assert second is not None
+        assert one.value == pytest.approx(first - second, abs=1e-9)
+        assert (one.p is not None and one.p_holm is not None and one.p_holm >= one.p) or one.reason
+
+
+def test_mistakes_end_it_before_anything_is_embedded(bank: Bank, place: Place, found: Found) -> None:
+    del found  # what it embedded is there already
+    before = bank.snapshot.id
+    for wrong, said in (
+        (replace(ASKED, shots=(1, 500)), "500 shots"),
+        (replace(ASKED, backbones=("net", "again")), "are the same encoder, net-volume"),
+        (replace(ASKED, recipes={"LoRA": Recipe(method="adapters", layers="lower:0")}), "expected a fraction"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            study(bank, wrong, lambda _: net_encoder(), place)
+    bank.refresh()
+    assert bank.snapshot.id == before
+
+
+def test_other_settings_make_another_child(bank: Bank, place: Place, found: Found) -> None:
+    asked = replace(ASKED, windows=ASKED.windows[:1], recipes={"LoRA": replace(QUICK, seed=1)}, shots=(1,), repeats=1)
+    again = study(bank, asked, lambda _: net_encoder(), place)
+    names = {row["name"] for row in bank.sql("SELECT name FROM encoders WHERE parent IS NOT NULL").to_pylist()}
+    assert len(names) == 5  # two methods under two windows, and this one
+    assert sum("full-bleed--200..200" in name for name in names) == 2
+    assert [row for row in again.full if row.method == "linear probe"] == [
+        row for row in found.full if (row.method, row.window) == ("linear probe", asked.windows[0])
+    ]
 
 
 def test_again_it_is_the_same_and_nothing_is_made(bank: Bank, place: Place, found: Found) -> None:
