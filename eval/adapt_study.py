@@ -148,17 +148,18 @@ class _Pair:
             self.remarks.append(f"{name} has no text side: no zero-shot")
         self._keep(self._swept(own, ("linear",), (None,)), PROBE, name)
         for method, recipe in self.asked.recipes.items():
-            self._keep(self._swept(self._adapted(view, recipe), ("linear",), (None,)), method, name)
+            self._keep(self._swept(self._adapted(view, method, recipe), ("linear",), (None,)), method, name)
         result = self._swept(own, self.asked.heads, self.asked.shots)
         self.few += [_row(name, self.window, one.head, one) for one in result.summary() if one.metric in METRICS]
         self.remarks += result.remarks
 
-    def _adapted(self, view: ViewSpec, recipe: Recipe) -> str:
+    def _adapted(self, view: ViewSpec, method: str, recipe: Recipe) -> str:
         """The digest of the child's feature set."""
         parent, learned = self.opened(self.uri), self.asked.learned
+        progress = Prefixed(self.progress, f"{method}: ")
         ready = prepared(self.bank, parent, recipe, learned, view)
         name = free_name(self.bank, child_name(parent.spec, recipe, learned, view.window_label), ready.identity)
-        child = run(ready, self.uri, name, lambda: self.opened(self.uri), self.place, self.progress, embedded=False)
+        child = run(ready, self.uri, name, lambda: self.opened(self.uri), self.place, progress, embedded=False)
         return self._embedded(child.encoder, view)
 
     def _embedded(self, encoder: Encoder, view: ViewSpec) -> str:

@@ -87,7 +87,7 @@ def ct_clip_ich(
         return
     print_table(*full_table(found), title=f"All training data: {finding}")
     say()
-    print_table(*few_table(found), title=f"Few shots, {repeats} draws: {finding}")
+    print_table(*few_table(found), title=f"Few shots, mean and standard deviation over {repeats} draws: {finding}")
     _list("As found, by AUROC:", ordering(found))
     _list(f"Few shots, as found, by mean AUROC over {repeats} draws:", few_ordering(found))
     _list("How sure that is:", reserve(found))
