@@ -89,17 +89,6 @@ def test_mistakes_end_it_before_anything_is_embedded(bank: Bank, place: Place, f
     assert bank.snapshot.id == before
 
 
-def test_other_settings_make_another_child(bank: Bank, place: Place, found: Found) -> None:
-    asked = replace(ASKED, windows=ASKED.windows[:1], recipes={"LoRA": replace(QUICK, seed=1)}, shots=(1,), repeats=1)
-    again = study(bank, asked, lambda _: net_encoder(), place)
-    names = {row["name"] for row in bank.sql("SELECT name FROM encoders WHERE parent IS NOT NULL").to_pylist()}
-    assert len(names) == 5  # two methods under two windows, and this one
-    assert sum("full-bleed--200..200" in name for name in names) == 2
-    assert [row for row in again.full if row.method == "linear probe"] == [
-        row for row in found.full if (row.method, row.window) == ("linear probe", asked.windows[0])
-    ]
-
-
 def test_again_it_is_the_same_and_nothing_is_made(bank: Bank, place: Place, found: Found) -> None:
     snapshot = bank.snapshot.id
     again = study(bank, ASKED, lambda _: net_encoder(), place)
@@ -119,3 +108,14 @@ def test_tables_have_a_line_for_each_method_and_head(found: Found, tmp_path: Pat
     assert markdown(columns, lines).count("\n") == len(lines) + 2
     read = list(csv.DictReader(io.StringIO(as_csv(found.few))))
     assert [float(row["mean"]) for row in read if row["mean"]] == [row.mean for row in found.few if row.mean is not None]
+
+
+def test_other_settings_make_another_child(bank: Bank, place: Place, found: Found) -> None:
+    asked = replace(ASKED, windows=ASKED.windows[:1], recipes={"LoRA": replace(QUICK, seed=1)}, shots=(1,), repeats=1)
+    again = study(bank, asked, lambda _: net_encoder(), place)
+    names = {row["name"] for row in bank.sql("SELECT name FROM encoders WHERE parent IS NOT NULL").to_pylist()}
+    assert len(names) == 5  # two methods under two windows, and this one
+    assert sum("full-bleed--200..200" in name for name in names) == 2
+    assert [row for row in again.full if row.method == "linear probe"] == [
+        row for row in found.full if (row.method, row.window) == ("linear probe", asked.windows[0])
+    ]
