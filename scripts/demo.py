@@ -84,7 +84,7 @@ def run_demo(out: Path) -> None:
     demo.run("report", head, "-o", out / "head.html")
     demo.run("report", chest, "-o", out / "chest.html", "--query", "left pleural effusion", "--query", "pneumothorax")
     say(f"\nDone in {time.monotonic() - began:.0f} s. Open {out / 'head.html'} and {out / 'chest.html'}, look at {out / 'search.png'}.")
-    say(f'Next: scanbank sql {head} "SHOW TABLES", scanbank --help, README.md.')
+    say(f'Next: scanbank demo --study, scanbank sql {head} "SHOW TABLES", scanbank --help, README.md.')
 
 
 def make(demo: Demo, folder: Path, cohort: str, patients: int) -> None:
