@@ -84,22 +84,23 @@ def study(
     Raises:
         UsageError: labels, sides or a backbone do not suffice.
         AdaptError: an adaptation could not go on.
+        KeyboardInterrupt: on Ctrl-C; what was done is kept.
     """
     place, progress = place or Place(), progress or Silent()
-    _check(bank, asked, opened)
+    volumes = _check(bank, asked, opened)
     full, few, remarks, measured = list[Row](), list[Row](), list[str](), dict[Where, Measured]()
     tested: Examined | None = None
     pairs = [(uri, window) for uri in asked.backbones for window in asked.windows]
     for number, (uri, window) in enumerate(pairs, 1):
-        one = _Pair(bank, asked, uri, window, opened, place, Prefixed(progress, f"{number}/{len(pairs)} {uri}, {window}: "))
+        one = _Pair(bank, asked, volumes, uri, window, opened, place, Prefixed(progress, f"{number}/{len(pairs)} {uri}, {window}: "))
         one.go()
         full, few, remarks, measured = full + one.full, few + one.few, remarks + one.remarks, measured | one.measured
         tested = tested or one.tested
     return Found(asked.finding, tuple(full), tuple(few), tuple(dict.fromkeys(remarks)), tested, apart(bank, measured))
 
 
-def _check(bank: Bank, asked: Compared, opened: Callable[[str], TorchEncoder]) -> None:
-    """Mistakes, before anything is embedded or trained."""
+def _check(bank: Bank, asked: Compared, opened: Callable[[str], TorchEncoder]) -> frozenset[str]:
+    """Mistakes, before anything is embedded or trained; the volumes that the study is on."""
     items = adapt_items(bank, asked.learned)
     (units,), _ = findings_units(bank, (asked.finding,), asked.learned.unit, asked.learned.source)
     (split,) = split_each(bank, [units], asked.learned.split, asked.learned.seed)
@@ -116,6 +117,7 @@ def _check(bank: Bank, asked: Compared, opened: Callable[[str], TorchEncoder]) -
             raise UsageError(f"backbones {other} and {uri} are the same encoder, {encoder.spec.name}; name it once")
         for recipe in asked.recipes.values():
             plan(opened(uri), recipe)
+    return frozenset(units.volumes.tolist())
 
 
 @final
@@ -125,6 +127,7 @@ class _Pair:
 
     bank: Bank
     asked: Compared
+    volumes: frozenset[str]
     uri: str
     window: str
     opened: Callable[[str], TorchEncoder]
@@ -163,8 +166,10 @@ class _Pair:
         return self._embedded(child.encoder, view)
 
     def _embedded(self, encoder: Encoder, view: ViewSpec) -> str:
-        """Embed the bank's scans, all that heads need; the digest of the feature set."""
-        embed(self.bank, encoder, [view], outputs=Outputs(depth=False), workers=self.place.workers, progress=self.progress)
+        """Embed what the study is on, as heads need it; the digest of the feature set."""
+        how = {"outputs": Outputs(depth=False), "volumes": self.volumes, "workers": self.place.workers, "progress": self.progress}
+        if embed(self.bank, encoder, [view], **how).interrupted:
+            raise KeyboardInterrupt  # what was done is kept, and nothing is measured on a part
         return _set_of(encoder, view)
 
     def _swept(self, features: str, heads: Sequence[str], shots: Sequence[int | None]) -> Result:

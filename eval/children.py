@@ -43,8 +43,14 @@ def keep_child(bank: Bank, artifact: Artifact, items: Iterable[str], level: str 
 
 
 def embed_child(bank: Bank, child: Encoder, view: ViewSpec, workers: int, progress: Progress) -> tuple[EmbedReport, int]:
-    """Embed a bank's scans, and its reports where the child takes texts; the number of texts that got vectors comes with the report."""
+    """Embed a bank's scans, and its reports where the child takes texts; the number of texts that got vectors comes with the report.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C; what was done is kept.
+    """
     report = embed(bank, child, [view], workers=workers, progress=progress)
+    if report.interrupted:
+        raise KeyboardInterrupt
     if "text" in child.offers and bank.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows:
         return report, embed_texts(bank, child, progress=progress).snippets
     return report, 0

@@ -19,7 +19,7 @@ def demo(
         bool,
         typer.Option(
             "--study",
-            help="Instead, in seven minutes: two encoders of chests adapted to heads, every way compared.",
+            help="Instead, in about eight minutes: two encoders of chests adapted to heads, every way compared.",
         ),
     ] = False,
 ) -> None:

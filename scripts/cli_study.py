@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import BankPath, Json, listed, shots_of
+from .options import BankPath, Json, KeyFile, listed, shots_of
 from .output import complain, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def ct_clip_ich(
         Path | None, typer.Option(metavar="FOLDER", help="For voxels, safe to delete; by default the user's cache.", show_default=False)
     ] = None,
     cache_gb: Annotated[float, typer.Option(min=0, help="Most of it.")] = 50.0,
+    key_file: KeyFile = None,
     json: Json = False,
 ) -> None:
     """Adapting chest CT-CLIP to intracranial hemorrhage: zero-shot, linear probe, LoRA, partial fine-tuning, and few shots.
@@ -77,7 +78,7 @@ def ct_clip_ich(
     }
     protocol = Protocol(seed, source=source, split=split)
     asked = Compared(finding, _uris(backbones), names, recipes, shots=_shots(shots), repeats=repeats, protocol=protocol)
-    opened, place = Bank.open(bank), Place(cache=cache, cache_bytes=int(cache_gb * 2**30), workers=workers)
+    opened, place = Bank.open(bank, key_file=key_file), Place(cache=cache, cache_bytes=int(cache_gb * 2**30), workers=workers)
     with progress(not json) as listener:
         found = study(opened, asked, lambda uri: adaptable(open_in(opened, uri, device=device)), place, listener)
     if out is not None:

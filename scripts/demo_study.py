@@ -59,7 +59,7 @@ def run_demo_study(out: Path, backbones: Sequence[str] = BACKBONES, size: Size |
         "and embedded and probed as what came out. All of it is kept as it goes: after Ctrl-C, the same command goes on.",
     )
     chosen = ("--backbones", ",".join(backbones), "--windows", "brain,subdural,bone", "--epochs", str(size.epochs), "--shots", size.shots)
-    demo.run("study", "ct-clip-ich", bank, *chosen, "--cache", out / "study.voxels", "--out", results)
+    demo.run("study", "ct-clip-ich", bank, *chosen, "--cache", out / "study.voxels", "--key-file", key, "--out", results)
     demo.step("Who came from whom", "A backbone that moved is an encoder of its own: its parent, what it learned from, how it did.")
     demo.run("lineage", bank)
     say(f"\nDone in {time.monotonic() - began:.0f} s. Look at {results / 'study.png'}; the tables are beside it.")

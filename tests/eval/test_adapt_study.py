@@ -17,6 +17,7 @@ from scanbank.eval.adapt_tables import as_csv, few_table, full_table, markdown
 from scanbank.eval.adapting import Place
 from scanbank.store import Bank
 from scanbank.store.errors import UsageError
+from scanbank.store.progress import Silent
 
 QUICK = Recipe(method="full", epochs=1, batch=8)
 ASKED = Compared(
@@ -119,3 +120,25 @@ def test_other_settings_make_another_child(bank: Bank, place: Place, found: Foun
     assert [row for row in again.full if row.method == "linear probe"] == [
         row for row in found.full if (row.method, row.window) == ("linear probe", asked.windows[0])
     ]
+
+
+class Stopped(Silent):
+    """Ctrl-C while scans are embedded: the stages that were begun."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.stages.append(stage)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        if "embedding" in self.stages[-1]:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_it_embeds_ends_it(tmp_path: Path) -> None:
+    bank, stopped = scans_bank(tmp_path), Stopped()
+    with pytest.raises(KeyboardInterrupt):
+        study(bank, ASKED, lambda _: net_encoder(), Place(tmp_path / "work", tmp_path / "cache"), stopped)
+    assert stopped.stages == ["1/2 net, -200..200: embedding with net-volume"]
+    assert not bank.sql("SELECT 1 FROM encoders WHERE parent IS NOT NULL").num_rows
