@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,15 @@ class Measured:
     """(N,)."""
     speakers: NDArray[Any]
     """(S,) patients."""
+
+    @cached_property
+    def draws(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Rows of studies and of sentences of `DRAWS` draws of patients."""
+        rng = np.random.default_rng(0)
+        names = np.unique(self.patients)
+        studies, sentences = ({name: np.flatnonzero(whose == name) for name in names} for whose in (self.patients, self.speakers))
+        drawn = [rng.choice(names, len(names)) for _ in range(DRAWS)]
+        return [(np.concatenate([studies[name] for name in some]), np.concatenate([sentences[name] for name in some])) for some in drawn]
 
 
 def measured(bank: Bank, name: str, uri: str, findings: Sequence[str]) -> Measured:
@@ -109,19 +119,10 @@ SCORES: Mapping[str, Score] = {
 }
 
 
-def draws_of(of: Measured) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Rows of studies and of sentences of `DRAWS` draws of patients."""
-    rng = np.random.default_rng(0)
-    names = np.unique(of.patients)
-    studies, sentences = ({name: np.flatnonzero(whose == name) for name in names} for whose in (of.patients, of.speakers))
-    drawn = [rng.choice(names, len(names)) for _ in range(DRAWS)]
-    return [(np.concatenate([studies[name] for name in some]), np.concatenate([sentences[name] for name in some])) for some in drawn]
-
-
 def with_interval(score: Callable[[NDArray[np.int64], NDArray[np.int64]], float], of: Measured, digits: int = 2) -> str:
     """A number over all, and percentiles of draws of patients; draws that have none (a class is missing) do not count."""
     every = score(np.arange(len(of.ranks)), np.arange(len(of.apart_mm)))
-    low, high = np.nanpercentile([score(*rows) for rows in draws_of(of)], [2.5, 97.5])
+    low, high = np.nanpercentile([score(*rows) for rows in of.draws], [2.5, 97.5])
     return f"{every:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 

@@ -19,6 +19,13 @@ OF = Measured(
     patients=np.array(["a", "a", "b", "c"]),
     speakers=np.array(["a", "b", "b"]),
 )
+
+
+@pytest.fixture(autouse=True)
+def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanbank.scripts.tiny.measured.DRAWS", 40)
+
+
 EVERY, SENTENCES = np.arange(4), np.arange(3)
 
 
