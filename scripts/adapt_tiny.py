@@ -26,7 +26,9 @@ from scanbank.store import Bank
 RECIPES = Path(__file__).parent / "tiny" / "recipes"
 LEARNED_FROM, TESTED_ON = (20261126, 500), (303, 200)
 """Seeds and patients of the two cohorts."""
-ABLATION = ("pairs", "pairs-prompts", "pairs-pointers", "all")
+MAIN = "second"
+"""The recipe of `tiny@2`."""
+ABLATION = ("pairs", "pairs-prompts", "pairs-pointers", "all-terms")
 SECOND, VOCABFINE = "2", "vocabfine-1"
 """Folders of the two releases."""
 BEGIN, END = "<!-- figures: written by scripts/adapt_tiny.py -->", "<!-- end of figures -->"
@@ -35,26 +37,27 @@ BEGIN, END = "<!-- figures: written by scripts/adapt_tiny.py -->", "<!-- end of 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--only", choices=("banks", *ABLATION, "release", "vocabfine", "figures"), action="append", help="These stages.")
+    stages = ("banks", MAIN, *ABLATION, "release", "vocabfine", "figures")
+    parser.add_argument("--only", choices=stages, action="append", help="These stages.")
     parser.add_argument("--workers", type=int, default=2, help="Scans that are decoded at a time.")
     parser.add_argument("--release", type=Path, help="The folder of tiny's releases, where both are written to.")
     parser.add_argument("--docs", type=Path, help="Write recipes and logs here.")
     parser.add_argument("--page", type=Path, help="Write the figures between the markers of this page.")
     given = parser.parse_args(arguments)
     given.work.mkdir(parents=True, exist_ok=True)
-    asked = given.only or ["banks", *ABLATION, "release", "vocabfine", "figures"]
+    asked = given.only or stages
     learned, tested = given.work / "train.bank", given.work / "test.bank"
     if "banks" in asked:
         phantom_bank(given.work, "train", "chest", LEARNED_FROM[1], LEARNED_FROM[0], divided=True)
         phantom_bank(given.work, "test", "chest", TESTED_ON[1], TESTED_ON[0])
         for bank in (learned, tested):
             scanbank("embed", bank, "--encoder", "tiny@1", "--workers", given.workers)
-    for name in ABLATION:
+    for name in (MAIN, *ABLATION):
         if name in asked:
             adapt(given.work, name, "tiny@1", given.workers)
     releases: Path = given.release or given.work / "releases"
     if "release" in asked:
-        release(given.work, "all", releases / SECOND, given.docs)
+        release(given.work, MAIN, releases / SECOND, given.docs)
     if "vocabfine" in asked:
         adapt(given.work, "vocabfine", f"tiny:{releases / SECOND}" if given.release is None else "tiny@2", given.workers)
         release(given.work, "vocabfine", releases / VOCABFINE, given.docs)
@@ -128,8 +131,8 @@ def _exported(work: Path, name: str) -> Path:
 def figures(work: Path, workers: int) -> str:
     """The figures of the page, as Markdown."""
     bank, findings = work / "test.bank", finding_names(COHORTS["chest"])
-    uris = {name: f"tiny:{_exported(work, name)}" for name in (*ABLATION, "vocabfine")}
-    names = {"all": "tiny@2", "vocabfine": "tiny-vocabfine@1"}
+    uris = {name: f"tiny:{_exported(work, name)}" for name in (MAIN, "vocabfine", *ABLATION)}
+    names = {MAIN: "tiny@2", "vocabfine": "tiny-vocabfine@1"}
     uris = {"tiny@1": "tiny@1"} | {names.get(name, name): uri for name, uri in uris.items()}
     for uri in uris.values():
         scanbank("embed", bank, "--encoder", uri, "--workers", workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,15 @@ class Measured:
     """(N,)."""
     speakers: NDArray[Any]
     """(S,) patients."""
+
+    @cached_property
+    def draws(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Rows of studies and of sentences of `DRAWS` draws of patients."""
+        rng = np.random.default_rng(0)
+        names = np.unique(self.patients)
+        studies, sentences = ({name: np.flatnonzero(whose == name) for name in names} for whose in (self.patients, self.speakers))
+        drawn = [rng.choice(names, len(names)) for _ in range(DRAWS)]
+        return [(np.concatenate([studies[name] for name in some]), np.concatenate([sentences[name] for name in some])) for some in drawn]
 
 
 def measured(bank: Bank, name: str, uri: str, findings: Sequence[str]) -> Measured:
@@ -93,12 +103,12 @@ def reciprocal(of: Measured, rows: NDArray[np.int64], _: NDArray[np.int64]) -> f
 def zero_shot(of: Measured, rows: NDArray[np.int64], _: NDArray[np.int64]) -> float:
     """Mean over findings of AUROC by two prompts."""
     known = [value for value in aurocs(of.margins[rows], of.labels[rows]) if value is not None]
-    return float(np.mean(known))
+    return float(np.mean(known)) if known else np.nan
 
 
 def error_mm(of: Measured, _: NDArray[np.int64], rows: NDArray[np.int64]) -> float:
     """Mean distance in mm."""
-    return float(of.apart_mm[rows].mean())
+    return float(of.apart_mm[rows].mean()) if len(rows) else np.nan
 
 
 SCORES: Mapping[str, Score] = {
@@ -109,19 +119,10 @@ SCORES: Mapping[str, Score] = {
 }
 
 
-def draws_of(of: Measured) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Rows of studies and of sentences of `DRAWS` draws of patients."""
-    rng = np.random.default_rng(0)
-    names = np.unique(of.patients)
-    studies, sentences = ({name: np.flatnonzero(whose == name) for name in names} for whose in (of.patients, of.speakers))
-    drawn = [rng.choice(names, len(names)) for _ in range(DRAWS)]
-    return [(np.concatenate([studies[name] for name in some]), np.concatenate([sentences[name] for name in some])) for some in drawn]
-
-
 def with_interval(score: Callable[[NDArray[np.int64], NDArray[np.int64]], float], of: Measured, digits: int = 2) -> str:
-    """A number over all, and percentiles of draws of patients."""
+    """A number over all, and percentiles of draws of patients; draws that have none (a class is missing) do not count."""
     every = score(np.arange(len(of.ranks)), np.arange(len(of.apart_mm)))
-    low, high = np.percentile([score(*rows) for rows in draws_of(of)], [2.5, 97.5])
+    low, high = np.nanpercentile([score(*rows) for rows in of.draws], [2.5, 97.5])
     return f"{every:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
@@ -160,7 +161,7 @@ def by_finding(found: Sequence[Measured], findings: Sequence[str]) -> str:
 
 def _auroc(of: Measured, rows: NDArray[np.int64], place: int) -> float:
     value = aurocs(of.margins[rows, place, None], of.labels[rows, place, None])[0]
-    return 0.5 if value is None else value  # of a draw without one class
+    return np.nan if value is None else value
 
 
 def _digits(name: str) -> int:
