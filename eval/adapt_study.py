@@ -101,11 +101,11 @@ def study(
 
 def _check(bank: Bank, asked: Compared, opened: Callable[[str], TorchEncoder]) -> frozenset[str]:
     """Mistakes, before anything is embedded or trained; the volumes that the study is on."""
-    items = adapt_items(bank, asked.learned)
+    adapt_items(bank, asked.learned)
     (units,), _ = findings_units(bank, (asked.finding,), asked.learned.unit, asked.learned.source)
     (split,) = split_each(bank, [units], asked.learned.split, asked.learned.seed)
     check_sides(units, split)
-    if (refused := refused_shots(units, split.side("train"), items.split.name, asked.shots)) is not None:
+    if (refused := refused_shots(units, split.side("train"), split.name, asked.shots)) is not None:
         raise refused
     names: dict[str, str] = {}
     for uri in asked.backbones:
