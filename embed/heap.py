@@ -37,7 +37,7 @@ class Heap:
 def large_apart() -> Iterator[None]:
     """Inside, blocks of a megabyte or more are mapped one by one, and go back to the system when they are freed.
 
-    Left to itself, glibc raises that bound to the largest block that was freed, up to 32 MB. The activations of training steps then come and
+    Left to itself, glibc raises that bound to the largest block that was freed, up to 32 MB. Activations of training steps then come and
     go on the heap between gradients that stay, and it grows to several times what is in use. The bound is the process's, and is left where
     glibc would have raised it to. Where the user has set one, or the C library is none of glibc's kind, nothing is done.
     """
