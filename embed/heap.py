@@ -13,7 +13,8 @@ from typing import Any, final
 _PAUSE_SECONDS = 0.5
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt."""
-_LARGE = 2**20
+_LARGE = 2**22
+"""Bytes of what is mapped by itself inside `large_apart`: smaller ones do not come to much, and mapping each takes time."""
 _LARGEST = 2**25
 """What glibc lets the bound between its heap and maps grow to, in bytes."""
 
@@ -35,7 +36,7 @@ class Heap:
 
 @contextmanager
 def large_apart() -> Iterator[None]:
-    """Inside, blocks of a megabyte or more are mapped one by one, and go back to the system when they are freed.
+    """Inside, blocks of 4 MB or more are mapped one by one, and go back to the system when they are freed.
 
     Left to itself, glibc raises that bound to the largest block that was freed, up to 32 MB. Activations of training steps then come and
     go on the heap between gradients that stay, and it grows to several times what is in use. The bound is the process's, and is left where

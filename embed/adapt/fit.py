@@ -115,7 +115,7 @@ class Fit:
         steps = per_epoch * self.training.epochs
         self.progress.start("adapting", steps)
         self.progress.advance(state.step)
-        with large_apart(), torch.random.fork_rng(), _steady(), checkpointed(self.blocks) if self.training.checkpointing else nullcontext():
+        with torch.random.fork_rng(), _steady(), self._sparing():
             self._train(state, optimizer, per_epoch, steps)
         best = {name.removeprefix("best."): value for name, value in state.tensors.items()}
         if self.folder:
@@ -199,6 +199,15 @@ class Fit:
         self.objective.train(training)
         for module in self.training_modules if training else ():
             module.training = True
+
+    @contextmanager
+    def _sparing(self) -> Iterator[None]:
+        """Blocks computed again and freed memory given back, which takes time too, where memory is short."""
+        if self.training.checkpointing:
+            with checkpointed(self.blocks), large_apart():
+                yield
+        else:
+            yield
 
     def _autocast(self) -> Any:
         if self.training.precision == "float32":
