@@ -1,4 +1,9 @@
-"""Memory that was freed goes back to the system: glibc keeps it between small blocks that live on, and takes more for the next scan."""
+"""When memory that was freed goes back to the system.
+
+While scans stream by, at once: glibc keeps it between small blocks that live on, and takes more for the next scan. While a model trains,
+not before the end, for each step takes the same tensors again, and mapping them anew takes a third of a step's time; but where memory is
+short, at once as well.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,13 @@ from typing import Any, final
 
 _PAUSE_SECONDS = 0.5
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Parameters of glibc's mallopt."""
+"""Of `mallopt`, in malloc.h: how much may be free at the end of the heap before it is given back, and the size from which blocks are mapped
+each by itself, to go back when they are freed. glibc moves both until one is set.
+"""
+_MOST, _LARGEST = 2**31 - 1, 2**25
+"""Bytes: the most that `mallopt` takes for them; beyond, it changes nothing."""
 _LARGE = 2**22
-"""Bytes of what is mapped by itself inside `large_apart`: smaller ones do not come to much, and mapping each takes time."""
-_LARGEST = 2**25
-"""What glibc lets the bound between its heap and maps grow to, in bytes."""
+"""Bytes of what is mapped by itself where memory is short: smaller blocks do not come to much, and mapping takes time."""
 
 
 @final
@@ -24,7 +31,8 @@ class Heap:
     """Trimmed from time to time; where the C library is none of glibc's kind, nothing is done."""
 
     def __init__(self) -> None:
-        self._trim = _of_c("malloc_trim")
+        library = _glibc()
+        self._trim = None if library is None else library.malloc_trim
         self._last = time.monotonic()
 
     def trim_if_due(self) -> None:
@@ -35,31 +43,52 @@ class Heap:
 
 
 @contextmanager
-def large_apart() -> Iterator[None]:
-    """Inside, blocks of 4 MB or more are mapped one by one, and go back to the system when they are freed.
+def freed_is_kept() -> Iterator[None]:
+    """Freed memory is kept for the next step, and given back at the end. Elsewhere than on glibc nothing is done."""
+    with _bounds(_MOST, _LARGEST):
+        yield
 
-    Left to itself, glibc raises that bound to the largest block that was freed, up to 32 MB. Activations of training steps then come and
-    go on the heap between gradients that stay, and it grows to several times what is in use. The bound is the process's, and is left where
-    glibc would have raised it to. Where the user has set one, or the C library is none of glibc's kind, nothing is done.
+
+@contextmanager
+def freed_is_given_back() -> Iterator[None]:
+    """Freed blocks of 4 MB or more are given back at once. Elsewhere than on glibc nothing is done.
+
+    Left to itself, glibc raises its bounds with the largest block that was freed, up to 32 MB. Activations would then come and go on the
+    heap between gradients that stay, and it would grow to several times what is in use.
     """
-    set_to = _of_c("mallopt")
-    if set_to is None or "MALLOC_MMAP_THRESHOLD_" in os.environ or "mmap_threshold" in os.environ.get("GLIBC_TUNABLES", ""):
+    with _bounds(2 * _LARGE, _LARGE):
+        yield
+
+
+@contextmanager
+def _bounds(trim: int, mapped: int) -> Iterator[None]:
+    """Both bounds, of the process; afterwards they are where glibc would have raised them to. What the user has set stays."""
+    library = _glibc()
+    if library is None or _set_by_user():
         yield
         return
-    set_to(_MMAP_THRESHOLD, _LARGE)
-    set_to(_TRIM_THRESHOLD, 2 * _LARGE)
     try:
+        library.mallopt(_TRIM_THRESHOLD, trim)
+        library.mallopt(_MMAP_THRESHOLD, mapped)
         yield
     finally:
-        set_to(_MMAP_THRESHOLD, _LARGEST)
-        set_to(_TRIM_THRESHOLD, 2 * _LARGEST)
+        library.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST)
+        library.mallopt(_MMAP_THRESHOLD, _LARGEST)
+        library.malloc_trim(0)
 
 
-def _of_c(name: str) -> Any:
-    """A function of the C library; None where it has none of that name."""
+def _set_by_user() -> bool:
+    names = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+    return any(name in os.environ for name in names) or "_threshold" in os.environ.get("GLIBC_TUNABLES", "")
+
+
+def _glibc() -> Any:
+    """The C library where it is glibc; else None."""
     if not sys.platform.startswith("linux"):
         return None
     try:
-        return getattr(ctypes.CDLL(None), name)
+        library = ctypes.CDLL(None)
+        _ = library.malloc_trim, library.mallopt
     except (OSError, AttributeError):
         return None
+    return library

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...store.progress import Progress, Silent
 from ..errors import is_out_of_device_memory
-from ..heap import large_apart
+from ..heap import freed_is_given_back, freed_is_kept
 from ..torch_encoder import PRECISIONS, TorchEncoder
 from .checkpointing import checkpointed
 from .errors import AdaptError
@@ -115,7 +115,7 @@ class Fit:
         steps = per_epoch * self.training.epochs
         self.progress.start("adapting", steps)
         self.progress.advance(state.step)
-        with torch.random.fork_rng(), _steady(), self._sparing():
+        with torch.random.fork_rng(), _steady(), self._room():
             self._train(state, optimizer, per_epoch, steps)
         best = {name.removeprefix("best."): value for name, value in state.tensors.items()}
         if self.folder:
@@ -201,13 +201,14 @@ class Fit:
             module.training = True
 
     @contextmanager
-    def _sparing(self) -> Iterator[None]:
-        """Blocks computed again and freed memory given back, which takes time too, where memory is short."""
+    def _room(self) -> Iterator[None]:
+        """Memory taken for speed; with checkpointing, time taken for memory."""
         if self.training.checkpointing:
-            with checkpointed(self.blocks), large_apart():
+            with freed_is_given_back(), checkpointed(self.blocks):
                 yield
         else:
-            yield
+            with freed_is_kept():
+                yield
 
     def _autocast(self) -> Any:
         if self.training.precision == "float32":
