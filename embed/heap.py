@@ -21,7 +21,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 each by itself, to go back when they are freed. glibc moves both until one is set.
 """
 _MOST, _LARGEST = 2**31 - 1, 2**25
-"""Bytes: the most that `mallopt` takes for them; beyond, it changes nothing."""
+"""Bytes: the most that `mallopt` takes, and the most that older ones take for the second (and to where glibc raises it by itself)."""
 _LARGE = 2**22
 """Bytes of what is mapped by itself where memory is short: smaller blocks do not come to much, and mapping takes time."""
 
@@ -45,7 +45,7 @@ class Heap:
 @contextmanager
 def freed_is_kept() -> Iterator[None]:
     """Freed memory is kept for the next step, and given back at the end. Elsewhere than on glibc nothing is done."""
-    with _bounds(_MOST, _LARGEST):
+    with _bounds(_MOST, _MOST):
         yield
 
 
@@ -69,7 +69,8 @@ def _bounds(trim: int, mapped: int) -> Iterator[None]:
         return
     try:
         library.mallopt(_TRIM_THRESHOLD, trim)
-        library.mallopt(_MMAP_THRESHOLD, mapped)
+        if not library.mallopt(_MMAP_THRESHOLD, mapped):
+            library.mallopt(_MMAP_THRESHOLD, min(mapped, _LARGEST))
         yield
     finally:
         library.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST)
