@@ -33,7 +33,8 @@ def stays(small):
     large.clear()
     return (resident() - before) // 1000
 """
-"""`faults`: pages given for ten arrays, of 2 MB if nothing is said (5,120 pages), each freed before the next. `stays`: MB of 134 when blocks of 8 are freed,
+"""`faults`: pages given for ten arrays, of 2 MB if nothing is said (5,120 pages), each freed before the next.
+`stays`: MB of 134 when blocks of 8 are freed,
 with small ones between them that are not. In a process of its own: what was freed before the test would tell.
 """
 _KEPT = """
