@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from ..embed.adapt.artifact import Artifact
 from ..embed.adapt.keeping import keep_artifact
+from ..embed.adapt.opening import kept_encoders
 from ..embed.encoder import Encoder
 from ..embed.pipeline import EmbedReport, embed
 from ..embed.texts import embed_texts
+from ..store.erasure import tokens
+from ..store.errors import UsageError
 from ..store.progress import Progress
 from ..store.specs import EncoderSpec, ViewSpec
 from .trained_items import declare_trained_items
@@ -18,7 +21,19 @@ if TYPE_CHECKING:
     from ..store.bank import Bank
 
 
-def keep_child(bank: Bank, artifact: Artifact, items: Iterable[str], level: str = "volume") -> EncoderSpec:
+@final
+class ForgottenError(UsageError):
+    """Weights learned from a patient who was forgotten before they were kept."""
+
+    def __init__(self, text: str, items: tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.items = items
+        """Ids of those that are gone."""
+
+
+def keep_child(
+    bank: Bank, artifact: Artifact, items: Iterable[str], level: str = "volume", *, forgot: tuple[str, ...] | None = None
+) -> EncoderSpec:
     """Keep an adapted encoder in a bank, and that it was trained on items of it; returns its spec.
 
     From then on `adapted:NAME` opens it, and evaluations on what it saw are refused.
@@ -28,23 +43,48 @@ def keep_child(bank: Bank, artifact: Artifact, items: Iterable[str], level: str 
         artifact: The child.
         items: Ids of all that it learned from, and of what chose when to stop.
         level: What they are: volume, slice, study or patient.
+        forgot: What the bank had forgotten (`store.erasure.tokens`) when the items were looked up, volumes or slices then; None looks at
+            nothing.
 
     Raises:
+        ForgottenError: one of the items, or what it was adapted from, was forgotten since.
         UsageError: another encoder of the bank has the name.
     """
     seen, spec = sorted(set(items)), artifact.spec
     for commit in bank.commits(f"adapt: {artifact.card.encoder}", encoder=spec.digest):
         with commit:
             bank.refresh()
+            if forgot is not None and tokens(commit.root) != forgot:
+                _check_kept(bank, artifact, seen)
+            known = {one.spec.digest for one in kept_encoders(bank)}
             spec = keep_artifact(bank, commit, artifact)
-            declare_trained_items(commit, spec, seen, level)
+            if spec.digest not in known:  # by another process, which was first
+                declare_trained_items(commit, spec, seen, level)
     bank.refresh()
     return spec
 
 
+def _check_kept(bank: Bank, artifact: Artifact, seen: list[str]) -> None:
+    rows = bank.sql("SELECT volume AS item FROM volumes UNION ALL SELECT slice FROM slices").column("item").to_pylist()
+    gone = sorted(set(seen) - set(rows))
+    parent = artifact.card.parent
+    if gone or (parent.adapter and parent.digest not in {one.spec.digest for one in kept_encoders(bank)}):
+        raise ForgottenError(
+            f"a patient was forgotten meanwhile whom {artifact.card.encoder} learned from: it is not kept; run the same command again, "
+            "and it learns from the others",
+            tuple(gone),
+        )
+
+
 def embed_child(bank: Bank, child: Encoder, view: ViewSpec, workers: int, progress: Progress) -> tuple[EmbedReport, int]:
-    """Embed a bank's scans, and its reports where the child takes texts; the number of texts that got vectors comes with the report."""
+    """Embed a bank's scans, and its reports where the child takes texts; the number of texts that got vectors comes with the report.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
     report = embed(bank, child, [view], workers=workers, progress=progress)
+    if report.interrupted:  # what it has is committed; nothing that comes after may begin
+        raise KeyboardInterrupt
     if "text" in child.offers and bank.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows:
         return report, embed_texts(bank, child, progress=progress).snippets
     return report, 0
