@@ -133,7 +133,7 @@ def run(
     elif artifact.card.data.get("identity") != asked.identity:
         raise UsageError(f"{bank.name} holds an adapted encoder {name!r} of other settings or data; choose another --name")
     child = child_of(reopened(), artifact)
-    report, texts = embed_child(bank, child, asked.view, place.workers, progress) if embedded else (None, 0)
+    report, texts = embed_child(bank, child, asked.view, place.workers, progress, accept_hu=place.accept_hu) if embedded else (None, 0)
     return Child(child, artifact.card, adapted, report, texts)
 
 

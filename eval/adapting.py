@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Place:
-    """Where an adaptation keeps what it can begin anew from."""
+    """Where an adaptation keeps what it can begin anew from, and how it reads scans."""
 
     work: Path | None = None
     """The state of a run that was begun; None: a folder of its own in the user's cache."""
@@ -48,6 +48,8 @@ class Place:
     cache_bytes: int = DEFAULT_BYTES
     workers: int = 1
     """Scans that are decoded at a time."""
+    accept_hu: bool = False
+    """Whether values that look like no HU are taken as they are."""
 
 
 @final
@@ -164,7 +166,7 @@ def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None
     moved = sum(value.numel() for value in changed(encoder.model).values())
     if not moved:
         raise UsageError(f"method {moving.method} lets none of the parameters of {encoder.spec.name!r} train; choose other --layers")
-    voxels = voxels_of(bank, asked.trained_in, encoder.spec.input_range, place.cache, place.cache_bytes)
+    voxels = voxels_of(bank, asked.trained_in, encoder.spec.input_range, place.cache, place.cache_bytes, accept_hu=place.accept_hu)
     examples = examples_of(bank, items, np.concatenate([items.train, items.val]), voxels, encoder)
     failed = voxels.fill(list({one.scan.name: one.scan for one in examples}.values()), place.workers, progress)
     kept = np.array([one.scan.work.volume not in failed for one in examples])

@@ -76,13 +76,15 @@ def _check_kept(bank: Bank, artifact: Artifact, seen: list[str]) -> None:
         )
 
 
-def embed_child(bank: Bank, child: Encoder, view: ViewSpec, workers: int, progress: Progress) -> tuple[EmbedReport, int]:
+def embed_child(
+    bank: Bank, child: Encoder, view: ViewSpec, workers: int, progress: Progress, *, accept_hu: bool = False
+) -> tuple[EmbedReport, int]:
     """Embed a bank's scans, and its reports where the child takes texts; the number of texts that got vectors comes with the report.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
     """
-    report = embed(bank, child, [view], workers=workers, progress=progress)
+    report = embed(bank, child, [view], accept_hu=accept_hu, workers=workers, progress=progress)
     if report.interrupted:  # what it has is committed; nothing that comes after may begin
         raise KeyboardInterrupt
     if "text" in child.offers and bank.sql("SELECT 1 FROM latest_snippets WHERE snippet IS NOT NULL LIMIT 1").num_rows:

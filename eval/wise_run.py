@@ -70,7 +70,7 @@ class Way:
         )
         return Artifact.made(between, tensors)
 
-    def walk(self, alphas: Sequence[float], workers: int, progress: Progress) -> list[TorchEncoder]:
+    def walk(self, alphas: Sequence[float], workers: int, progress: Progress, *, accept_hu: bool = False) -> list[TorchEncoder]:
         """Keep and embed with each; what the bank holds is not made again. All saw what the child saw.
 
         Raises:
@@ -92,7 +92,7 @@ class Way:
             elif artifact.card.objective.get("wise") != {"child": self.whole.card.name, "alpha": alpha}:
                 raise UsageError(f"{self.bank.name} keeps another encoder {name!r}; remove it or rename the child")
             point = child_of(self.reopened(), artifact)
-            embed_child(self.bank, point, self.view, workers, progress)
+            embed_child(self.bank, point, self.view, workers, progress, accept_hu=accept_hu)
             found.append(point)
         return found
 

@@ -110,6 +110,7 @@ def adapt(
     random_weights: Annotated[
         int | None, typer.Option(metavar="SEED", help="Random weights, for trying out.", show_default=False, rich_help_panel=_SPEED)
     ] = None,
+    accept_hu: Annotated[bool, typer.Option("--accept-hu", help="As in embed.", rich_help_panel=_SPEED)] = False,
     workers: Annotated[int, typer.Option(min=1, help="Scans that are decoded at a time.", rich_help_panel=_SPEED)] = min(
         4, os.cpu_count() or 1
     ),
@@ -177,7 +178,7 @@ def adapt(
         for remark in ready.items.remarks:
             complain(f"note: {remark}")
         called = name or child_name(model.spec, how, asked, view.window_label if windows else "")
-        place = Place(work, cache, int(cache_gb * 2**30), workers)
+        place = Place(work, cache, int(cache_gb * 2**30), workers, accept_hu)
         uri = encoder if random_weights is None else f"{encoder}+random{random_weights}"
         child = run(ready, uri, called, parent, place, listener, embedded=embedded)
     if not json:
@@ -246,9 +247,7 @@ def _probe(bank: Bank, child: Child, findings: Sequence[str], heads: Sequence[st
         and one.key.view == card.view
     ]
     if not any(one.key.encoder.digest == card.parent.digest for one in bank.feature_sets if one.name in names):
-        complain(
-            f"note: {card.parent.name} has no vectors of this view here: heads are fitted on the child alone"
-        )
+        complain(f"note: {card.parent.name} has no vectors of this view here: heads are fitted on the child alone")
     protocol = Protocol(asked.seed, asked.unit, asked.source, asked.split)
     with progress(shown) as listener:
         return sweep_all(

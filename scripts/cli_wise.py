@@ -27,6 +27,7 @@ def wise(
     ] = "",
     source: Annotated[str | None, typer.Option(help="With --probe: whose labels count.", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    accept_hu: Annotated[bool, typer.Option("--accept-hu", help="As in embed.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Scans that are decoded at a time.")] = min(4, os.cpu_count() or 1),
     json: Json = False,
 ) -> None:
@@ -53,7 +54,7 @@ def wise(
         raise UsageError(f"--probe fits heads on what {kept.name} learned, and its card names no finding; `scanbank sweep` takes any")
     with progress(not json) as listener:
         way = Way(opened, kept, lambda: within(opened, partial(open_named, device=device, typed=parent))(card.parent.name))
-        made = [point.spec for point in way.walk(points, workers, listener)]
+        made = [point.spec for point in way.walk(points, workers, listener, accept_hu=accept_hu)]
         results: Sequence[Result] = ()
         if heads:
             digests = {kept.spec.digest, card.parent.digest, *(spec.digest for spec in made)}

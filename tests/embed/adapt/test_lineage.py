@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
+import pytest
 
 from adapted_encoders import LORA, adapted
 from eval_banks import add_vectors, add_volumes
@@ -38,3 +42,37 @@ def test_everything_known_of_each_encoder_parents_first(bank: Bank) -> None:
     assert [(s.name, s.kind, s.vectors, s.aliases) for s in one.sets] == [(key.name, "volume", 2, ("production",))]
     assert (lost.kept, lost.adapter) == (False, "ff")
     assert children_of(members, root.encoder) == [one]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"objective": {"findings": 7}},
+        {"objective": {"learns": ["labels"]}},
+        {"data": {"split": ["a"]}},
+        {"epochs": [{"epoch": 1, "loss": "low"}]},
+        {"epochs": [{"epoch": 1, "score": {}}]},
+        {"epochs": "none"},
+    ],
+)
+def test_a_card_of_other_kinds_costs_what_it_says(bank: Bank, said: dict[str, Any]) -> None:
+    spec = keep_child(bank, adapted("child", moving=LORA), [])
+    (row,) = [row for row in bank.snapshot.latest("encoders") if row["encoder"] == spec.digest]
+    with bank.commit("edited") as commit:
+        commit.append(
+            "encoders", [{name: row[name] for name in row if name != "seq"} | {"card": json.dumps(json.loads(row["card"]) | said)}]
+        )
+    bank.refresh()
+    (_, child) = lineage(bank)
+    assert (child.name, child.method, child.objective, child.epochs) == ("adapted:child", "", {}, 0)
+
+
+def test_parents_that_are_each_other_are_shown_once(bank: Bank) -> None:
+    ordinals = add_volumes(bank, ["p0"])
+    one, two = EncoderSpec("one", "1", 4, parent="f" * 32), EncoderSpec("two", "1", 4)
+    add_vectors(bank, FeatureKey("volume", one, VIEW), ordinals, np.ones((1, 4)))
+    with bank.commit("a table that was edited") as commit:
+        rows = ({"encoder": spec.digest, "name": spec.name, "parent": of.digest} for spec, of in ((one, two), (two, one)))
+        commit.append("encoders", [row | {"spec": json.dumps(one.to_dict())} for row in rows])
+    bank.refresh()
+    assert sorted(member.name for member in lineage(bank)) == ["one", UNKNOWN]

@@ -42,7 +42,7 @@ def test_a_changed_byte_anywhere_is_noticed(tmp_path: Path) -> None:
             load_state(tmp_path, "mine")
     for length in (0, 1, 8, 200, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(UsageError, match="is damaged .*; remove it to begin anew"):
+        with pytest.raises(UsageError, match=r"is damaged .*; remove it to begin anew"):
             load_state(tmp_path, "mine")
 
 
