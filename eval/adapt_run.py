@@ -31,7 +31,7 @@ from .slugs import slug
 from .splits import lacking_rows
 
 if TYPE_CHECKING:
-    from ..store.bank import Bank
+    pass
 
 
 @final
@@ -107,7 +107,7 @@ def _volumes(asked: Prepared, items: Sequence[str]) -> set[str]:
 def run(
     asked: Prepared, uri: str, name: str, reopened: Callable[[], TorchEncoder], place: Place, progress: Progress, *, embedded: bool = True
 ) -> Child:
-    """Adapt, keep the child in the bank, and embed the bank with it. A child that the bank holds already is not made again.
+    """Adapt, keep the child in the bank, and embed the bank with it. One that the bank holds already, of any name, is not made again.
 
     Args:
         asked: What and how.
@@ -124,27 +124,32 @@ def run(
     """
     check_child_name(name)  # before anything is trained
     bank, adapted = asked.bank, None
-    artifact = _held(bank, name)
+    artifact = _made(asked, name)
     if artifact is None:
-        _check_new(asked)
         _keep_split(asked)
         adapted = adapt(asked, place, progress)
         artifact = keep(adapted, uri, name)
-    elif artifact.card.data.get("identity") != asked.identity:
-        raise UsageError(f"{bank.name} holds an adapted encoder {name!r} of other settings or data; choose another --name")
     child = child_of(reopened(), artifact)
     report, texts = embed_child(bank, child, asked.view, place.workers, progress, accept_hu=place.accept_hu) if embedded else (None, 0)
     return Child(child, artifact.card, adapted, report, texts)
 
 
-def _check_new(asked: Prepared) -> None:
-    """Raises UsageError where the bank holds what would come out, by another name: one adapter is kept once."""
-    there = {file.artifact for file in listed(asked.bank.snapshot.root)}
-    for one in kept_encoders(asked.bank):
+def _made(asked: Prepared, name: str) -> Artifact | None:
+    """The child of these settings and data that the bank holds, of whatever name: one adapter is kept once. None where there is none.
+
+    Raises:
+        UsageError: another has the name.
+    """
+    bank, there = asked.bank, {file.artifact for file in listed(asked.bank.snapshot.root)}
+    every = [one for one in kept_encoders(bank) if one.spec.adapter in there or one.name == ADAPTED + name]
+    for one in sorted(every, key=lambda one: one.name != ADAPTED + name):
         with suppress(EncoderError):  # a bank may come from anyone
             card, _ = read_card(one.card, one.name)
-            if one.spec.adapter in there and card.data.get("identity") == asked.identity and "wise" not in card.objective:
-                raise UsageError(f"{asked.bank.name} holds the same settings and data as {one.name!r}; use that, or change one of them")
+            if card.data.get("identity") == asked.identity and "wise" not in card.objective:
+                return artifact_in(bank, one)
+        if one.name == ADAPTED + name:
+            raise UsageError(f"{bank.name} holds an adapted encoder {name!r} of other settings or data; choose another --name")
+    return None
 
 
 def _keep_split(asked: Prepared) -> None:
@@ -159,11 +164,6 @@ def _keep_split(asked: Prepared) -> None:
                 raise UsageError("a patient was forgotten meanwhile; run this again")
             commit.append("splits", lacking_rows(bank, split))
     bank.refresh()
-
-
-def _held(bank: Bank, name: str) -> Artifact | None:
-    found = [one for one in kept_encoders(bank) if one.name == ADAPTED + name]
-    return artifact_in(bank, found[0]) if found else None
 
 
 def told(child: Child) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from ..store.erasure import tokens
 from ..store.errors import UsageError
 from ..store.progress import Progress
 from ..store.specs import EncoderSpec, ViewSpec
+from .quoting import quoted
 from .trained_items import declare_trained_items
 
 if TYPE_CHECKING:
@@ -56,10 +57,10 @@ def keep_child(
             bank.refresh()
             if forgot is not None and tokens(commit.root) != forgot:
                 _check_kept(bank, artifact, seen)
-            known = {one.spec.digest for one in kept_encoders(bank)}
             spec = keep_artifact(bank, commit, artifact)
-            if spec.digest not in known:  # by another process, which was first
-                declare_trained_items(commit, spec, seen, level)
+            rows = bank.sql(f"SELECT item FROM trained_items WHERE encoder = {quoted(spec.digest)} AND level = {quoted(level)}")
+            held = set(rows.column("item").to_pylist())  # by another process that made the same, and was first
+            declare_trained_items(commit, spec, (item for item in seen if item not in held), level)
     bank.refresh()
     return spec
 

@@ -12,6 +12,7 @@ from .options import BankPath, Json, listed
 from .output import print_json, progress, say
 
 if TYPE_CHECKING:
+    from ..embed.encoder import Encoder
     from ..eval.results import Result
 
 
@@ -41,7 +42,7 @@ def wise(
     from ..eval.sweep import sweep_all
     from ..eval.wise_run import Way
     from ..store import Bank
-    from ..store.errors import UsageError
+    from ..store.errors import EncoderError, UsageError
     from .result_tables import as_json, check_heads, tell
 
     points = _alphas(alphas)
@@ -52,8 +53,17 @@ def wise(
     findings = list(card.objective.get("findings", ()))
     if heads and not findings:
         raise UsageError(f"--probe fits heads on what {kept.name} learned, and its card names no finding; `scanbank sweep` takes any")
+
+    def reopened() -> Encoder:
+        try:
+            return within(opened, partial(open_named, device=device, typed=parent))(card.parent.name)
+        except EncoderError as error:
+            if parent:
+                raise
+            raise EncoderError(f"{error}. Where its files are is said by --parent {card.parent.name.partition(':')[0]}:PATH") from error
+
     with progress(not json) as listener:
-        way = Way(opened, kept, lambda: within(opened, partial(open_named, device=device, typed=parent))(card.parent.name))
+        way = Way(opened, kept, reopened)
         made = [point.spec for point in way.walk(points, workers, listener, accept_hu=accept_hu)]
         results: Sequence[Result] = ()
         if heads:

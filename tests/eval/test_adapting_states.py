@@ -11,6 +11,7 @@ import torch
 
 from adapt_banks import net_encoder, scans_bank
 from scanbank.embed.adapt.errors import AdaptError
+from scanbank.embed.adapt.opening import kept_named
 from scanbank.embed.adapt.recipe import Recipe
 from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.eval.adapt_data import Learned, adapt_items, report_items
@@ -18,6 +19,7 @@ from scanbank.eval.adapt_run import Child, run
 from scanbank.eval.adapt_validation import _finite
 from scanbank.eval.adapting import Place, _digest, prepared
 from scanbank.eval.children import ForgottenError, embed_child, keep_child
+from scanbank.eval.wise_run import Way
 from scanbank.store import Bank
 from scanbank.store.annotate import AnnotateOptions, annotate
 from scanbank.store.csv_table import TableOptions, read_table
@@ -94,10 +96,15 @@ def test_sides_are_written_down_before_anything_is_learned(bank: Bank) -> None:
     assert sorted(seen(bank)) == sorted(before)
 
 
-def test_the_same_by_another_name_is_told_before_it_is_trained(bank: Bank) -> None:
+def test_the_same_by_another_name_is_the_one_that_is_there(bank: Bank) -> None:
     adapted(bank)
-    with pytest.raises(UsageError, match="holds the same settings and data as 'adapted:child'; use that"):
-        adapted(bank, "other", progress=Meanwhile(lambda: pytest.fail("it was trained")))
+    again = adapted(bank, "other")
+    assert (again.encoder.spec.name, again.adapted) == ("adapted:child", None)
+    (point,) = Way(bank, kept_named(bank, "child"), net_encoder).walk([0.5], 1, Silent())
+    assert point.spec.name == "adapted:child-wise0.5"
+    for recipe in (FULL, replace(FULL, seed=1)):  # what lies between two is none that was trained
+        with pytest.raises(UsageError, match=r"holds an adapted encoder 'child-wise0\.5' of other settings"):
+            adapted(bank, "child-wise0.5", recipe)
     assert adapted(bank, "other", replace(FULL, seed=1)).adapted is not None
 
 
