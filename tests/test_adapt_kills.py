@@ -1,7 +1,8 @@
-"""`adapt`, killed at every call that changes files and at random moments: the same command again ends as one that nobody disturbed."""
+"""`adapt`, killed or failing at any call that changes files, and killed at any moment: the same again ends as if nobody had disturbed it."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -17,7 +18,7 @@ import pytest
 from adapt_banks import scans_bank
 from bank_states import check, leftovers, opened
 from fault_banks import homes
-from faults import Commands, Fault, why_not
+from faults import NAME, SPACE, Commands, Fault, why_not
 from scanbank.store import Bank
 from scanbank.store.artifacts import listed
 from scanbank.store.compact import collect
@@ -165,6 +166,27 @@ def test_a_kill_at_every_call(adapting: Adapting) -> None:
         kills += outcome.code == -9
     print(f"\nadapt: {kills} kills of {adapting.calls} calls", flush=True)  # noqa: T201
     assert kills
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "calls can be counted")
+@pytest.mark.slow
+@pytest.mark.parametrize(("error", "kinds"), [("ENOSPC", SPACE), ("EACCES", NAME), ("EIO", 0)])
+def test_an_error_at_every_call(adapting: Adapting, error: str, kinds: int) -> None:
+    """From one call on (an EIO comes once): a line says so, or it went on without; the same command again ends as ever."""
+    ended, numbers = 0, range(1, adapting.calls + 1, STRIDE)
+    for number in numbers:
+        adapting.reset()
+        where = f"{error} at call {number}"
+        outcome = adapting.server.run(adapting.words, adapting.folder, Fault(number, getattr(errno, error), kinds))
+        lines = [line for line in outcome.stderr.splitlines() if line.startswith("error: ")]
+        assert "Traceback" not in outcome.stderr, f"{where}: {outcome.stderr}"
+        assert "panicked" not in outcome.stderr, f"{where}: {outcome.stderr}"
+        assert (outcome.code, len(lines)) in ((0, 0), (1, 1), (2, 1)), f"{where}: {outcome.stderr}"
+        ended += outcome.code != 0
+        adapting.look(where)
+        adapting.finish(where)
+    print(f"\nadapt {error}: {len(numbers)} faults, {ended} ended the command", flush=True)  # noqa: T201
+    assert ended
 
 
 def storm(adapting: Adapting, rng: random.Random, tries: int, least: float = 0.0) -> int:
