@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, final
 from ..embed.adapt.artifact import Artifact
 from ..embed.adapt.card import Card, check_child_name, read_card
 from ..embed.adapt.child import child_of
+from ..embed.adapt.errors import AdaptError
 from ..embed.adapt.opening import artifact_in, kept_encoders
 from ..embed.adapt.recipe import Recipe
 from ..embed.adapt.state import drop_state
@@ -22,7 +23,7 @@ from ..store.erasure import tokens
 from ..store.errors import EncoderError, UsageError
 from ..store.progress import Progress
 from ..store.specs import EncoderSpec
-from ..store.voxel_cache import forget_voxels, states_folder
+from ..store.voxel_cache import forget_states, forget_voxels, states_folder
 from .adapt_data import Learned
 from .adapt_objectives import trained_scale
 from .adapting import Adapted, Place, Prepared, adapt
@@ -127,11 +128,22 @@ def run(
     artifact = _made(asked, name)
     if artifact is None:
         _keep_split(asked)
-        adapted = adapt(asked, place, progress)
+        adapted = _adapted(asked, name, place, progress)
         artifact = keep(adapted, uri, name)
     child = child_of(reopened(), artifact)
     report, texts = embed_child(bank, child, asked.view, place.workers, progress, accept_hu=place.accept_hu) if embedded else (None, 0)
     return Child(child, artifact.card, adapted, report, texts)
+
+
+def _adapted(asked: Prepared, name: str, place: Place, progress: Progress) -> Adapted:
+    try:
+        return adapt(asked, place, progress)
+    except AdaptError as error:
+        asked.bank.refresh()
+        if tokens(asked.bank.snapshot.root) == asked.forgot:
+            raise
+        forget_states(asked.bank.card["bank"])  # what was saved since then
+        raise ForgottenError(ADAPTED + name) from error  # their scans cannot be read any more
 
 
 def _made(asked: Prepared, name: str) -> Artifact | None:

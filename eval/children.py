@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 class ForgottenError(UsageError):
     """Weights learned from a patient who was forgotten before they were kept."""
 
-    def __init__(self, text: str, items: tuple[str, ...]) -> None:
-        super().__init__(text)
-        self.items = items
-        """Ids of those that are gone."""
+    def __init__(self, name: str, items: Iterable[str] = ()) -> None:
+        super().__init__(
+            f"a patient was forgotten meanwhile whom {name} was to learn from: it is not kept; run the same command again, and it learns from "
+            "the others"
+        )
+        self.items = tuple(items)
+        """Ids of those that are gone, where they are known."""
 
 
 def keep_child(
@@ -70,11 +73,7 @@ def _check_kept(bank: Bank, artifact: Artifact, seen: list[str]) -> None:
     gone = sorted(set(seen) - set(rows))
     parent = artifact.card.parent
     if gone or (parent.adapter and parent.digest not in {one.spec.digest for one in kept_encoders(bank)}):
-        raise ForgottenError(
-            f"a patient was forgotten meanwhile whom {artifact.card.encoder} learned from: it is not kept; run the same command again, "
-            "and it learns from the others",
-            tuple(gone),
-        )
+        raise ForgottenError(artifact.card.encoder, gone)
 
 
 def embed_child(

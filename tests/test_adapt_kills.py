@@ -1,4 +1,4 @@
-"""`adapt`, killed or failing at any call that changes files, and killed at any moment: the same again ends as if nobody had disturbed it."""
+"""`adapt`, killed or failing at any call that changes files, and killed at any moment: the same again ends as an undisturbed one."""
 
 from __future__ import annotations
 

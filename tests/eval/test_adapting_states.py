@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,19 @@ ASKED = Learned(("bleed",))
 
 
 class Meanwhile(Silent):
-    """Does something once training has begun."""
+    """Does something once training has begun, or has told of an epoch."""
 
-    def __init__(self, what: Callable[[], object]) -> None:
-        self.what, self.done = what, False
+    def __init__(self, what: Callable[[], object], at: str = "adapting") -> None:
+        self.what, self.at, self.done = what, at, False
 
     def start(self, stage: str, total: int | None = None) -> None:
-        if stage == "adapting" and not self.done:
+        self._look(stage)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._look(note)
+
+    def _look(self, said: str) -> None:
+        if said.startswith(self.at) and not self.done:
             self.done = True
             self.what()
 
@@ -115,12 +122,14 @@ def test_two_processes_that_make_the_same_write_it_once(bank: Bank) -> None:
     assert bank.sql("SELECT 1 FROM encoders WHERE name = 'adapted:child'").num_rows == 1
 
 
-def test_whoever_is_forgotten_meanwhile_is_not_learned_from(bank: Bank) -> None:
+@pytest.mark.parametrize("when", ["adapting", "keeping"])
+def test_whoever_is_forgotten_meanwhile_is_not_learned_from(bank: Bank, when: str) -> None:
     volume = seen(bank)[0]
     (patient,) = bank.sql(f"SELECT patient FROM volumes WHERE volume = '{volume}'").column(0).to_pylist()
     other = Bank.open(bank.path, key_file=bank.path.parent / "key")
-    with pytest.raises(ForgottenError, match="a patient was forgotten meanwhile whom adapted:child learned from"):
-        adapted(bank, progress=Meanwhile(lambda: forget(other, (), [patient])))
+    at = {"adapting": Meanwhile, "keeping": partial(Meanwhile, at="epoch 2")}[when]
+    with pytest.raises(ForgottenError, match="a patient was forgotten meanwhile whom adapted:child was to learn from"):
+        adapted(bank, progress=at(lambda: forget(other, (), [patient])))
     bank.refresh()
     assert not bank.sql("SELECT 1 FROM encoders").num_rows
     assert not bank.sql("SELECT 1 FROM trained_items").num_rows
