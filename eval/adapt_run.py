@@ -143,6 +143,8 @@ def _adapted(asked: Prepared, name: str, place: Place, progress: Progress) -> Ad
         if tokens(asked.bank.snapshot.root) == asked.forgot:
             raise
         forget_states(asked.bank.card["bank"])  # what was saved since then
+        if place.work is not None:
+            drop_state(place.work)
         raise ForgottenError(ADAPTED + name) from error  # their scans cannot be read any more
 
 

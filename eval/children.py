@@ -28,8 +28,8 @@ class ForgottenError(UsageError):
 
     def __init__(self, name: str, items: Iterable[str] = ()) -> None:
         super().__init__(
-            f"a patient was forgotten meanwhile whom {name} was to learn from: it is not kept; run the same command again, and it learns from "
-            "the others"
+            f"a patient was forgotten meanwhile whom {name} was to learn from: it is not kept; run the same command again, "
+            "and it learns from the others"
         )
         self.items = tuple(items)
         """Ids of those that are gone, where they are known."""
