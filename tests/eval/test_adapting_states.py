@@ -188,7 +188,7 @@ def test_ctrl_c_while_the_bank_is_embedded_ends_the_command(bank: Bank) -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(encoder, name)
 
-        def encode_volumes(self, voxels: object) -> object:
+        def encode_volumes(self, *_: object) -> object:
             raise KeyboardInterrupt
 
     encoder = net_encoder()
