@@ -19,7 +19,7 @@ _TITLES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
 
 def check_heads(text: str) -> list[str]:
     """Names of heads with commas, known before anything is made for them. Raises UnknownNameError where one is none."""
-    from ..heads.kinds import kind_named
+    from ..eval.kinds import kind_named
 
     return [kind_named(name).name for name in listed([text])]
 

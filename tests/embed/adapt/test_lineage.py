@@ -58,11 +58,10 @@ def test_everything_known_of_each_encoder_parents_first(bank: Bank) -> None:
 )
 def test_a_card_of_other_kinds_costs_what_it_says(bank: Bank, said: dict[str, Any]) -> None:
     spec = keep_child(bank, adapted("child", moving=LORA), [])
-    (row,) = [row for row in bank.snapshot.latest("encoders") if row["encoder"] == spec.digest]
+    (row,) = [row for row in bank.snapshot.rows("encoders") if row["encoder"] == spec.digest]
+    edited = row | {"card": json.dumps(json.loads(row["card"]) | said)}
     with bank.commit("edited") as commit:
-        commit.append(
-            "encoders", [{name: row[name] for name in row if name != "seq"} | {"card": json.dumps(json.loads(row["card"]) | said)}]
-        )
+        commit.append("encoders", [{name: value for name, value in edited.items() if name != "seq"}])
     bank.refresh()
     (_, child) = lineage(bank)
     assert (child.name, child.method, child.objective, child.epochs) == ("adapted:child", "", {}, 0)
