@@ -21,7 +21,10 @@ def check_heads(text: str) -> list[str]:
     """Names of heads with commas, known before anything is made for them. Raises UnknownNameError where one is none."""
     from ..eval.kinds import kind_named
 
-    return [kind_named(name).name for name in listed([text])]
+    names = listed([text])
+    for name in names:
+        kind_named(name)
+    return names
 
 
 def tell(results: Sequence[Result], *, json: bool) -> None:
