@@ -17,7 +17,7 @@ _TITLES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
 """Metrics that are shown; all are in the bank. Where none of these was asked for, those that were."""
 
 
-def check_heads(text: str) -> list[str]:
+def check_heads(text: str) -> tuple[str, ...]:
     """Names of heads with commas, known before anything is made for them. Raises UnknownNameError where one is none."""
     from ..eval.kinds import kind_named
 
