@@ -92,7 +92,5 @@ def check_unseen(bank: Bank, encoders: Sequence[EncoderSpec], units: Units, *, a
     if leak is None:
         return Guarded(tuple(untold), ())
     if not allow:
-        raise UsageError(
-            f"{leak.message}, and what it makes of them says nothing of others. {way}, or give --allow-leak, which runs record"
-        )
+        raise UsageError(f"{leak.message}, and that says nothing of others. {way}, or give --allow-leak, which runs record")
     return Guarded((f"allowed: {leak.message}", *untold), ({"kind": leak.kind, "count": leak.count},))
