@@ -45,6 +45,7 @@ _SCHEMES: dict[str, Scheme] = {
     "siglip": Scheme("siglip_models", "siglip:ORG/NAME", "siglip:google/medsiglip-448", bank_name=folder_name),
     "timm": Scheme("timm_models", "timm:NAME", "timm:resnet18"),
     "tiny": Scheme("tiny_models", "tiny", "tiny", versioned=True, bank_name=folder_name),
+    "tiny-vocabfine": Scheme("tiny_vocabfine", "tiny-vocabfine", "tiny-vocabfine", versioned=True),
     "torchvision": Scheme("torchvision_models", "torchvision:NAME", "torchvision:resnet50/IMAGENET1K_V2"),
 }
 

@@ -142,8 +142,8 @@ def report_items(bank: Bank, asked: Learned, *, labelled: bool) -> AdaptItems:
 
 
 def check_classes(items: AdaptItems, train: NDArray[np.int64], val: NDArray[np.int64]) -> None:
-    """Raises UsageError where a side, given as rows, has not both classes of a finding. Where reports are learned from, these validate."""
-    for side, rows in (("training", train), *(() if items.texts else (("validation", val),))):
+    """Raises UsageError where one of the sides, given as rows, has not both classes of a finding."""
+    for side, rows in (("training", train), ("validation", val)):
         for column, finding in enumerate(items.findings):
             known = items.targets[rows, column]
             values = set(known[~np.isnan(known)].tolist())

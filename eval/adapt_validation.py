@@ -24,7 +24,8 @@ def validation(
     encoder: TorchEncoder, objective: Objective, examples: BankExamples, items: AdaptItems, val: NDArray[np.int64], recipe: Recipe
 ) -> Callable[[], float]:
     """What is asked after each epoch of the validation side: the mean over findings of the AUROC of the objective's scores; of reports
-    the mean reciprocal rank of a report's own scan among all. It raises AdaptError where vectors are not finite.
+    the mean reciprocal rank of a report's own scan among all. Where both are learned, the mean of the two: retrieval alone would choose
+    an epoch by its few reports. It raises AdaptError where vectors are not finite.
     """
     model, at_once = Model(encoder), recipe.training.micro or recipe.training.batch
 
@@ -34,7 +35,15 @@ def validation(
 
     if isinstance(objective, Contrastive):
         texts = [items.texts[row] for row in val.tolist()]
-        return lambda: reciprocal_rank(vectors().cpu().numpy(), _words(model, texts, at_once), texts)
+
+        def score() -> float:
+            found = vectors()
+            rank = reciprocal_rank(found.cpu().numpy(), _words(model, texts, at_once), texts)
+            if objective.prompts is None:
+                return rank
+            return (rank + mean_auroc(items.targets[val], objective.scores(found).float().cpu().numpy())) / 2
+
+        return score
     return lambda: mean_auroc(items.targets[val], objective.scores(vectors()).float().cpu().numpy())
 
 

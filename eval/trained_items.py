@@ -41,7 +41,13 @@ class _Phantoms:
     patients: int
 
 
-_PHANTOMS: Mapping[str, _Phantoms] = {"tiny@1": _Phantoms("chest", 20261124, 1000)}
+_FIRST, _SECOND = _Phantoms("chest", 20261124, 1000), _Phantoms("chest", 20261126, 500)
+_PHANTOMS: Mapping[str, tuple[_Phantoms, ...]] = {
+    "tiny@1": (_FIRST,),
+    "tiny@2": (_FIRST, _SECOND),
+    "tiny-vocabfine@1": (_FIRST, _SECOND),
+}
+"""By name of a bundled encoder, all that it and what it was made from were trained on."""
 _STUDIES = 3
 """Of a phantom patient at most."""
 
@@ -68,7 +74,7 @@ def trained_on(bank: Bank, encoders: Sequence[EncoderSpec], units: Units, sides:
                 patients |= _patients(bank, f"SELECT item FROM {TABLE} WHERE {of}")
             elif known is not None and known.name in _PHANTOMS:
                 try:
-                    patients |= _phantom_patients(bank, _PHANTOMS[known.name])
+                    patients |= {patient for cohort in _PHANTOMS[known.name] for patient in _phantom_patients(bank, cohort)}
                 except KeyMissingError:
                     untold.setdefault("the bank's key is not here", []).append(spec.name)
             elif known is None or (known.weights and "+random" not in known.name):
@@ -89,9 +95,9 @@ def trained_on(bank: Bank, encoders: Sequence[EncoderSpec], units: Units, sides:
 
 
 def _lineage(spec: EncoderSpec, specs: Mapping[str, EncoderSpec]) -> list[str]:
-    """Digests of an encoder and of what it was adapted from, as far as the bank knows them."""
+    """Digests of an encoder and of what it was adapted from, as far as the bank knows them; a bundled one tells of its own."""
     found = [spec.digest]
-    while spec.parent and spec.parent not in found:
+    while spec.parent and spec.parent not in found and _at_full_precision(spec).name not in _PHANTOMS:
         found.append(spec.parent)
         if spec.parent not in specs:
             break

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from scanbank.embed import open_encoder
 from scanbank.eval.phantoms.cohort import COHORTS
+from scanbank.scripts.tiny.banks import phantom_bank, scanbank
 from scanbank.scripts.tiny.data import finding_names
 from scanbank.scripts.tiny.scores import aurocs, prompt_margins, recall_at
 from scanbank.store import Bank
@@ -59,22 +58,13 @@ class Cases:
         return Cases(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def scanbank(*words: object) -> None:
-    subprocess.run([sys.executable, "-m", "scanbank.scripts.cli", *map(str, words)], check=True)
-
-
 def cases(work: Path, cohort: str, seed: int) -> Cases:
     """Make a cohort and its bank where they are not there yet, and read the bank."""
-    phantoms, bank, key = (work / f"{cohort}-{seed}{part}" for part in ("", ".bank", ".key"))
-    if not (phantoms / "cohort.json").is_file():
-        scanbank("phantom", phantoms, "--cohort", cohort, "--patients", PATIENTS, "--seed", seed, "--no-masks")
-    if not (bank / "bank.json").is_file():
-        scanbank("init", bank, "--key-file", key)
-    tables = ("--labels", phantoms / "labels.csv", "--reports", phantoms / "reports.csv")
-    scanbank("ingest", bank, phantoms / "dicom", *tables, "--key-file", key)
+    name = f"{cohort}-{seed}"
+    bank = phantom_bank(work, name, cohort, PATIENTS, seed)
     for encoder in ("tiny", "intensity"):
         scanbank("embed", bank, "--encoder", encoder)
-    return _read(Bank.open(bank, key_file=key), phantoms, [*COHORTS[cohort].labels_of(frozenset())])
+    return _read(Bank.open(bank, key_file=work / f"{name}.key"), work / name, [*COHORTS[cohort].labels_of(frozenset())])
 
 
 def _read(bank: Bank, phantoms: Path, findings: Sequence[str]) -> Cases:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ...store.progress import Progress, Silent
 from ..errors import is_out_of_device_memory
+from ..heap import freed_is_kept
 from ..torch_encoder import PRECISIONS, TorchEncoder
 from .checkpointing import checkpointed
 from .errors import AdaptError
@@ -114,7 +115,12 @@ class Fit:
         steps = per_epoch * self.training.epochs
         self.progress.start("adapting", steps)
         self.progress.advance(state.step)
-        with torch.random.fork_rng(), _steady(), checkpointed(self.blocks) if self.training.checkpointing else nullcontext():
+        with (
+            torch.random.fork_rng(),
+            _steady(),
+            freed_is_kept(),
+            checkpointed(self.blocks) if self.training.checkpointing else nullcontext(),
+        ):
             self._train(state, optimizer, per_epoch, steps)
         best = {name.removeprefix("best."): value for name, value in state.tensors.items() if name.startswith("best.")}
         put(self.encoder.model, {name: value for name, value in best.items() if not name.startswith("objective.")})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -21,6 +24,7 @@ from ..weights import LOAD_ERRORS, seeded
 VIEW = ViewSpec(windows=(PRESETS["ctclip"],), spacing_mm=(4.0, 3.0, 3.0), shape=(80, 96, 128))
 """What it was trained with: a box of 320 x 288 x 384 mm around the middle of the scan."""
 LATEST = "1"
+_DIGEST = re.compile(r"(?:[0-9a-f]{32})?")
 _TOWERS = Towers(("image",), ("text",), "log_scale", "bias")
 NOTE = "tiny was trained on synthetic phantoms; it shows how things work and is no clinical model"
 
@@ -29,23 +33,34 @@ def open_encoder(name: str, *, random_weights: int | None, device: str) -> Encod
     """The encoder `tiny@NAME`; without a name the latest version. `tiny:FOLDER` is a release in a folder."""
     if "/" in name and is_folder(name):
         return _in_folder(Path(name).expanduser(), random_weights, device)
-    version = name or LATEST
-    released = sorted(folder.name for folder in RELEASES.iterdir() if (folder / "card.json").is_file())
+    return open_release("tiny", name or LATEST, random_weights=random_weights, device=device)
+
+
+def open_release(kind: str, version: str, *, random_weights: int | None, device: str) -> Encoder:
+    """A model that comes along: `tiny@VERSION`, or of a kind made from it, such as `tiny-vocabfine@VERSION`.
+
+    Raises:
+        UnknownNameError: there is no such version.
+        EncoderError: its files are damaged.
+    """
+    before = kind.removeprefix("tiny").removeprefix("-")
+    before += "-" if before else ""
+    named = {folder.name.removeprefix(before): folder for folder in RELEASES.iterdir() if folder.name.startswith(before)}
+    released = {name: folder for name, folder in named.items() if name.isdigit() and (folder / "card.json").is_file()}
     if version not in released:
-        raise UnknownNameError("version of tiny", version, released)
-    on = pick_device(device)
+        raise UnknownNameError(f"version of {kind}", version, sorted(released))
+    uri, on = f"{kind}@{version}", pick_device(device)
     try:
-        model, _ = load(RELEASES / version)
+        model, card = load(released[version])
+        parent = parent_of(card)
     except LOAD_ERRORS as error:
-        raise EncoderError(
-            f"encoder 'tiny@{version}': its files are damaged ({type(error).__name__}: {error}); reinstall scanbank"
-        ) from error
-    uri = f"tiny@{version}"
+        raise EncoderError(f"encoder {uri!r}: its files are damaged ({type(error).__name__}: {error}); reinstall scanbank") from error
     if random_weights is not None:
         uri += f"+random{random_weights}"
         with seeded(random_weights):
             model = TinyModel(model.image_config, model.text_config, model.tokenizer)
-    return as_encoder(model, uri, version, str(on))
+        parent = ""
+    return as_encoder(model, uri, version, str(on), parent)
 
 
 def _in_folder(folder: Path, random_weights: int | None, device: str) -> Encoder:
@@ -54,24 +69,38 @@ def _in_folder(folder: Path, random_weights: int | None, device: str) -> Encoder
         raise UsageError(f"encoder {uri!r} has the weights of its folder; leave --random-weights out")
     on = pick_device(device)
     try:
-        model, _ = load(folder)
+        model, card = load(folder)
+        parent = parent_of(card)
     except (*LOAD_ERRORS, TypeError) as error:
         raise EncoderError(
             f"encoder {uri!r}: {folder} is no release of tiny ({type(error).__name__}); expected its weights, tokenizer and card"
         ) from error
-    return as_encoder(model, uri, "1", str(on))
+    return as_encoder(model, uri, "1", str(on), parent)
 
 
 def export_model(encoder: TorchEncoder, name: str, folder: Path) -> Exported:
     """Write a model of this kind as a release."""
     model = encoder.model
     assert isinstance(model, TinyModel)
-    save(model, folder, {"encoder": encoder.spec.name, "began_with": f"tiny@{name}", "note": NOTE})
+    # its parent is the encoder that is written: what that was trained on is told of the copy too
+    save(model, folder, {"encoder": encoder.spec.name, "began_with": f"tiny@{name}", "parent": encoder.spec.digest, "note": NOTE})
     return Exported("tiny:{folder}", "scanbank.embed.tiny.model.load(Path('{folder}'))")
 
 
-def as_encoder(model: TinyModel, uri: str, version: str, device: str = "cpu") -> TorchEncoder:
-    """A model of tiny's kind, trained or in training, as an encoder."""
+def parent_of(card: Mapping[str, Any]) -> str:
+    """The digest of what a release was made from, by its card; empty where it says none.
+
+    Raises:
+        ValueError: it says what is no digest.
+    """
+    said = card.get("parent", "")
+    if not (isinstance(said, str) and _DIGEST.fullmatch(said)):
+        raise ValueError(f"its card names the parent {said!r}, which is no digest")
+    return said
+
+
+def as_encoder(model: TinyModel, uri: str, version: str, device: str = "cpu", parent: str = "") -> TorchEncoder:
+    """A model of tiny's kind, trained or in training, as an encoder; `parent` is the digest of what it was made from."""
 
     def volumes(voxels: Tensor) -> Features:
         return Features(*model.image(voxels))
@@ -80,6 +109,7 @@ def as_encoder(model: TinyModel, uri: str, version: str, device: str = "cpu") ->
         name=uri,
         version=version,
         dim=model.image_config.dim,
+        parent=parent,
         unit_length=True,
         logit_scale=float(model.log_scale.detach().exp()),
         logit_bias=float(model.bias.detach()),

@@ -74,8 +74,7 @@ def retrieval(
 
     Args:
         bank: the bank.
-        texts: `report` (the mean of its sections), `sentences` (the mean of all its sentences), or `section:NAME` such as
-            `section:impression`.
+        texts: as in `studies_with_reports`: `report`, `sentences`, or `section:NAME` such as `section:impression`.
         choice: which feature sets; by default all of encoders that have encoded the texts.
         source: whose labels tell which findings scans share; by default those of `table`, or of the only source that there is.
         split: measures its test side alone, as in `split_units`; None measures all.

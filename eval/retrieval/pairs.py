@@ -14,7 +14,8 @@ from ...store.errors import UnknownNameError, UsageError
 from ...store.features import FeatureSet
 from ...store.specs import ViewSpec
 from ..pooling import unit_features
-from ..quoting import quoted
+from ..quoting import listed, quoted
+from ..report_texts import ASIDE
 from ..text_sums import text_sums
 from ..units import FIRST_SOURCE, Units
 
@@ -75,7 +76,8 @@ def studies_with_reports(bank: Bank, texts: str = REPORT) -> Studies:
 
     Args:
         bank: the bank.
-        texts: `report` (the mean of its sections), `sentences` (the mean of all its sentences), or `section:NAME`.
+        texts: `report` (the mean of its sections), `sentences` (the mean of their sentences), or `section:NAME`. Of a report, what says
+            what is seen counts, and neither comparison, history nor technique, unless it has nothing else.
 
     Raises:
         UnknownNameError: no report has such a section.
@@ -159,9 +161,11 @@ def present_findings(bank: Bank, studies: Studies, source: str | None) -> tuple[
 
 
 def _chosen(bank: Bank, texts: str) -> str:
-    """Which snippets, in SQL."""
+    """Which snippets, in SQL: of a report what says what is seen, where it has that."""
     if texts in (REPORT, SENTENCES):
-        return f"part = '{'section' if texts == REPORT else 'sentence'}'"
+        aside = f"coalesce(section, '') IN {listed(ASIDE)}"
+        part = "section" if texts == REPORT else "sentence"
+        return f"part = '{part}' QUALIFY NOT {aside} OR bool_and({aside}) OVER (PARTITION BY study)"
     section = texts.removeprefix(SECTION)
     if section == texts or not section:
         raise UsageError(f"texts {texts!r} is unknown; choose report, sentences, or section:NAME such as section:impression")

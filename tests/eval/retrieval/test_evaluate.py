@@ -9,6 +9,7 @@ from eval_banks import SLICE, VOLUME, add_labels, add_vectors, add_volumes
 from scanbank.eval.feature_choice import FeatureChoice
 from scanbank.eval.report import markdown, report
 from scanbank.eval.retrieval import Retrieval, retrieval
+from scanbank.eval.retrieval.pairs import studies_with_reports
 from scanbank.eval.trained_items import declare_trained_items
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec
 from scanbank.store.errors import UnknownNameError, UsageError
@@ -115,6 +116,21 @@ def test_a_report_is_the_mean_of_its_sections(bank: Bank) -> None:
     # by its impression alone, s0 is the only one there is
     with pytest.raises(UsageError, match="two or more"):
         retrieval(bank, texts="section:impression")
+
+
+def test_what_says_nothing_of_the_images_does_not_count(bank: Bank) -> None:
+    """By their histories and techniques, both reports would look along axis 1; the third has nothing else, and its history counts."""
+    ordinals = add_volumes(bank, ["p0", "p1", "p2"])
+    add_vectors(bank, VOLUME, ordinals, np.eye(8)[[0, 2, 1]])
+    texts = {
+        "s0": [("history", "cough"), ("technique", "with contrast"), ("findings", "one")],
+        "s1": [("history", "fall"), ("comparison", "none"), ("impression", "two")],
+        "s2": [("history", "pain")],
+    }
+    reported(bank, texts, {"s0": [1, 1, 0], "s1": [1, 1, 2], "s2": [1]})
+    assert values(retrieval(bank), "text_to_image")["recall_at_1"] == 1.0
+    assert studies_with_reports(bank).texts == ("one", "two", "pain")
+    assert studies_with_reports(bank, "section:history").texts == ("cough", "fall", "pain")
 
 
 def test_sets_are_measured_on_the_studies_that_all_of_them_hold(bank: Bank) -> None:
