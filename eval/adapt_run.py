@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from ..embed.adapt.artifact import Artifact
 from ..embed.adapt.card import Card, check_child_name, read_card
@@ -27,12 +27,9 @@ from ..store.voxel_cache import forget_states, forget_voxels, states_folder
 from .adapt_data import Learned
 from .adapt_objectives import trained_scale
 from .adapting import Adapted, Place, Prepared, adapt
-from .children import ForgottenError, embed_child, keep_child
+from .children import ForgottenError, embed_child, gone_items, keep_child
 from .slugs import slug
 from .splits import lacking_rows
-
-if TYPE_CHECKING:
-    pass
 
 
 @final
@@ -140,7 +137,8 @@ def _adapted(asked: Prepared, name: str, place: Place, progress: Progress) -> Ad
         return adapt(asked, place, progress)
     except AdaptError as error:
         asked.bank.refresh()
-        if tokens(asked.bank.snapshot.root) == asked.forgot:
+        learned = [asked.items.items[row] for row in [*asked.items.train, *asked.items.val]]
+        if tokens(asked.bank.snapshot.root) == asked.forgot or not gone_items(asked.bank, learned):
             raise
         forget_states(asked.bank.card["bank"])  # what was saved since then
         if place.work is not None:

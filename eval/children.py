@@ -68,10 +68,14 @@ def keep_child(
     return spec
 
 
-def _check_kept(bank: Bank, artifact: Artifact, seen: list[str]) -> None:
+def gone_items(bank: Bank, items: Iterable[str]) -> list[str]:
+    """Those of these volumes and slices that the bank knows no more."""
     rows = bank.sql("SELECT volume AS item FROM volumes UNION ALL SELECT slice FROM slices").column("item").to_pylist()
-    gone = sorted(set(seen) - set(rows))
-    parent = artifact.card.parent
+    return sorted(set(items) - set(rows))
+
+
+def _check_kept(bank: Bank, artifact: Artifact, seen: list[str]) -> None:
+    gone, parent = gone_items(bank, seen), artifact.card.parent
     if gone or (parent.adapter and parent.digest not in {one.spec.digest for one in kept_encoders(bank)}):
         raise ForgottenError(artifact.card.encoder, gone)
 
