@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from scanbank.embed.adapt.opening import artifact_in, kept_named
+from scanbank.embed.adapt.opening import kept_named, open_in
+from scanbank.embed.tiny.model import TinyModel, save
 from scanbank.eval.phantoms.cohort import COHORTS
+from scanbank.eval.wise_run import Way
 from scanbank.scripts.pages import write_between
 from scanbank.scripts.tiny.banks import phantom_bank, scanbank
 from scanbank.scripts.tiny.data import finding_names
 from scanbank.scripts.tiny.measured import by_finding, differences, measured, table
+from scanbank.scripts.tiny.points import at, points
 from scanbank.store import Bank
 
 RECIPES = Path(__file__).parent / "tiny" / "recipes"
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stages = ("banks", MAIN, *ABLATION, "release", "vocabfine", "figures")
     parser.add_argument("--only", choices=stages, action="append", help="These stages.")
     parser.add_argument("--workers", type=int, default=2, help="Scans that are decoded at a time.")
-    parser.add_argument("--release", type=Path, help="The folder of tiny's releases, where both are written to.")
+    parser.add_argument("--release", type=Path, help="The package's own folder of releases; both are written to it.")
     parser.add_argument("--docs", type=Path, help="Write recipes and logs here.")
     parser.add_argument("--page", type=Path, help="Write the figures between the markers of this page.")
     given = parser.parse_args(arguments)
@@ -57,12 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             adapt(given.work, name, "tiny@1", given.workers)
     releases: Path = given.release or given.work / "releases"
     if "release" in asked:
-        release(given.work, MAIN, releases / SECOND, given.docs)
+        release(given.work, MAIN, "tiny@1", releases / SECOND, given.docs)
     if "vocabfine" in asked:
-        adapt(given.work, "vocabfine", f"tiny:{releases / SECOND}" if given.release is None else "tiny@2", given.workers)
-        release(given.work, "vocabfine", releases / VOCABFINE, given.docs)
+        parent = "tiny@2" if given.release else f"tiny:{releases / SECOND}"
+        adapt(given.work, "vocabfine", parent, given.workers)
+        release(given.work, "vocabfine", parent, releases / VOCABFINE, given.docs)
     if "figures" in asked:
-        text = figures(given.work, given.workers)
+        text = figures(given.work, releases, given.workers)
         print(text)
         if given.page:
             write_between(given.page, BEGIN, END, text)
@@ -86,12 +88,15 @@ def adapt(work: Path, name: str, parent: str, workers: int) -> None:
     )
 
 
-def release(work: Path, name: str, folder: Path, docs: Path | None) -> None:
-    """Write the child `tiny-NAME` as a release of tiny, and its recipe and log."""
-    bank = Bank.open(work / "train.bank")
-    card = artifact_in(bank, kept_named(bank, f"tiny-{name}")).card
-    made = _exported(work, name)
-    said: dict[str, Any] = json.loads((made / "card.json").read_text())
+def release(work: Path, name: str, parent: str, folder: Path, docs: Path | None) -> None:
+    """Write what is best between a parent and its child `tiny-NAME` as a release of tiny, and recipe and log."""
+    bank, findings = Bank.open(work / "train.bank"), finding_names(COHORTS["chest"])
+    found = points(bank, f"tiny-{name}", parent, findings, work / "voxels")
+    best = max(found[1:], key=lambda point: point.score)
+    print(f"{name}: validation " + ", ".join(f"{one.score:.4f} at {one.alpha:g}" for one in found), flush=True)
+    way = Way(bank, kept_named(bank, f"tiny-{name}"), lambda: open_in(bank, parent, device="cpu"))
+    model, card = at(way, best.alpha).model, way.whole.card
+    assert isinstance(model, TinyModel)
     told = {
         "parent": card.parent.digest,
         "training": {
@@ -102,15 +107,13 @@ def release(work: Path, name: str, folder: Path, docs: Path | None) -> None:
             "items": card.data["items"],
             "epochs": [{key: one[key] for key in ("epoch", "loss", "rate", "score")} for one in card.epochs],
             "best": card.best,
+            "points": [vars(one) for one in found],
+            "alpha": best.alpha,
             "scanbank": card.scanbank,
         },
         "note": "Trained on synthetic chest phantoms; no clinical model.",
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in ("model.safetensors", "tokenizer.json"):
-        shutil.copy(made / file, folder / file)
-    kept = {key: said[key] for key in ("image", "text")}
-    (folder / "card.json").write_text(json.dumps(kept | told, indent=1) + "\n")
+    save(model, folder, told)
     if docs:
         docs.mkdir(parents=True, exist_ok=True)
         shutil.copy(RECIPES / f"{name}.yaml", docs / f"{name}.yaml")
@@ -128,18 +131,16 @@ def _exported(work: Path, name: str) -> Path:
     return folder
 
 
-def figures(work: Path, workers: int) -> str:
+def figures(work: Path, releases: Path, workers: int) -> str:
     """The figures of the page, as Markdown."""
     bank, findings = work / "test.bank", finding_names(COHORTS["chest"])
-    uris = {name: f"tiny:{_exported(work, name)}" for name in (MAIN, "vocabfine", *ABLATION)}
-    names = {MAIN: "tiny@2", "vocabfine": "tiny-vocabfine@1"}
-    uris = {"tiny@1": "tiny@1"} | {names.get(name, name): uri for name, uri in uris.items()}
+    released = {"tiny@1": "tiny@1", "tiny@2": f"tiny:{releases / SECOND}", "tiny-vocabfine@1": f"tiny:{releases / VOCABFINE}"}
+    uris = released | {name: f"tiny:{_exported(work, name)}" for name in ABLATION}
     for uri in uris.values():
         scanbank("embed", bank, "--encoder", uri, "--workers", workers)
     opened = Bank.open(bank, key_file=work / "test.key")
     first, *others = (measured(opened, name, uri, findings) for name, uri in uris.items())
-    released = [of for of in others if of.name in names.values()]
-    return "\n".join([table([first, *others]), differences(others, first), by_finding([first, *released], findings)])
+    return "\n".join([table([first, *others]), differences(others, first), by_finding([first, *others[:2]], findings)])
 
 
 if __name__ == "__main__":

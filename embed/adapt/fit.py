@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...store.progress import Progress, Silent
 from ..errors import is_out_of_device_memory
-from ..heap import freed_is_kept
+from ..heap import freed_is_given_back, freed_is_kept
 from ..torch_encoder import PRECISIONS, TorchEncoder
 from .checkpointing import checkpointed
 from .errors import AdaptError
@@ -115,14 +115,9 @@ class Fit:
         steps = per_epoch * self.training.epochs
         self.progress.start("adapting", steps)
         self.progress.advance(state.step)
-        with (
-            torch.random.fork_rng(),
-            _steady(),
-            freed_is_kept(),
-            checkpointed(self.blocks) if self.training.checkpointing else nullcontext(),
-        ):
+        with torch.random.fork_rng(), _steady(), self._room():
             self._train(state, optimizer, per_epoch, steps)
-        best = {name.removeprefix("best."): value for name, value in state.tensors.items() if name.startswith("best.")}
+        best = {name.removeprefix("best."): value for name, value in state.tensors.items()}
         put(self.encoder.model, {name: value for name, value in best.items() if not name.startswith("objective.")})
         self._mode(training=False)
         of_objective = {name.removeprefix("objective."): value for name, value in best.items() if name.startswith("objective.")}
@@ -144,6 +139,7 @@ class Fit:
             losses.append(self._step(step, per_epoch, steps, model, optimizer, scaler))
             state.step = step + 1
             if state.step % per_epoch == 0:
+                optimizer.zero_grad(set_to_none=True)  # before the best is copied: that takes as much as gradients of everything
                 self._validate(state, losses, optimizer, began)
                 self._mode(training=True)
             if self.folder and (state.step % per_epoch == 0 or time.monotonic() - saved > SAVE_SECONDS):
@@ -202,6 +198,16 @@ class Fit:
         for module in self.training_modules if training else ():
             module.training = True
 
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Memory taken for speed; with checkpointing, time taken for memory."""
+        if self.training.checkpointing:
+            with freed_is_given_back(), checkpointed(self.blocks):
+                yield
+        else:
+            with freed_is_kept():
+                yield
+
     def _autocast(self) -> Any:
         if self.training.precision == "float32":
             return nullcontext()
@@ -219,10 +225,17 @@ class Fit:
         best = state.told.get("best_score")
         if score is None or best is None or score > best:
             state.told |= {"best_score": score, "best": len(epochs)}
-            state.tensors |= {f"best.{name}": value.detach().cpu().clone() for name, value in self._trained().items()}
+            self._copy_best(state)
         self.progress.advance(
             0, f"epoch {len(epochs)}: loss {epochs[-1]['loss']:.4f}" + ("" if score is None else f", validation {score:.4f}")
         )
+
+    def _copy_best(self, state: State) -> None:
+        """Over those before, where there are some: never two of them at once."""
+        with torch.no_grad():
+            for name, value in self._trained().items():
+                held = state.tensors.get(f"best.{name}")
+                state.tensors[f"best.{name}"] = value.detach().cpu().clone() if held is None else held.copy_(value)
 
     def _ended(self, state: State) -> bool:
         """Whether validation got no better for long."""
@@ -235,17 +248,17 @@ class Fit:
 
     def _keep(self, state: State, optimizer: torch.optim.AdamW) -> None:
         assert self.folder is not None
-        best = {name: value for name, value in state.tensors.items() if name.startswith("best.")}
         weights = {f"weights.{name}": value for name, value in self._trained().items()}
-        save_state(self.folder, self.fingerprint, State(state.step, best | weights | moments(optimizer), state.told))
+        save_state(self.folder, self.fingerprint, State(state.step, state.tensors | weights | moments(optimizer), state.told))
 
     def _put(self, state: State, optimizer: torch.optim.AdamW) -> None:
-        """A state that was kept, into the model and the optimizer."""
+        """A state that was kept, into the model and the optimizer; the best so far alone stays in it."""
         with torch.no_grad():
             for name, value in self._trained().items():
                 if f"weights.{name}" in state.tensors:
                     value.copy_(state.tensors[f"weights.{name}"])
         put_moments(optimizer, state.tensors, state.step)
+        state.tensors = {name: value for name, value in state.tensors.items() if name.startswith("best.")}
 
     def _no_number(self, value: float, step: int, per_epoch: int, rows: list[int], what: str = "the loss") -> str:
         names = self.examples.names(rows)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,10 +46,30 @@ def test_it_is_named_by_its_version_and_says_what_it_is(tiny: Encoder) -> None:
     assert tiny.gives_depth
     assert "no clinical model" in tiny.note
     assert open_encoder("tiny@1", device="cpu").spec == tiny.spec
-    with pytest.raises(UnknownNameError, match="version of tiny '2' is unknown"):
-        open_encoder("tiny@2")
+    with pytest.raises(UnknownNameError, match="version of tiny '99' is unknown"):
+        open_encoder("tiny@99")
+    with pytest.raises(UnknownNameError, match="version of tiny-vocabfine '2' is unknown"):
+        open_encoder("tiny-vocabfine@2")
     random = open_encoder("tiny", random_weights=3, device="cpu").spec
     assert (random.name, random.digest != tiny.spec.digest) == ("tiny@1+random3", True)
+
+
+def test_versions_tell_what_they_were_made_from(tiny: Encoder) -> None:
+    second, vocabfine = open_encoder("tiny@2", device="cpu").spec, open_encoder("tiny-vocabfine", device="cpu").spec
+    assert (second.name, second.parent) == ("tiny@2", open_encoder("tiny@1", device="cpu").spec.digest)
+    assert (vocabfine.name, vocabfine.parent) == ("tiny-vocabfine@1", second.digest)
+    assert len({tiny.spec.weights, second.weights, vocabfine.weights}) == 3
+    assert open_encoder("tiny@2", random_weights=1, device="cpu").spec.parent == ""
+
+
+def test_a_folder_whose_card_names_a_parent_of_no_digest_is_no_release(tmp_path: Path) -> None:
+    folder = shutil.copytree(RELEASES / "2", tmp_path / "copy")
+    second, copy = (open_encoder(uri, device="cpu").spec for uri in ("tiny@2", f"tiny:{folder}"))
+    assert (copy.parent, copy.weights) == (second.parent, second.weights)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"parent": ["a"]}))
+    with pytest.raises(EncoderError, match="is no release of tiny"):
+        open_encoder(f"tiny:{folder}")
 
 
 def test_vectors_of_scans(tiny: Encoder, scans: np.ndarray) -> None:

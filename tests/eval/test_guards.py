@@ -185,6 +185,23 @@ def test_tiny_knows_the_phantoms_it_was_trained_on(bank: Bank, monkeypatch: pyte
     assert told == "whether test volumes were among what tiny@1 was trained on cannot be told: the bank's key is not here"
 
 
+def test_a_bundled_child_knows_its_parents_phantoms_too(bank: Bank) -> None:
+    """Scans 4, 7 and 9 of the test side: of the parent's cohort, of the child's, and of neither."""
+    toy_bank(bank)
+    chest = cohort_named("chest")
+    rows = {row["volume"]: row for row in bank.snapshot.rows("volumes")}
+    for volume, seed in (("v4", 20261124), ("v7", 20261126), ("v9", 101)):
+        study_uid = sample_studies(chest, sample_patient(chest, seed, 17))[-1].uid
+        put(bank, "volumes", rows[volume] | {"kind": "dicom", "study": bank.key.pseudonym("study", study_uid)})
+    units, _, (features,) = study(bank)
+    sides = np.where(np.isin(units.items, ["v4", "v7", "v9"]), "test", "train")
+    vocabfine = EncoderSpec("tiny-vocabfine@1", "1", 8, weights="x", parent="0" * 32)
+    guarded = allowed(bank, units, sides, [replace(features, key=replace(features.key, encoder=vocabfine))])
+    told = [one["count"] for one in guarded.recorded if one["kind"] == "trained_on"]
+    assert told == [2]
+    assert not any("nobody listed" in remark for remark in guarded.remarks)
+
+
 def test_slices_of_a_patient_are_no_duplicates(bank: Bank) -> None:
     add_volumes(bank, [f"p{i}" for i in range(20)])
     ordinals = bank.sql("SELECT ordinal FROM slices ORDER BY ordinal").column(0).to_numpy()

@@ -181,6 +181,20 @@ def test_it_ends_when_validation_gets_no_better_and_keeps_the_best() -> None:
     assert torch.equal(model.model.get_parameter("stem.weight"), fitted.tensors["stem.weight"])
 
 
+def test_gradients_leave_their_room_to_the_best_that_is_copied() -> None:
+    model, data, scores = encoder(), Data(), iter([0.5, 0.9, 0.8])
+    METHODS["full"].prepare(backbone_of(model), Moving("full"))
+    seen: list[Tensor | None] = []
+
+    def validate() -> float:
+        seen.extend(parameter.grad for parameter in model.model.parameters())
+        return next(scores)
+
+    Fit(model, [], [], Labels(data.y), data, Training(epochs=3, batch=6, learning_rate=1e-2), validate).go()
+    assert seen
+    assert all(gradient is None for gradient in seen)
+
+
 def test_a_loss_that_is_no_number_says_where() -> None:
     data = Data()
     data.pixels[7] = float("nan")
