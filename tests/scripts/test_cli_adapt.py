@@ -99,7 +99,7 @@ def child(bank: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     parent, places = siglip_folder(folder / "mine"), ("--cache", folder / "cache", "--work", folder / "work")
     asked = ("--encoder", f"siglip:{parent}", "--finding", "bleed", "--method", "lora", "--epochs", 1, "--name", "child", *places)
     with homes(bank.parent):
-        result = CliRunner().invoke(app, [str(word) for word in ("adapt", bank, *asked, "--probe", "cosine", "--json", "--workers", 1)])
+        result = CliRunner().invoke(app, [str(word) for word in ("adapt", bank, *asked, "--probe", "cosine", "--json", "--workers", "1")])
     assert result.exit_code == 0, result.output
     return parent, json.loads(result.stdout)
 
@@ -120,10 +120,10 @@ def test_the_validation_is_the_auroc_of_scikit_learn(bank: Path, child: tuple[Pa
 
 
 def test_points_between_are_opened_where_the_user_says_their_parent_is(bank: Path, child: tuple[Path, dict[str, Any]]) -> None:
-    code, said = run("wise", bank, "child", "--alphas", "0.5", "--workers", 1)
+    code, said = run("wise", bank, "child", "--alphas", "0.5", "--workers", "1")
     assert code == 1
     assert "--parent siglip:PATH" in said
-    code, said = run("wise", bank, "child", "--alphas", "0.5", "--workers", 1, "--parent", f"siglip:{child[0]}")
+    code, said = run("wise", bank, "child", "--alphas", "0.5", "--workers", "1", "--parent", f"siglip:{child[0]}")
     assert code == 0, said
     assert "0.5 of adapted:child: adapted:child-wise0.5" in said
     for alphas in ("0.25,2", "nan"):
@@ -138,7 +138,7 @@ def test_points_between_are_opened_where_the_user_says_their_parent_is(bank: Pat
 
 def test_a_parent_whose_weights_changed_is_told(bank: Path, child: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     changed = siglip_folder(tmp_path / "mine", seed=1)
-    code, said = run("embed", bank, "--encoder", f"adapted:child,siglip:{changed}", "--workers", 1)
+    code, said = run("embed", bank, "--encoder", f"adapted:child,siglip:{changed}", "--workers", "1")
     assert code == 1
     assert "its parent's weights changed: expected sha256" in said
     code, said = run("wise", bank, "child", "--alphas", "0.75", "--parent", f"siglip:{changed}")
