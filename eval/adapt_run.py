@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from ..embed.adapt.artifact import Artifact
 from ..embed.adapt.card import Card, check_child_name, read_card
@@ -30,6 +30,9 @@ from .adapting import Adapted, Place, Prepared, adapt
 from .children import ForgottenError, embed_child, gone_items, keep_child
 from .slugs import slug
 from .splits import lacking_rows
+
+if TYPE_CHECKING:
+    from ..store.bank import Bank
 
 
 @final
@@ -56,6 +59,12 @@ def child_name(parent: EncoderSpec, recipe: Recipe, asked: Learned, window: str 
     shots = f"{asked.shots}shots-{asked.repeat}" if asked.shots is not None else ""
     name = "-".join(part for part in (base, recipe.method, of, shots, window) if part)
     return re.sub(r"[^A-Za-z0-9._@-]", "-", name)[:100]
+
+
+def free_name(bank: Bank, name: str, identity: str) -> str:
+    """`name`; where the bank holds a child of that name of other settings or data, with the beginning of the digest `identity` after it."""
+    held = _held(bank, name)
+    return name if held is None or held.card.data.get("identity") == identity else f"{name[:90]}-{identity[:8]}"
 
 
 def keep(adapted: Adapted, uri: str, name: str) -> Artifact:
@@ -176,6 +185,11 @@ def _keep_split(asked: Prepared) -> None:
                 raise UsageError("a patient was forgotten meanwhile; run this again")
             commit.append("splits", lacking_rows(bank, split))
     bank.refresh()
+
+
+def _held(bank: Bank, name: str) -> Artifact | None:
+    found = [one for one in kept_encoders(bank) if one.name == ADAPTED + name]
+    return artifact_in(bank, found[0]) if found else None
 
 
 def told(child: Child) -> Mapping[str, Any]:

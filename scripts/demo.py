@@ -60,7 +60,7 @@ def run_demo(out: Path) -> None:
     say(f"Everything goes to {out}; paths below are relative to it. The patients are synthetic: no scan of a person is used.")
     demo.step("Phantoms", "Two cohorts with known truth, written as DICOM series with reports and labels, by four scanners with habits.")
     for cohort, patients in (("chest", CHEST), ("head", HEAD)):
-        _make(demo, cohort, patients)
+        make(demo, out / cohort, cohort, patients)
     demo.step("Ingest", "Headers only: series are put in order, names become keyed pseudonyms, reports are scrubbed, labels are joined.")
     for cohort in ("chest", "head"):
         _ingest(demo, cohort)
@@ -84,13 +84,13 @@ def run_demo(out: Path) -> None:
     demo.run("report", head, "-o", out / "head.html")
     demo.run("report", chest, "-o", out / "chest.html", "--query", "left pleural effusion", "--query", "pneumothorax")
     say(f"\nDone in {time.monotonic() - began:.0f} s. Open {out / 'head.html'} and {out / 'chest.html'}, look at {out / 'search.png'}.")
-    say(f'Next: scanbank sql {head} "SHOW TABLES", scanbank --help, README.md.')
+    say(f'Next: scanbank demo --study, scanbank sql {head} "SHOW TABLES", scanbank --help, README.md.')
 
 
-def _make(demo: Demo, cohort: str, patients: int) -> None:
-    folder = demo.out / cohort
+def make(demo: Demo, folder: Path, cohort: str, patients: int) -> None:
+    """A cohort of phantoms, where it is not there already."""
     if (folder / "cohort.json").is_file():
-        say(f"{cohort}: there already")
+        say(f"{folder.name}: there already")
         return
     # --force: of a demo that was killed half-way, the folder holds a cohort that is not finished
     demo.run("phantom", folder, "--cohort", cohort, "--patients", str(patients), "--seed", "1", "--no-masks", "--force")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, final
 
 
 class Progress(Protocol):
@@ -21,3 +21,17 @@ class Silent:
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         del steps, note
+
+
+@final
+class Prefixed:
+    """Tells another listener, with words before each stage: which part of a longer job it is of."""
+
+    def __init__(self, listener: Progress, words: str) -> None:
+        self._listener, self._words = listener, words
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self._listener.start(self._words + stage, total)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self._listener.advance(steps, note)

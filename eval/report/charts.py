@@ -19,7 +19,7 @@ WIDTH = 9.6
 """Inches: as wide as the page, so that text is of one size in all of them."""
 FAINT = "#8793a0"
 """What the others are compared with: chance, no difference."""
-_STYLE: Any = {
+STYLE: Any = {
     "svg.hashsalt": "scanbank",  # ids within the SVG follow from its content, not from chance
     "svg.fonttype": "none",  # text stays text: small, sharp, searchable
     "font.family": ["DejaVu Sans"],  # comes with matplotlib; the page shows its own
@@ -33,6 +33,7 @@ _STYLE: Any = {
     "ytick.color": "#3e4c59",
     "grid.color": "#e4e7eb",
 }
+"""Of all charts."""
 
 
 @final
@@ -65,7 +66,7 @@ def shots_chart(panels: Mapping[str, Sequence[Curve]]) -> str:
         for axes, (metric, curves) in zip(all_axes, panels.items(), strict=True):
             for group in ([one for one in curves if not any(one.shots)], [one for one in curves if any(one.shots)]):
                 for place, curve in enumerate(group):
-                    _curve(axes, curve, [every.index(shot) for shot in curve.shots], place, len(group))
+                    draw_curve(axes, curve, [every.index(shot) for shot in curve.shots], place, len(group))
             axes.set_xticks(range(len(every)), ["all" if np.isinf(shot) else str(int(shot)) for shot in every])
             axes.set_xlim(-0.4, len(every) - 0.6)
             axes.set(xlabel="training examples of each class (shots)", ylabel=f"{metric} on the test side")
@@ -73,7 +74,8 @@ def shots_chart(panels: Mapping[str, Sequence[Curve]]) -> str:
     return svg(draw, 3.5, panels=len(panels))
 
 
-def _curve(axes: Axes, curve: Curve, shots: Sequence[int], place: int, of: int) -> None:
+def draw_curve(axes: Axes, curve: Curve, shots: Sequence[int], place: int, of: int) -> None:
+    """A curve at these places of the axis, the `place`-th `of` so many there."""
     colour, dash = curve.style.colour, curve.style.dash
     mean, lo, hi = (np.array(values) for values in (curve.mean, curve.lo, curve.hi))
     at = np.array(shots, dtype=np.float64)
@@ -92,7 +94,7 @@ def svg(draw: Callable[[Sequence[Axes]], None], height: float, *, panels: int = 
 
     A single panel takes the width where `most` is 1; otherwise its share.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(WIDTH * max(panels, 1) / max(panels, most), height), layout="constrained")
         every = figure.subplots(1, panels, squeeze=False)[0]
         for axes in every:

@@ -45,24 +45,24 @@ class Effect:
 
 def parts_chart(parts: Sequence[str], dots: Sequence[Dots], metric: str) -> str:
     """Values of methods on parts of the test side, the first part at the top."""
+    return svg(lambda every: draw_dots(every[0], parts, dots, metric), 0.7 + len(parts) * max(0.3, 0.11 * len(dots)), most=1)
 
-    def draw(every: Sequence[Axes]) -> None:
-        (axes,) = every
-        step = 0.7 / max(len(dots), 1)
-        for place, one in enumerate(dots):
-            heights = np.arange(len(parts)) + (place - (len(dots) - 1) / 2) * step
-            value, lo, hi = (np.array(values, dtype=np.float64) for values in (one.value, one.lo, one.hi))
-            axes.hlines(heights, lo, hi, color=one.style.colour, linewidth=1.4)
-            axes.plot(value, heights, color=one.style.colour, marker=one.style.marker, markersize=4.5, linestyle="", label=one.label)
-        for edge in range(1, len(parts)):
-            axes.axhline(edge - 0.5, color="#e4e7eb", linewidth=0.8)
-        axes.set_yticks(range(len(parts)), parts)
-        axes.set_ylim(len(parts) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
-        axes.set_xlabel(metric)
 
-    return svg(draw, 0.7 + len(parts) * max(0.3, 0.11 * len(dots)), most=1)
+def draw_dots(axes: Axes, parts: Sequence[str], dots: Sequence[Dots], metric: str) -> None:
+    """Values of methods, a line for each part, the first at the top."""
+    step = 0.7 / max(len(dots), 1)
+    for place, one in enumerate(dots):
+        heights = np.arange(len(parts)) + (place - (len(dots) - 1) / 2) * step
+        value, lo, hi = (np.array(values, dtype=np.float64) for values in (one.value, one.lo, one.hi))
+        axes.hlines(heights, lo, hi, color=one.style.colour, linewidth=1.4)
+        axes.plot(value, heights, color=one.style.colour, marker=one.style.marker, markersize=4.5, linestyle="", label=one.label)
+    for edge in range(1, len(parts)):
+        axes.axhline(edge - 0.5, color="#e4e7eb", linewidth=0.8)
+    axes.set_yticks(range(len(parts)), parts)
+    axes.set_ylim(len(parts) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(metric)
 
 
 def forest_chart(effects: Sequence[Effect], metric: str) -> str:

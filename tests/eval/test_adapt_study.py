@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapt_banks import net_encoder, scans_bank
 from scanbank.embed.adapt.recipe import Recipe
-from scanbank.eval.adapt_study import HEADS, Compared, Found, Row, study
-from scanbank.eval.adapt_tables import as_csv, few_table, full_table, markdown, ordering
+from scanbank.eval.adapt_found import Found
+from scanbank.eval.adapt_study import HEADS, Compared, study
+from scanbank.eval.adapt_tables import as_csv, few_table, full_table, markdown
 from scanbank.eval.adapting import Place
 from scanbank.store import Bank
+from scanbank.store.errors import UsageError
+from scanbank.store.progress import Silent
 
 QUICK = Recipe(method="full", epochs=1, batch=8)
 ASKED = Compared(
@@ -53,6 +57,39 @@ def test_every_method_is_measured_once(found: Found) -> None:
     assert any("no text side" in remark for remark in found.remarks)
 
 
+def test_differences_are_of_the_scores_that_are_kept(bank: Bank, found: Found) -> None:
+    rows = bank.sql("SELECT head, features, item, y, score FROM predictions WHERE shots IS NULL").to_pylist()
+    items = {row["item"]: row["y"] for row in rows}
+    assert found.tested is not None
+    assert (found.tested.items, found.tested.present, found.tested.unit) == (len(items), sum(items.values()), "volume")
+    means = {(row.window, row.method): row.mean for row in found.full if row.metric == "auroc"}
+    assert [(one.window, one.first, one.second) for one in found.apart] == [
+        (window, ("net-volume", method), ("net-volume", "linear probe"))
+        for window in ASKED.windows
+        for method in ("LoRA", "partial fine-tuning")
+    ]
+    for one in found.apart:
+        first, second = means[one.window, one.first[1]], means[one.window, one.second[1]]
+        assert first is not None
+        assert second is not None
+        assert one.value == pytest.approx(first - second, abs=1e-9)
+        assert (one.p is not None and one.p_holm is not None and one.p_holm >= one.p) or one.reason
+
+
+def test_mistakes_end_it_before_anything_is_embedded(bank: Bank, place: Place, found: Found) -> None:
+    del found  # what it embedded is there already
+    before = bank.snapshot.id
+    for wrong, said in (
+        (replace(ASKED, shots=(1, 500)), "500 shots"),
+        (replace(ASKED, backbones=("net", "again")), "are the same encoder, net-volume"),
+        (replace(ASKED, recipes={"LoRA": Recipe(method="adapters", layers="lower:0")}), "expected a fraction"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            study(bank, wrong, lambda _: net_encoder(), place)
+    bank.refresh()
+    assert bank.snapshot.id == before
+
+
 def test_again_it_is_the_same_and_nothing_is_made(bank: Bank, place: Place, found: Found) -> None:
     snapshot = bank.snapshot.id
     again = study(bank, ASKED, lambda _: net_encoder(), place)
@@ -74,15 +111,34 @@ def test_tables_have_a_line_for_each_method_and_head(found: Found, tmp_path: Pat
     assert [float(row["mean"]) for row in read if row["mean"]] == [row.mean for row in found.few if row.mean is not None]
 
 
-def row(method: str, mean: float | None, window: str = "brain") -> Row:
-    return Row("tiny@1", window, method, None, "auroc", mean, None, 0.4, 0.9, "" if mean is not None else "one class")
-
-
-def test_the_ordering_is_stated_as_found() -> None:
-    rows = row("linear probe", 0.7), row("LoRA", 0.9), row("partial", None), row("zero-shot", 0.8), row("LoRA", None, "bone")
-    found = Found("bleed", rows, (), ())
-    assert ordering(found) == [
-        "tiny@1, brain: LoRA 0.900, zero-shot 0.800, linear probe 0.700",
-        "tiny@1, bone: nothing could be measured",
+def test_other_settings_make_another_child(bank: Bank, place: Place, found: Found) -> None:
+    asked = replace(ASKED, windows=ASKED.windows[:1], recipes={"LoRA": replace(QUICK, seed=1)}, shots=(1,), repeats=1)
+    again = study(bank, asked, lambda _: net_encoder(), place)
+    names = {row["name"] for row in bank.sql("SELECT name FROM encoders WHERE parent IS NOT NULL").to_pylist()}
+    assert len(names) == 5  # two methods under two windows, and this one
+    assert sum("full-bleed--200..200" in name for name in names) == 2
+    assert [row for row in again.full if row.method == "linear probe"] == [
+        row for row in found.full if (row.method, row.window) == ("linear probe", asked.windows[0])
     ]
-    assert full_table(found)[1][0] == ["tiny@1", "linear probe", "0.700 (0.400..0.900)", "", "", ""]
+
+
+class Stopped(Silent):
+    """Ctrl-C while scans are embedded: the stages that were begun."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.stages.append(stage)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        if "embedding" in self.stages[-1]:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_it_embeds_ends_it(tmp_path: Path) -> None:
+    bank, stopped = scans_bank(tmp_path), Stopped()
+    with pytest.raises(KeyboardInterrupt):
+        study(bank, ASKED, lambda _: net_encoder(), Place(tmp_path / "work", tmp_path / "cache"), stopped)
+    assert stopped.stages == ["1/2 net, -200..200: embedding with net-volume"]
+    assert not bank.sql("SELECT 1 FROM encoders WHERE parent IS NOT NULL").num_rows
