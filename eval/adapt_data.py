@@ -119,6 +119,8 @@ def report_items(bank: Bank, asked: Learned, *, labelled: bool) -> AdaptItems:
     """
     if asked.shots is not None:
         raise UsageError("--shots draws examples by their labels, and reports are learned from here; leave it out")
+    if labelled and not asked.findings:
+        raise UsageError("prompt_weight is for findings, and none is named: give --finding, or leave prompt_weight at 0")
     studies = studies_with_reports(bank)
     units = studies.units
     split = split_units(bank, units, asked.split, asked.seed)
@@ -134,7 +136,9 @@ def report_items(bank: Bank, asked: Learned, *, labelled: bool) -> AdaptItems:
     sides, names, volumes = split.sides, tuple(one.finding for one in findings), tuple(units.volumes.tolist())
     train, val = np.flatnonzero(sides == "train"), np.flatnonzero(sides == "val")
     told = names, "volume", units.items, units.ordinals, volumes, targets, train, val, split, tuple(remarks), studies.texts
-    return AdaptItems(*told)
+    found = AdaptItems(*told)
+    check_classes(found, train, val)
+    return found
 
 
 def check_classes(items: AdaptItems, train: NDArray[np.int64], val: NDArray[np.int64]) -> None:

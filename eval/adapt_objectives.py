@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..embed.adapt.contrastive import Contrast, Contrastive
+from ..embed.adapt.contrastive import Contrastive
 from ..embed.adapt.examples import BankExamples
 from ..embed.adapt.objective import Model, Objective
 from ..embed.adapt.pointing import Pointers
@@ -25,6 +25,7 @@ from .localizing.examples import examples as pointing_sentences
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
+    from ..store.features import FeatureSet
 
 
 def objective_of(
@@ -53,18 +54,8 @@ def objective_of(
         assert prompts is not None  # the caller looked
         return VocabFine(encoder, targets, prompts)
     reports = Reports([(items.texts[row],) for row in train.tolist()])
-    how = Contrast(
-        recipe.pairs,
-        report_weight=recipe.report_weight,
-        smoothing=recipe.label_smoothing,
-        mixup=recipe.mixup,
-        prompt_weight=recipe.prompt_weight,
-        pointer_weight=recipe.pointer_weight,
-        sigma_mm=recipe.sigma_mm,
-    )
+    how = recipe.contrast
     pointers = _pointers(bank, encoder, view, items, train) if recipe.pointer_weight else None
-    if recipe.prompt_weight and prompts is None:
-        raise UsageError("prompt_weight is for findings, and none is asked for: give --finding, or leave prompt_weight at 0")
     asked = prompts if recipe.prompt_weight else None
     return Contrastive(encoder, reports, how, targets=None if asked is None else targets, prompts=asked, pointers=pointers)
 
@@ -79,21 +70,39 @@ def _moments(model: Model, examples: BankExamples, at_once: int) -> tuple[NDArra
 
 def _pointers(bank: Bank, encoder: TorchEncoder, view: ViewSpec, items: AdaptItems, train: NDArray[np.int64]) -> Pointers:
     """What reports say of depths, and where the encoder's steps lie: as the bank has it of the parent's features under this view."""
-    key = FeatureKey("depth", encoder.spec, view)
-    found = next((one for one in bank.feature_sets if one.digest == key.digest), None)
     ordinals = items.ordinals[train]
-    if found is None or not found.holds(ordinals).all():
-        raise UsageError(
-            f"pointer_weight needs to know where the steps along depth of {encoder.spec.name!r} lie, from its own features of these scans: "
-            f"`scanbank embed {bank.name} --encoder {encoder.spec.name}` first"
-        )
-    rows = found.rows_of(ordinals)
+    rows = depths_of(bank, encoder, view, ordinals).rows_of(ordinals)
     assert rows.z_mm is not None  # of kind depth
+    return Pointers(pointing(bank, ordinals), np.asarray(rows.z_mm, np.float32))
+
+
+def pointing(bank: Bank, ordinals: NDArray[np.int64]) -> list[list[tuple[str, float]]]:
+    """Of each scan, sentences of its report and the depth in mm that each refers to."""
     said: dict[int, list[tuple[str, float]]] = {}
     for one in pointing_sentences(bank)[0]:
         low, high = one.spans_mm[0]
         said.setdefault(one.ordinal, []).append((one.text, (low + high) / 2))
-    return Pointers([said.get(int(ordinal), []) for ordinal in ordinals], np.asarray(rows.z_mm, np.float32))
+    return [said.get(int(ordinal), []) for ordinal in ordinals]
+
+
+def depths_of(bank: Bank, encoder: TorchEncoder, view: ViewSpec, ordinals: NDArray[np.int64], *, some: bool = False) -> FeatureSet:
+    """The encoder's own feature set along depth under this view.
+
+    Raises:
+        UsageError: the encoder gives none, or the bank lacks it, or it lacks one of the scans of these ordinals (with `some`: all of them).
+    """
+    if not encoder.gives_depth:
+        raise UsageError(f"pointer_weight: encoder {encoder.spec.name!r} gives no vectors along depth to learn places with; leave it at 0")
+    key = FeatureKey("depth", encoder.spec, view)
+    found = next((one for one in bank.feature_sets if one.digest == key.digest), None)
+    lacking = len(ordinals) if found is None else int((~found.holds(ordinals)).sum())
+    if found is None or lacking > (len(ordinals) - 1 if some else 0):
+        window = "" if view.windows == encoder.view.windows else f" --window={view.window_label}"
+        raise UsageError(
+            f"pointer_weight needs to know where the steps along depth of {encoder.spec.name!r} lie, from its own features of these scans; "
+            f"{lacking} of {len(ordinals)} have none in this view: `scanbank embed {bank.name} --encoder {encoder.spec.name}{window}` first"
+        )
+    return found
 
 
 def trained_scale(encoder: TorchEncoder) -> tuple[float | None, float | None]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from ..embed.adapt.artifact import Artifact
-from ..embed.adapt.card import Card, check_child_name
+from ..embed.adapt.card import Card, check_child_name, read_card
 from ..embed.adapt.child import child_of
+from ..embed.adapt.errors import AdaptError
 from ..embed.adapt.opening import artifact_in, kept_encoders
 from ..embed.adapt.recipe import Recipe
+from ..embed.adapt.state import drop_state
 from ..embed.names import ADAPTED
 from ..embed.pipeline import EmbedReport
 from ..embed.torch_encoder import TorchEncoder
-from ..store.errors import UsageError
+from ..store.artifacts import listed
+from ..store.erasure import tokens
+from ..store.errors import EncoderError, UsageError
 from ..store.progress import Progress
 from ..store.specs import EncoderSpec
+from ..store.voxel_cache import forget_states, forget_voxels, states_folder
 from .adapt_data import Learned
 from .adapt_objectives import trained_scale
 from .adapting import Adapted, Place, Prepared, adapt
-from .children import embed_child, keep_child
+from .children import ForgottenError, embed_child, gone_items, keep_child
 from .slugs import slug
+from .splits import lacking_rows
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
@@ -81,14 +88,33 @@ def keep(adapted: Adapted, uri: str, name: str) -> Artifact:
         note=asked.encoder.note,
     )
     artifact = Artifact.made(card, adapted.fitted.tensors)
-    keep_child(asked.bank, artifact, adapted.seen, asked.items.unit)
+    try:
+        keep_child(asked.bank, artifact, adapted.seen, asked.items.unit, forgot=asked.forgot)
+    except ForgottenError as error:
+        forget_voxels(asked.bank.card["bank"], _volumes(asked, error.items))
+        _drop(adapted)
+        raise
+    _drop(adapted)
     return artifact
+
+
+def _drop(adapted: Adapted) -> None:
+    """The state of a run that is over, and its folder, where that is in the cache."""
+    drop_state(adapted.state)
+    if adapted.state.is_relative_to(states_folder(adapted.asked.bank.card["bank"])):
+        with suppress(OSError):
+            adapted.state.rmdir()
+
+
+def _volumes(asked: Prepared, items: Sequence[str]) -> set[str]:
+    of = dict(zip(asked.items.items, asked.items.volumes, strict=True))
+    return {of[item] for item in items}
 
 
 def run(
     asked: Prepared, uri: str, name: str, reopened: Callable[[], TorchEncoder], place: Place, progress: Progress, *, embedded: bool = True
 ) -> Child:
-    """Adapt, keep the child in the bank, and embed the bank with it. A child that the bank holds already is not made again.
+    """Adapt, keep the child in the bank, and embed the bank with it. One that the bank holds already, of any name, is not made again.
 
     Args:
         asked: What and how.
@@ -105,15 +131,60 @@ def run(
     """
     check_child_name(name)  # before anything is trained
     bank, adapted = asked.bank, None
-    artifact = _held(bank, name)
+    artifact = _made(asked, name)
     if artifact is None:
-        adapted = adapt(asked, place, progress)
+        _keep_split(asked)
+        adapted = _adapted(asked, name, place, progress)
         artifact = keep(adapted, uri, name)
-    elif artifact.card.data.get("identity") != asked.identity:
-        raise UsageError(f"{bank.name} holds an adapted encoder {name!r} of other settings or data; choose another --name")
     child = child_of(reopened(), artifact)
-    report, texts = embed_child(bank, child, asked.view, place.workers, progress) if embedded else (None, 0)
+    report, texts = embed_child(bank, child, asked.view, place.workers, progress, accept_hu=place.accept_hu) if embedded else (None, 0)
     return Child(child, artifact.card, adapted, report, texts)
+
+
+def _adapted(asked: Prepared, name: str, place: Place, progress: Progress) -> Adapted:
+    try:
+        return adapt(asked, place, progress)
+    except AdaptError as error:
+        asked.bank.refresh()
+        learned = [asked.items.items[row] for row in [*asked.items.train, *asked.items.val]]
+        if tokens(asked.bank.snapshot.root) == asked.forgot or not gone_items(asked.bank, learned):
+            raise
+        forget_states(asked.bank.card["bank"])  # what was saved since then
+        if place.work is not None:
+            drop_state(place.work)
+        raise ForgottenError(ADAPTED + name) from error  # their scans cannot be read any more
+
+
+def _made(asked: Prepared, name: str) -> Artifact | None:
+    """The child of these settings and data that the bank holds, of whatever name: one adapter is kept once. None where there is none.
+
+    Raises:
+        UsageError: another has the name.
+    """
+    bank, there = asked.bank, {file.artifact for file in listed(asked.bank.snapshot.root)}
+    every = [one for one in kept_encoders(bank) if one.spec.adapter in there or one.name == ADAPTED + name]
+    for one in sorted(every, key=lambda one: one.name != ADAPTED + name):
+        with suppress(EncoderError):  # a bank may come from anyone
+            card, _ = read_card(one.card, one.name)
+            if card.data.get("identity") == asked.identity and "wise" not in card.objective:
+                return artifact_in(bank, one)
+        if one.name == ADAPTED + name:
+            raise UsageError(f"{bank.name} holds an adapted encoder {name!r} of other settings or data; choose another --name")
+    return None
+
+
+def _keep_split(asked: Prepared) -> None:
+    """Write the sides down before anything is learned: who learns now is of the training side for good, whoever comes to the bank."""
+    bank, split = asked.bank, asked.items.split
+    if not lacking_rows(bank, split):
+        return
+    for commit in bank.commits(f"adapt: split {split.name}"):
+        with commit:
+            bank.refresh()
+            if tokens(commit.root) != asked.forgot:
+                raise UsageError("a patient was forgotten meanwhile; run this again")
+            commit.append("splits", lacking_rows(bank, split))
+    bank.refresh()
 
 
 def _held(bank: Bank, name: str) -> Artifact | None:

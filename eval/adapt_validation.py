@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..embed.adapt.contrastive import Contrastive
+from ..embed.adapt.errors import AdaptError
 from ..embed.adapt.examples import BankExamples
 from ..embed.adapt.objective import Model, Objective
 from ..embed.adapt.recipe import Recipe
@@ -24,13 +25,13 @@ def validation(
 ) -> Callable[[], float]:
     """What is asked after each epoch of the validation side: the mean over findings of the AUROC of the objective's scores; of reports
     the mean reciprocal rank of a report's own scan among all. Where both are learned, the mean of the two: retrieval alone would choose
-    an epoch by its few reports.
+    an epoch by its few reports. It raises AdaptError where vectors are not finite.
     """
     model, at_once = Model(encoder), recipe.training.micro or recipe.training.batch
 
     def vectors() -> Tensor:
         starts = range(0, len(examples), at_once)
-        return torch.cat([model.vectors(examples.take(range(at, min(len(examples), at + at_once)))).float() for at in starts])
+        return _finite(torch.cat([model.vectors(examples.take(range(at, min(len(examples), at + at_once)))).float() for at in starts]))
 
     if isinstance(objective, Contrastive):
         texts = [items.texts[row] for row in val.tolist()]
@@ -47,7 +48,18 @@ def validation(
 
 
 def _words(model: Model, texts: list[str], at_once: int) -> NDArray[np.float32]:
-    return torch.cat([model.texts(texts[at : at + at_once]).float().cpu() for at in range(0, len(texts), at_once)]).numpy()
+    return _finite(torch.cat([model.texts(texts[at : at + at_once]).float().cpu() for at in range(0, len(texts), at_once)])).numpy()
+
+
+def _finite(vectors: Tensor) -> Tensor:
+    """Raises AdaptError where one is not: the loss is looked at before each step, and what the last step did shows here first."""
+    wrong = int((~torch.isfinite(vectors).all(1)).sum())
+    if wrong:
+        raise AdaptError(
+            f"after this epoch's steps, {wrong} of {len(vectors)} vectors of the validation side are not finite: training went wrong, and "
+            "nothing is kept of it; try a smaller --learning-rate"
+        )
+    return vectors
 
 
 def mean_auroc(targets: NDArray[np.float32], scores: NDArray[np.float32]) -> float:

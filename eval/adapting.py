@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-import platformdirs
 import torch
 from numpy.typing import NDArray
 
@@ -24,12 +23,13 @@ from ..embed.encoder import Encoder
 from ..embed.torch_encoder import TorchEncoder
 from ..embed.weights import seeded
 from ..store.digests import spec_digest
+from ..store.erasure import tokens
 from ..store.errors import UsageError
 from ..store.progress import Progress, Silent
 from ..store.specs import ViewSpec
-from ..store.voxel_cache import DEFAULT_BYTES
+from ..store.voxel_cache import DEFAULT_BYTES, states_folder
 from .adapt_data import AdaptItems, Learned, adapt_items, adapt_view, check_classes, examples_of, report_items
-from .adapt_objectives import objective_of
+from .adapt_objectives import depths_of, objective_of, pointing
 from .adapt_validation import validation
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Place:
-    """Where an adaptation keeps what it can begin anew from."""
+    """Where an adaptation keeps what it can begin anew from, and how it reads scans."""
 
     work: Path | None = None
     """The state of a run that was begun; None: a folder of its own in the user's cache."""
@@ -48,6 +48,8 @@ class Place:
     cache_bytes: int = DEFAULT_BYTES
     workers: int = 1
     """Scans that are decoded at a time."""
+    accept_hu: bool = False
+    """Whether values that look like no HU are taken as they are."""
 
 
 @final
@@ -66,6 +68,8 @@ class Prepared:
     told: Mapping[str, Any]
     identity: str
     """Digest of all that decides the outcome: the same adaptation asked for again has the same."""
+    forgot: tuple[str, ...]
+    """What the bank had forgotten when this was looked at."""
 
 
 @final
@@ -83,6 +87,8 @@ class Adapted:
     """Parameters that moved."""
     told: Mapping[str, Any]
     """For the card, and for programs."""
+    state: Path
+    """The folder of the run's state, to be dropped when what came out is kept."""
 
 
 def adaptable(encoder: Encoder) -> TorchEncoder:
@@ -116,8 +122,12 @@ def prepared(bank: Bank, encoder: TorchEncoder, recipe: Recipe, asked: Learned, 
         raise UsageError(
             f"encoder {encoder.spec.name!r} takes no texts, which {recipe.method} needs; methods that fit: lora, partial, adapters, full"
         )
+    points: list[Any] = []
     if recipe.learns == "contrastive":
         items = report_items(bank, asked, labelled=recipe.prompt_weight > 0)
+        if recipe.pointer_weight:  # before anything is decoded; scans that cannot be read have none, and are left out later
+            depths_of(bank, encoder, view, items.ordinals[items.train], some=True)
+            points = pointing(bank, items.ordinals[items.train])
     elif not asked.findings:
         raise UsageError(f"method {recipe.method} learns labels, and no finding is named: give --finding")
     else:
@@ -131,8 +141,9 @@ def prepared(bank: Bank, encoder: TorchEncoder, recipe: Recipe, asked: Learned, 
         "repeat": asked.repeat if asked.shots is not None else None,
         "view": view.to_dict(),
     }
-    identity = spec_digest([told, _digest(items, items.train, items.val), encoder.spec.digest])
-    return Prepared(bank, encoder, recipe, items, view, adapt_view(encoder, view, items.unit, recipe.planes), told, identity)
+    identity = spec_digest([told, _digest(items, items.train, items.val), encoder.spec.digest, points])
+    trained_in = adapt_view(encoder, view, items.unit, recipe.planes)
+    return Prepared(bank, encoder, recipe, items, view, trained_in, told, identity, tokens(bank.snapshot.root))
 
 
 def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None = None) -> Adapted:
@@ -155,7 +166,7 @@ def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None
     moved = sum(value.numel() for value in changed(encoder.model).values())
     if not moved:
         raise UsageError(f"method {moving.method} lets none of the parameters of {encoder.spec.name!r} train; choose other --layers")
-    voxels = voxels_of(bank, asked.trained_in, encoder.spec.input_range, place.cache, place.cache_bytes)
+    voxels = voxels_of(bank, asked.trained_in, encoder.spec.input_range, place.cache, place.cache_bytes, accept_hu=place.accept_hu)
     examples = examples_of(bank, items, np.concatenate([items.train, items.val]), voxels, encoder)
     failed = voxels.fill(list({one.scan.name: one.scan for one in examples}.values()), place.workers, progress)
     kept = np.array([one.scan.work.volume not in failed for one in examples])
@@ -167,6 +178,7 @@ def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None
         objective = objective_of(bank, recipe, encoder, items, train, learning, asked.view)
     seen = _digest(items, train, val)
     fingerprint = spec_digest([asked.identity, seen, version("scanbank")])
+    folder = place.work or states_folder(bank.card["bank"]) / fingerprint[:16]
     fit = Fit(
         encoder,
         modules,
@@ -175,7 +187,7 @@ def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None
         learning,
         recipe.training,
         validation(encoder, objective, checked, items, val, recipe),
-        place.work or Path(platformdirs.user_cache_path("scanbank")) / "adapt" / fingerprint[:16],
+        folder,
         fingerprint,
         progress,
     )
@@ -188,7 +200,7 @@ def adapt(asked: Prepared, place: Place | None = None, progress: Progress | None
         "epochs": [vars(one) for one in fitted.epochs],
         "best": fitted.best,
     }
-    return Adapted(asked, fitted, tuple(items.items[row] for row in [*train, *val]), failed, moved, told)
+    return Adapted(asked, fitted, tuple(items.items[row] for row in [*train, *val]), failed, moved, told, folder)
 
 
 def plan(encoder: TorchEncoder, recipe: Recipe) -> list[tuple[str, tuple[int, ...], int]]:
@@ -209,5 +221,10 @@ def _blocks(backbone: Backbone, moving: Moving) -> list[torch.nn.Module]:
 
 
 def _digest(items: AdaptItems, train: NDArray[np.int64], val: NDArray[np.int64]) -> str:
-    """Of the items, their order, labels and sides."""
-    return spec_digest([[[items.items[row], np.nan_to_num(items.targets[row], nan=-1).tolist()] for row in rows] for rows in (train, val)])
+    """Of the items, their order, labels, reports and sides. An ordinal says of which voxels: those that changed have another."""
+
+    def one(row: int) -> list[Any]:
+        known = np.nan_to_num(items.targets[row], nan=-1).tolist()
+        return [items.items[row], int(items.ordinals[row]), known, *items.texts[row : row + 1]]
+
+    return spec_digest([[one(row) for row in rows.tolist()] for rows in (train, val)])

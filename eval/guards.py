@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..store.errors import UsageError
 from .feature_checks import check_finite
 from .leaks import near_copies, refusal, shared_content, shared_patients, shared_studies
 from .trained_items import trained_on
 
 if TYPE_CHECKING:
     from ..store.bank import Bank
+    from ..store.specs import EncoderSpec
     from .pooling import UnitFeatures
     from .units import Units
 
@@ -71,3 +73,24 @@ def check_leaks(
         raise refusal(leaks)
     allowed = [f"allowed: {leak.message}" for leak in leaks]
     return Guarded((*allowed, *undecoded, *alike, *untold), tuple({"kind": leak.kind, "count": leak.count} for leak in leaks))
+
+
+def check_unseen(bank: Bank, encoders: Sequence[EncoderSpec], units: Units, *, allow: bool, way: str) -> Guarded:
+    """Look whether encoders were trained on what they are measured on, where nothing else learns.
+
+    Args:
+        bank: the bank.
+        encoders: whose vectors are measured.
+        units: all that they are measured on; labels do not matter.
+        allow: go on in spite of it.
+        way: what else can be done, for the error.
+
+    Raises:
+        UsageError: one of them was, and `allow` is False.
+    """
+    leak, untold = trained_on(bank, encoders, units, np.full(len(units), "test"))
+    if leak is None:
+        return Guarded(tuple(untold), ())
+    if not allow:
+        raise UsageError(f"{leak.message}, and that says nothing of others. {way}, or give --allow-leak, which runs record")
+    return Guarded((f"allowed: {leak.message}", *untold), ({"kind": leak.kind, "count": leak.count},))

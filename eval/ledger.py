@@ -20,7 +20,7 @@ from ..store.errors import UsageError
 from ..store.schema import TABLES
 from .blocks import Block
 from .draws import Draw
-from .quoting import quoted
+from .splits import kept_sides, lacking_rows
 from .study import Study
 
 if TYPE_CHECKING:
@@ -127,13 +127,8 @@ class Ledger:
             if not split.rows:
                 continue
             if split.name not in written:
-                answer = self._bank.sql(f"SELECT item, side FROM latest_splits WHERE split = {quoted(split.name)}").to_pylist()
-                written[split.name] = {row["item"]: row["side"] for row in answer}
-            held = written[split.name]
-            if any(held.get(row["item"], row["side"]) != row["side"] for row in split.rows):
-                raise UsageError(f"another process gave patients other sides in split {split.name!r} meanwhile; run this again")
-            commit.append("splits", [row for row in split.rows if row["item"] not in held])
-            held.update((row["item"], row["side"]) for row in split.rows)
+                written[split.name] = kept_sides(self._bank, split.name)
+            commit.append("splits", lacking_rows(self._bank, split, written[split.name]))
 
     def _keep_draws(self, commit: Commit, runs: Sequence[Run]) -> None:
         used = {(block.run, k, repeat) for block in self._blocks for k, repeat in zip(block.shots, block.repeats, strict=True)}

@@ -138,6 +138,33 @@ def stratified(patients: Sequence[str], labels: Mapping[str, Sequence[str]], see
     return sides
 
 
+def lacking_rows(bank: Bank, split: Split, held: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """The rows of a split that a bank does not hold yet, to be committed with what rests on them.
+
+    Args:
+        bank: As it is at the commit.
+        split: A split whose sides were made.
+        held: Sides by item of the split of that name, where they are known; updated.
+
+    Raises:
+        UsageError: another process gave a patient another side meanwhile.
+    """
+    if not split.rows:
+        return []
+    held = kept_sides(bank, split.name) if held is None else held
+    if any(held.get(row["item"], row["side"]) != row["side"] for row in split.rows):
+        raise UsageError(f"another process gave patients other sides in split {split.name!r} meanwhile; run this again")
+    new = [row for row in split.rows if row["item"] not in held]
+    held.update((row["item"], row["side"]) for row in split.rows)
+    return new
+
+
+def kept_sides(bank: Bank, name: str) -> dict[str, str]:
+    """By item, as the rows of a split say."""
+    answer = bank.sql(f"SELECT item, side FROM latest_splits WHERE split = {quoted(name)}")
+    return dict(zip(answer.column("item").to_pylist(), answer.column("side").to_pylist(), strict=True))
+
+
 def _missing(bank: Bank, seed: int) -> tuple[dict[str, Any], ...]:
     """Rows for the patients of the bank to whom the seeded split gives no side yet."""
     name = SEEDED.format(seed)

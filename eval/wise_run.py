@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
 from ..embed.adapt.artifact import Artifact
+from ..embed.adapt.card import check_child_name
 from ..embed.adapt.child import child_of
 from ..embed.adapt.opening import Kept, artifact_in, kept_encoders
 from ..embed.adapt.wise import interpolated_update
 from ..embed.encoder import Encoder
 from ..embed.names import ADAPTED
 from ..embed.torch_encoder import TorchEncoder
+from ..store.erasure import tokens
 from ..store.errors import UsageError
 from ..store.progress import Progress
 from ..store.specs import ViewSpec
@@ -51,8 +53,7 @@ class Way:
         Raises:
             UsageError: alpha does not lie between 0 and 1, or block adapters lie on no line to their parent.
         """
-        if not 0 < alpha < 1:
-            raise UsageError(f"alpha {alpha:g}: expected a number between 0 and 1; 0 is the parent and 1 the child, which the bank has")
+        check_between(alpha)
         parent = adaptable(self.reopened())
         tensors = interpolated_update(dict(parent.model.named_parameters()), self.whole.tensors, alpha)
         card, towers = self.whole.card, parent.towers
@@ -69,12 +70,16 @@ class Way:
         )
         return Artifact.made(between, tensors)
 
-    def walk(self, alphas: Sequence[float], workers: int, progress: Progress) -> list[TorchEncoder]:
+    def walk(self, alphas: Sequence[float], workers: int, progress: Progress, *, accept_hu: bool = False) -> list[TorchEncoder]:
         """Keep and embed with each; what the bank holds is not made again. All saw what the child saw.
 
         Raises:
             UsageError: as `artifact_at`, or another encoder of the bank has the name of one.
         """
+        for alpha in alphas:  # mistakes before anything is embedded
+            check_child_name(self.name_at(alpha))
+            check_between(alpha)
+        forgot = tokens(self.bank.snapshot.root)
         rows = self.bank.sql(f"SELECT item, level FROM trained_items WHERE encoder = {quoted(self.kept.spec.digest)}").to_pylist()
         seen, level = [row["item"] for row in rows], rows[0]["level"] if rows else "volume"
         found: list[TorchEncoder] = []
@@ -83,10 +88,16 @@ class Way:
             held = next((one for one in kept_encoders(self.bank) if one.name == name), None)
             artifact = self.artifact_at(alpha) if held is None else artifact_in(self.bank, held)
             if held is None:
-                keep_child(self.bank, artifact, seen, level)
+                keep_child(self.bank, artifact, seen, level, forgot=forgot if level in ("volume", "slice") else None)
             elif artifact.card.objective.get("wise") != {"child": self.whole.card.name, "alpha": alpha}:
                 raise UsageError(f"{self.bank.name} keeps another encoder {name!r}; remove it or rename the child")
             point = child_of(self.reopened(), artifact)
-            embed_child(self.bank, point, self.view, workers, progress)
+            embed_child(self.bank, point, self.view, workers, progress, accept_hu=accept_hu)
             found.append(point)
         return found
+
+
+def check_between(alpha: float) -> None:
+    """Raises UsageError where a share does not lie between 0 and 1."""
+    if not 0 < alpha < 1:
+        raise UsageError(f"alpha {alpha:g}: expected a number between 0 and 1; 0 is the parent and 1 the child, which the bank has")

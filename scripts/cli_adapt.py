@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from .options import BankPath, Json, listed
+from .options import BankPath, Json
 from .output import complain, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..embed.torch_encoder import TorchEncoder
     from ..eval.adapt_data import Learned
     from ..eval.adapt_run import Child
+    from ..eval.results import Result
     from ..eval.units import Unit
     from ..store.bank import Bank
 
@@ -109,6 +110,7 @@ def adapt(
     random_weights: Annotated[
         int | None, typer.Option(metavar="SEED", help="Random weights, for trying out.", show_default=False, rich_help_panel=_SPEED)
     ] = None,
+    accept_hu: Annotated[bool, typer.Option("--accept-hu", help="As in embed.", rich_help_panel=_SPEED)] = False,
     workers: Annotated[int, typer.Option(min=1, help="Scans that are decoded at a time.", rich_help_panel=_SPEED)] = min(
         4, os.cpu_count() or 1
     ),
@@ -133,14 +135,21 @@ def adapt(
     """Adapt an encoder to a bank: LoRA, partial fine-tuning, adapters, VocabFine, contrastive. Its child gets features of its own."""
     from ..embed.adapt.opening import open_in
     from ..eval.adapt_data import Learned
-    from ..eval.adapt_run import child_name, run
+    from ..eval.adapt_run import child_name, run, told
     from ..eval.adapting import Place, adaptable, plan, prepared
     from ..eval.findings import asked_findings
     from ..eval.units import UNITS
     from ..store import Bank
     from ..store.errors import UnknownNameError, UsageError
+    from .result_tables import as_json, check_heads, tell
     from .view_options import windows_of
 
+    heads = check_heads(probe)
+    if heads and not (finding and embedded):
+        needs = "the child's features; leave --no-embed out" if finding else "findings; name some by --finding"
+        raise UsageError(f"--probe {probe} fits heads on {needs}")
+    if not cache_gb < 2**20:
+        raise UsageError(f"--cache-gb {cache_gb}: expected a number of gigabytes, such as 50")
     how = _recipe(recipe, {
         "method": method, "moves": moves, "sides": sides, "layers": layers, "rank": rank, "alpha": alpha, "dropout": dropout,
         "bottleneck": bottleneck, "loss": loss, "planes": planes, "epochs": epochs, "batch": batch, "micro": micro,
@@ -169,11 +178,20 @@ def adapt(
         for remark in ready.items.remarks:
             complain(f"note: {remark}")
         called = name or child_name(model.spec, how, asked, view.window_label if windows else "")
-        place = Place(work, cache, int(cache_gb * 2**30), workers)
-        child = run(ready, encoder, called, parent, place, listener, embedded=embedded)
-    _tell(child, json=json)
-    if probe and child.embedded is not None:
-        _probe(opened, child, findings, listed([probe]), asked, json=json)
+        place = Place(work, cache, int(cache_gb * 2**30), workers, accept_hu)
+        uri = encoder if random_weights is None else f"{encoder}+random{random_weights}"
+        child = run(ready, uri, called, parent, place, listener, embedded=embedded)
+    if not json:
+        _tell(child)
+    results = _probe(opened, child, findings, heads, asked, shown=not json) if heads else ()
+    if json:
+        print_json({**told(child), **({"probe": [as_json(one) for one in results]} if heads else {})})
+    elif heads:
+        tell(results, json=False)
+    if child.embedded and child.embedded.failed:
+        for reason, count in child.embedded.reasons.items():
+            complain(f"not embedded: {count} x {reason}")
+        complain(f"{child.embedded.failed} failed; `scanbank status {bank} --failures` lists them")
     if (child.adapted and child.adapted.failed) or (child.embedded and child.embedded.failed):
         raise typer.Exit(1)
 
@@ -194,12 +212,7 @@ def _tell_plan(name: str, parameters: list[tuple[str, tuple[int, ...], int]], ev
     say(f"{count:,} numbers in {len(parameters)} parameters of {name} would train, {count / every:.1%} of {every:,}")
 
 
-def _tell(child: Child, *, json: bool) -> None:
-    from ..eval.adapt_run import told
-
-    if json:
-        print_json(told(child))
-        return
+def _tell(child: Child) -> None:
     spec, card = child.encoder.spec, child.card
     if child.adapted is None:
         say(f"{spec.name} is in the bank already: the same parent, settings and data")
@@ -219,12 +232,11 @@ def _tell(child: Child, *, json: bool) -> None:
             say(f"{child.texts} report snippets encoded")
 
 
-def _probe(bank: Bank, child: Child, findings: Sequence[str], heads: Sequence[str], asked: Learned, *, json: bool) -> None:
+def _probe(bank: Bank, child: Child, findings: Sequence[str], heads: Sequence[str], asked: Learned, *, shown: bool) -> Sequence[Result]:
     """Heads on parent and child, on the test side."""
     from ..eval.feature_choice import FeatureChoice
     from ..eval.protocol import Protocol
     from ..eval.sweep import sweep_all
-    from .result_tables import tell
 
     card = child.card
     names = [
@@ -234,9 +246,10 @@ def _probe(bank: Bank, child: Child, findings: Sequence[str], heads: Sequence[st
         and one.key.encoder.digest in (child.encoder.spec.digest, card.parent.digest)
         and one.key.view == card.view
     ]
+    if not any(one.key.encoder.digest == card.parent.digest for one in bank.feature_sets if one.name in names):
+        complain(f"note: {card.parent.name} has no vectors of this view here: heads are fitted on the child alone")
     protocol = Protocol(asked.seed, asked.unit, asked.source, asked.split)
-    with progress(not json) as listener:
-        results = sweep_all(
+    with progress(shown) as listener:
+        return sweep_all(
             bank, findings, heads, (None,), 1, protocol=protocol, choice=FeatureChoice(tuple(names)), command="probe", progress=listener
         )
-    tell(results, json=json)

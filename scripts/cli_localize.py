@@ -49,6 +49,9 @@ def localize(
         typer.Option("--split", help="A stored split, or patients-SEED; by default the user's, else patients-SEED."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="With --evaluate: of the split where one is made.")] = 0,
+    allow_leak: Annotated[
+        bool, typer.Option("--allow-leak", help="With --evaluate: go on where an encoder was trained on test patients; the run says so.")
+    ] = False,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the levels into a PNG.", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="Where texts are encoded: auto, cpu, cuda, cuda:N or mps.")] = "auto",
     trust_code: TrustCode = False,
@@ -72,9 +75,16 @@ def localize(
     if evaluate:
         with progress(not json) as listener:
             result = localization(
-                Bank.open(bank), features=names, encoder=encoder, window=window, split=split, seed=seed, opened_by=opened_by,
+                Bank.open(bank),
+                features=names,
+                encoder=encoder,
+                window=window,
+                split=split,
+                seed=seed,
+                allow_leak=allow_leak,
+                opened_by=opened_by,
                 progress=listener,
-            )  # fmt: skip
+            )
         _tell_evaluation(result, json=json)
         return
     if len(names) > 1:

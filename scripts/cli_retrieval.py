@@ -38,6 +38,13 @@ def retrieval(
         str, typer.Option("--pool", help="How vectors of slices, depths or patches become one: mean, max or topK such as top5.")
     ] = "mean",
     source: Annotated[str | None, typer.Option("--source", help="Whose labels say which findings scans share.", show_default=False)] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Measure the test side of this split alone (stored, or patients-SEED); else all studies.", show_default=False),
+    ] = None,
+    allow_leak: Annotated[
+        bool, typer.Option("--allow-leak", help="Go on where an encoder was trained on patients of these studies; the run says so.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Text to image and back: where each report's own scan comes among all, and each scan's report (docs/retrieval.md)."""
@@ -48,7 +55,7 @@ def retrieval(
     with progress(not json) as listener:
         opened = Bank.open(bank)
         choice = FeatureChoice(tuple(features or ()), encoder, window, pool)
-        result = evaluate(opened, texts=texts, choice=choice, source=source, progress=listener)
+        result = evaluate(opened, texts=texts, choice=choice, source=source, split=split, allow_leak=allow_leak, progress=listener)
     if json:
         print_json(asdict(result))
     else:

@@ -12,6 +12,7 @@ from .options import BankPath, Json, listed
 from .output import print_json, progress, say
 
 if TYPE_CHECKING:
+    from ..embed.encoder import Encoder
     from ..eval.results import Result
 
 
@@ -22,29 +23,48 @@ def wise(
     probe: Annotated[
         str, typer.Option(metavar="HEADS", help="Then fit these heads on parent, points and child, such as linear.", show_default=False)
     ] = "",
+    parent: Annotated[
+        str, typer.Option(metavar="URI", help="Where the parent is, of local files: such as siglip:/models/mine.", show_default=False)
+    ] = "",
+    source: Annotated[str | None, typer.Option(help="With --probe: whose labels count.", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    accept_hu: Annotated[bool, typer.Option("--accept-hu", help="As in embed.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Scans that are decoded at a time.")] = min(4, os.cpu_count() or 1),
     json: Json = False,
 ) -> None:
     """Interpolate the weights of a parent and its child (WiSE-FT): each point is a child of its own, with features."""
     from functools import partial
 
-    from ..embed.adapt.opening import artifact_in, kept_named, open_in
+    from ..embed.adapt.opening import artifact_in, kept_named, within
+    from ..embed.named import open_named
     from ..eval.feature_choice import FeatureChoice
     from ..eval.protocol import Protocol
     from ..eval.sweep import sweep_all
     from ..eval.wise_run import Way
     from ..store import Bank
-    from .result_tables import tell
+    from ..store.errors import EncoderError, UsageError
+    from .result_tables import as_json, check_heads, tell
 
     points = _alphas(alphas)
+    heads = check_heads(probe)
     opened = Bank.open(bank)
     kept = kept_named(opened, child)
-    heads = listed([probe])
+    card = artifact_in(opened, kept).card
+    findings = list(card.objective.get("findings", ()))
+    if heads and not findings:
+        raise UsageError(f"--probe fits heads on what {kept.name} learned, and its card names no finding; `scanbank sweep` takes any")
+
+    def reopened() -> Encoder:
+        try:
+            return within(opened, partial(open_named, device=device, typed=parent))(card.parent.name)
+        except EncoderError as error:
+            if parent:
+                raise
+            raise EncoderError(f"{error}. Where its files are is said by --parent {card.parent.name.partition(':')[0]}:PATH") from error
+
     with progress(not json) as listener:
-        card = artifact_in(opened, kept).card
-        way = Way(opened, kept, partial(open_in, opened, card.uri, device=device))
-        made = [point.spec for point in way.walk(points, workers, listener)]
+        way = Way(opened, kept, reopened)
+        made = [point.spec for point in way.walk(points, workers, listener, accept_hu=accept_hu)]
         results: Sequence[Result] = ()
         if heads:
             digests = {kept.spec.digest, card.parent.digest, *(spec.digest for spec in made)}
@@ -53,8 +73,7 @@ def wise(
                 for one in opened.feature_sets
                 if one.key.encoder.digest in digests and one.key.view == way.view and one.key.kind in ("volume", "slice")
             ]
-            findings = list(card.objective.get("findings", ()))
-            protocol = Protocol(split=card.data.get("split"), unit=card.data.get("unit"))
+            protocol = Protocol(split=card.data.get("split"), unit=card.data.get("unit"), source=source)
             results = sweep_all(
                 opened,
                 findings,
@@ -67,9 +86,8 @@ def wise(
                 progress=listener,
             )
     if json:
-        print_json(
-            {"child": kept.name, "points": [{"alpha": alpha, "encoder": spec.name} for alpha, spec in zip(points, made, strict=True)]}
-        )
+        told = [{"alpha": alpha, "encoder": spec.name} for alpha, spec in zip(points, made, strict=True)]
+        print_json({"child": kept.name, "points": told} | ({"probe": [as_json(one) for one in results]} if heads else {}))
         return
     for alpha, spec in zip(points, made, strict=True):
         say(f"{alpha:g} of {kept.name}: {spec.name}")

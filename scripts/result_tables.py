@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .options import ALL
+from .options import ALL, listed
 from .output import complain, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -17,10 +17,20 @@ _TITLES = {"auroc": "AUROC", "ap": "AP", "f1": "F1"}
 """Metrics that are shown; all are in the bank. Where none of these was asked for, those that were."""
 
 
+def check_heads(text: str) -> tuple[str, ...]:
+    """Names of heads with commas, known before anything is made for them. Raises UnknownNameError where one is none."""
+    from ..eval.kinds import kind_named
+
+    names = listed([text])
+    for name in names:
+        kind_named(name)
+    return names
+
+
 def tell(results: Sequence[Result], *, json: bool) -> None:
     """Print results of studies."""
     if json:
-        told = [_as_json(result) for result in results]
+        told = [as_json(result) for result in results]
         print_json(told[0] if len(told) == 1 else told)
         return
     seeds = len({result.settings["seed"] for result in results})
@@ -42,7 +52,8 @@ def tell(results: Sequence[Result], *, json: bool) -> None:
     say(f"run{'s' * (len(results) > 1)} {runs} {'are' if len(results) > 1 else 'is'} in the bank: tables runs, metrics, predictions{there}")
 
 
-def _as_json(result: Result) -> dict[str, Any]:
+def as_json(result: Result) -> dict[str, Any]:
+    """For programs."""
     return {
         "run": result.run,
         "settings": dict(result.settings),

@@ -22,7 +22,7 @@ from .local_map import map_file
 from .places import Place
 from .repository import kept_snapshots, session_at, told
 from .retention import expire
-from .voxel_cache import forget_voxels
+from .voxel_cache import forget_states, forget_voxels
 
 if TYPE_CHECKING:
     from .bank import Bank
@@ -144,6 +144,7 @@ def _remove(bank: Bank, begun: Collection[Pending], since: datetime) -> Finished
         files += remove_unneeded(bank, only_present=True)
     volumes = {volume for pending in begun for volume in pending.volumes}
     forget_voxels(bank.card["bank"], volumes)
+    forget_states(bank.card["bank"])
     if map_file(bank.card["bank"]).exists():
         bank.local_map.forget(volumes, {path for pending in begun for path in pending.paths})
     if bank.place.folder:  # what is removed must stay so, whatever happens to the machine, before the note of it goes

@@ -1,8 +1,9 @@
-"""Voxels as a view shows them, kept on this machine so that training decodes each scan once. Never in the bank, and safe to delete."""
+"""What training keeps on this machine, never in the bank, and safe to delete: voxels as a view shows them, and how far a run has come."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -35,10 +36,11 @@ class VoxelCache:
 
     def get(self, name: str) -> NDArray[np.float16] | None:
         """A mapped array; None where it is not kept, or damaged."""
-        try:
-            return np.load(self._path(name), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+        try:  # not np.load, which takes archives for what they are
+            found = np.lib.format.open_memmap(self._path(name), mode="r")
+        except (OSError, ValueError, EOFError, OverflowError, MemoryError):
             return None
+        return found if found.dtype == np.float16 else None
 
     def put(self, name: str, values: NDArray[np.float16]) -> None:
         """Keep an array where there is room; a full disk costs the copy only."""
@@ -50,6 +52,8 @@ class VoxelCache:
             private_folder(self.folder)
             with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 np.save(file, values, allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
             aside.replace(path)
         except OSError:
             with suppress(OSError):
@@ -62,17 +66,51 @@ class VoxelCache:
 
     def _room(self, size: int) -> bool:
         if self._held is None:
-            self._held = sum(file.stat().st_size for file in self._files())
+            self._sweep()
+            self._held = sum(status.st_size for _, status in self._files())
         if self._held + size > self._limit:
-            for file in sorted((file for file in self._files() if file.parent != self.folder), key=lambda file: file.stat().st_mtime):
-                self._held -= file.stat().st_size
+            others = [(file, status) for file, status in self._files() if file.parent != self.folder]
+            for file, status in sorted(others, key=lambda one: one[1].st_mtime):
+                self._held -= status.st_size
                 file.unlink(missing_ok=True)
                 if self._held + size <= self._limit:
                     break
         return self._held + size <= self._limit
 
-    def _files(self) -> list[Path]:
-        return [file for file in self._all.glob("*/*.npy") if file.is_file()]
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        """What is kept of any view; another process may take files away at any moment."""
+        found: list[tuple[Path, os.stat_result]] = []
+        for file in self._all.glob("*/[!.]*.npy"):
+            with suppress(OSError):
+                found.append((file, file.stat()))
+        return found
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed left half written."""
+        for file in self._all.glob("*/.*.npy"):
+            with suppress(OSError, ValueError):
+                if not _lives(int(file.name.split(".")[-2])):
+                    file.unlink()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def states_folder(bank_id: str) -> Path:
+    """`$XDG_CACHE_HOME/scanbank/adapt/<bank>`: the state of adaptations that were begun, a folder for each."""
+    return Path(platformdirs.user_cache_path("scanbank")) / "adapt" / bank_id
+
+
+def forget_states(bank_id: str) -> None:
+    """Remove them all: weights can hold more of who they learn from than anybody can tell. They begin anew."""
+    shutil.rmtree(states_folder(bank_id), ignore_errors=True)
 
 
 def forget_voxels(bank_id: str, volumes: Collection[str]) -> None:

@@ -159,7 +159,7 @@ def _command(asked: Mapping[str, Any], tell: int) -> None:
     from scanbank.scripts import cli
 
     folder, output, fault = Path(asked["folder"]), Path(asked["output"]), asked["fault"]
-    os.environ |= {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "data")}
+    os.environ |= {f"XDG_{name.upper()}_HOME": str(folder / name) for name in ("config", "data", "cache")}
     os.environ.pop("SCANBANK_KEY_FILE", None)
     for number, name in ((0, os.devnull), (1, output / "stdout"), (2, output / "stderr")):
         os.dup2(os.open(name, os.O_RDWR | (os.O_CREAT | os.O_TRUNC if number else 0), 0o600), number)

@@ -164,6 +164,14 @@ def _check(card: Card) -> None:
             raise TypeError(f"{name} is no object")
     if not isinstance(card.epochs, list) or not all(isinstance(one, dict) for one in card.epochs) or not isinstance(card.best, int):
         raise TypeError("epochs is no list of objects, or best no number")
+    findings = card.objective.get("findings", [])
+    if not isinstance(findings, list) or not all(isinstance(one, str) for one in findings):
+        raise TypeError("objective names findings that are no list of texts")
+    for said in (card.objective.get("learns", ""), card.data.get("split") or "", card.data.get("unit") or ""):
+        _text(said)
+    for name in ("epoch", "loss", "score"):
+        if wrong := [one[name] for one in card.epochs if not isinstance(one.get(name), int | float | None)]:
+            raise TypeError(f"{name} {str(wrong[0])[:40]!r} of an epoch is no number")
     for value in (card.scanbank, card.note, card.version, card.parent.name, card.moving.method, card.moving.layers):
         _text(value)
     if not all(isinstance(side, str) for side in card.moving.sides):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import secrets
 import shutil
@@ -13,8 +15,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+from safetensors import SafetensorError
+
 from ...store.errors import UsageError
 from ...store.files import fsync_folder
+from ...store.repository import told
 from ..exported import Exported
 from ..named import bank_name, open_named
 from ..torch_encoder import TorchEncoder
@@ -63,11 +68,14 @@ def export(bank: Bank, name: str, folder: Path, *, parent: str = "", adapter_alo
         EncoderError: it cannot be opened.
     """
     kept = kept_named(bank, name)
-    if folder.exists():
+    if os.path.lexists(folder):
         raise UsageError(f"{str(folder)!r} exists already; choose another folder")
+    if folder.name in ("", ".."):
+        raise UsageError(f"{str(folder)!r} is no name of a new folder; choose one")
     artifact = artifact_in(bank, kept)
     if adapter_alone:
-        write_artifact(folder, artifact)
+        with told(f"writing {folder}"):
+            write_artifact(folder, artifact)
         return Written(kept.name, folder, tuple(artifact.files), f"adapted:{folder}", "")
     line = _line(bank, kept)
     root = line[-1].card.parent.name
@@ -78,7 +86,7 @@ def export(bank: Bank, name: str, folder: Path, *, parent: str = "", adapter_alo
     encoder = within(bank, partial(open_named, device="cpu", typed=parent))(kept.name)
     assert isinstance(encoder, TorchEncoder)  # children are
     module = import_module(f"..encoders.{_LAYOUTS[kind]}", __package__)
-    with _whole(folder) as aside:
+    with told(f"writing {folder}"), _whole(folder) as aside:
         made: Exported = module.export_model(encoder, named, aside)
         files = tuple(sorted(path.name for path in aside.iterdir()))
     return Written(kept.name, folder, files, made.uri.format(folder=folder), made.elsewhere.format(folder=folder))
@@ -113,7 +121,11 @@ def _whole(folder: Path) -> Iterator[Path]:
     aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     aside.mkdir()
     try:
-        yield aside
+        try:
+            yield aside
+        except SafetensorError as error:  # what Rust says of a disk
+            full = "os error 28" in str(error)
+            raise OSError(errno.ENOSPC if full else errno.EIO, str(error).partition("\n")[0]) from error
         aside.rename(folder)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)

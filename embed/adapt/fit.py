@@ -23,7 +23,7 @@ from .errors import AdaptError
 from .groups import parameter_groups
 from .methods.base import Backbone, changed, put
 from .objective import Batch, Model, Objective, Part
-from .state import State, drop_state, load_state, moments, put_moments, save_state
+from .state import State, load_state, moments, put_moments, save_state
 from .training import Training
 
 SAVE_SECONDS = 60.0
@@ -99,7 +99,7 @@ class Fit:
     progress: Progress = field(default_factory=Silent)
 
     def go(self) -> Fitted:
-        """Train to the end.
+        """Train to the end. The state stays: who has kept what came out drops it (`state.drop_state`).
 
         Raises:
             AdaptError: the loss is no number, or the device has no room.
@@ -118,8 +118,6 @@ class Fit:
         with torch.random.fork_rng(), _steady(), self._room():
             self._train(state, optimizer, per_epoch, steps)
         best = {name.removeprefix("best."): value for name, value in state.tensors.items()}
-        if self.folder:
-            drop_state(self.folder)
         put(self.encoder.model, {name: value for name, value in best.items() if not name.startswith("objective.")})
         self._mode(training=False)
         of_objective = {name.removeprefix("objective."): value for name, value in best.items() if name.startswith("objective.")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -20,6 +21,10 @@ OBJECTIVES = ("vocabfine", "contrastive")
 """Methods that say what is learned; what moves is then `moves`."""
 _RATES = {"lora": 5e-4, "adapters": 1e-3, "partial": 1e-4, "full": 3e-5}
 """Where none is asked for, by what moves."""
+_MOST_BYTES = 2**20
+"""Of a recipe's file."""
+_MOST = 2**63
+"""Torch's generators take no larger seed; of everything else this is plenty."""
 
 
 @final
@@ -78,9 +83,14 @@ class Recipe:
             _one_of("moves", self.moves, tuple(METHODS))
         if self.sides:
             _one_of("sides", self.sides, ("image", "text", "both"))
-        if self.planes < 1:
-            raise UsageError(f"planes {self.planes}: expected 1 or more")
-        _ = self.training  # its own checks
+        for name in ("planes", "rank", "bottleneck"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name} {getattr(self, name)}: expected 1 or more")
+        if not (math.isfinite(self.alpha) and self.alpha > 0):
+            raise UsageError(f"--alpha {self.alpha}: expected a number over 0, by which LoRA's updates are multiplied")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"--dropout {self.dropout}: expected a share from 0 to below 1")
+        _ = self.training, self.contrast  # their own checks
 
     @property
     def learns(self) -> str:
@@ -104,6 +114,19 @@ class Recipe:
             said["learning_rate"] = _RATES[self.moving.method]
         return Training(**said)
 
+    @property
+    def contrast(self) -> Contrast:
+        """How scans and reports are learned from, under contrastive."""
+        return Contrast(
+            self.pairs,
+            report_weight=self.report_weight,
+            smoothing=self.label_smoothing,
+            mixup=self.mixup,
+            prompt_weight=self.prompt_weight,
+            pointer_weight=self.pointer_weight,
+            sigma_mm=self.sigma_mm,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """For cards and files; `from_dict` is the inverse."""
         return asdict(self)
@@ -125,14 +148,40 @@ def read_recipe(path: Path) -> Recipe:
         UsageError: it cannot be read, or is no mapping, or has a value of another kind.
         UnknownNameError: it has a key that is none.
     """
+    where = f"recipe {str(path)!r}"
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        first = str(error).partition("\n")[0]
-        raise UsageError(f"recipe {str(path)!r} cannot be read ({type(error).__name__}: {first})") from error
-    if not isinstance(said, dict):
-        raise UsageError(f"recipe {str(path)!r} holds {type(said).__name__}; expected lines of `name: value`, such as `method: lora`")
-    return Recipe.from_dict({str(name): value for name, value in said.items()}, f"recipe {str(path)!r}")
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise UsageError(f"{where} cannot be read ({(isinstance(error, OSError) and error.strerror) or error})") from error
+    if len(data) > _MOST_BYTES:
+        raise UsageError(f"{where} has more than {_MOST_BYTES} bytes; expected some lines of `name: value`")
+    try:
+        return Recipe.from_dict(_settings(data.decode("utf-8-sig"), where), where)
+    except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
+        said = "nested too deep" if isinstance(error, RecursionError) else str(error).partition("\n")[0]
+        raise UsageError(f"{where} cannot be read ({type(error).__name__}: {said}); expected lines of `name: value`") from error
+
+
+def _settings(text: str, where: str) -> dict[str, Any]:
+    """The values of a YAML mapping, each of which stands in its line: no lists, no anchors, nothing twice."""
+    loader = yaml.SafeLoader(text)
+    root = loader.get_single_node()
+    if not isinstance(root, yaml.MappingNode):
+        found = "nothing" if root is None else {yaml.SequenceNode: "a list"}.get(type(root), "a text")
+        raise UsageError(f"{where} holds {found}; expected lines of `name: value`, such as `method: lora`")
+    found: dict[str, Any] = {}
+    for key, value in root.value:
+        line = f"{where}, line {key.start_mark.line + 1}"
+        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+            raise UsageError(f"{line}: expected `name: value` with a number, a text, true or false; found what holds others")
+        if key.value in found:
+            raise UsageError(f"{line}: {key.value!r} is there twice; leave one of them")
+        try:
+            found[key.value] = loader.construct_document(value)
+        except ValueError as error:  # a date that is none, a number of thousands of digits
+            raise UsageError(f"{line}: {key.value} is {value.value[:40]!r}; expected a number, a text, true or false") from error
+    return found
 
 
 def _checked(said: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -141,6 +190,9 @@ def _checked(said: Mapping[str, Any], where: str) -> dict[str, Any]:
     for name, value in said.items():
         if name not in known:
             raise UnknownNameError(f"{where}: key", name, known)
+        if name == "learning_rate" and value is None:  # as `to_dict` writes it where none was asked for
+            found[name] = None
+            continue
         found[name] = _as(value, known[name] if name != "learning_rate" else 0.0, f"{where}: {name}")
     return found
 
@@ -151,12 +203,12 @@ def _as(value: Any, default: Any, where: str) -> Any:
     if kind is float and not isinstance(value, bool):
         try:
             return float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
-    elif type(value) is kind:
+    elif type(value) is kind and not (kind is int and abs(value) >= _MOST):
         return value
-    kinds = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
-    raise UsageError(f"{where} is {value!r}; expected {kinds[kind]}")
+    kinds = {float: "a number", int: "a whole number below 2**63", bool: "true or false", str: "a text"}
+    raise UsageError(f"{where} is {str(value)[:40] if isinstance(value, int) else repr(value)[:40]}; expected {kinds[kind]}")
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:

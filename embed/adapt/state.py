@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -15,6 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...store.errors import UsageError
+from ...store.files import private_folder
+from .errors import AdaptError
 
 _FILE = "state.safetensors"
 
@@ -33,14 +38,27 @@ class State:
 
 
 def save_state(folder: Path, fingerprint: str, state: State) -> None:
-    """Replace the file; what was there stays whole until the new one is."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = folder / f".{_FILE}.{os.getpid()}"
+    """Replace the file; what was there stays whole until the new one is.
+
+    Raises:
+        AdaptError: it cannot be written.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
     told = {"fingerprint": fingerprint, "step": str(state.step), "told": json.dumps(state.told)}
-    save_file({name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}, aside, metadata=told)
-    with aside.open("rb") as file:
-        os.fsync(file.fileno())
-    aside.replace(folder / _FILE)
+    aside = folder / f".{_FILE}.{os.getpid()}"
+    try:
+        private_folder(folder)
+        save_file(tensors, aside, metadata=told | {"crc32": _checksum(tensors, told)})
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(folder / _FILE)
+    except (SafetensorError, OSError) as error:
+        with suppress(OSError):
+            aside.unlink()
+        raise AdaptError(
+            f"the state of this run cannot be saved in {folder} ({_reason(error)}); make room, or name another folder by --work, and run "
+            "the same command: it goes on from the last state that was saved there"
+        ) from error
 
 
 def load_state(folder: Path, fingerprint: str) -> State | None:
@@ -55,19 +73,41 @@ def load_state(folder: Path, fingerprint: str) -> State | None:
     try:
         with safe_open(path, framework="pt") as file:
             told: Mapping[str, str] = file.metadata() or {}
-            if told.get("fingerprint") != fingerprint:
+            if told.get("fingerprint", fingerprint) != fingerprint:
                 raise UsageError(
                     f"{folder} holds the state of another run (other data, settings or weights); remove it, or choose another folder"
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
+        if told["crc32"] != _checksum(tensors, told):
+            raise ValueError("its bytes are not those that were written")
+        return State(int(told["step"]), tensors, json.loads(told["told"]))
+    except UsageError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path} is damaged ({type(error).__name__}); remove it to begin anew") from error
-    return State(int(told["step"]), tensors, json.loads(told["told"]))
 
 
 def drop_state(folder: Path) -> None:
-    """Remove it, when the run is done."""
-    (folder / _FILE).unlink(missing_ok=True)
+    """Remove it, when what came of the run is kept elsewhere, and what a kill left of saving it."""
+    for file in (folder / _FILE, *folder.glob(f".{_FILE}.*")):
+        with suppress(OSError):
+            file.unlink()
+
+
+def _checksum(tensors: Mapping[str, Tensor], told: Mapping[str, str]) -> str:
+    """CRC-32 of everything: the format itself has none, and a run would go on from a flipped bit as if nothing were."""
+    found = zlib.crc32(json.dumps([told["fingerprint"], told["step"], told["told"]]).encode())
+    for name, value in sorted(tensors.items()):
+        found = zlib.crc32(f"{name} {value.dtype} {tuple(value.shape)}".encode(), found)
+        # a tensor of one number counts as contiguous whatever its stride, and would not be viewed as bytes
+        found = zlib.crc32(memoryview(value.as_strided((value.numel(),), (1,)).view(torch.uint8).numpy()), found)
+    return f"{found:08x}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return "no space left" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
+    return "no space left" if "os error 28" in str(error) else str(error).partition("\n")[0]  # safetensors is Rust's
 
 
 def moments(optimizer: torch.optim.AdamW) -> dict[str, Tensor]:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from ...store.bank import Bank
 
 
+_SHOWN = 5
+"""Reasons in an error."""
+
+
 @final
 @dataclass(frozen=True)
 class Wanted:
@@ -87,7 +91,9 @@ class Voxels:
                 failed[work.volume] = str(error)
             progress.advance()
         if len(failed) == len({one.work.volume for one in every}):
-            raise UsageError(f"none of the {len(failed)} scans to train on can be had, such as: {next(iter(failed.values()))}")
+            shown = "; ".join(dict.fromkeys(list(failed.values())[:_SHOWN]))
+            more = f"; and {len(failed) - _SHOWN} others" if len(failed) > _SHOWN else ""
+            raise UsageError(f"none of the {len(failed)} scans to train on can be had, such as: {shown}{more}")
         return failed
 
     def of(self, one: Wanted) -> NDArray[np.float16]:
@@ -128,11 +134,17 @@ class Voxels:
 
 
 def voxels_of(
-    bank: Bank, view: ViewSpec, input_range: tuple[float, float], folder: Path | None = None, limit: int = DEFAULT_BYTES
+    bank: Bank,
+    view: ViewSpec,
+    input_range: tuple[float, float],
+    folder: Path | None = None,
+    limit: int = DEFAULT_BYTES,
+    *,
+    accept_hu: bool = False,
 ) -> Voxels:
     """Those of a bank, with a cache of their own in `folder` (by default the user's cache)."""
     name = spec_digest([view.digest, list(input_range)])
-    return Voxels(bank, view, input_range, VoxelCache(folder or voxel_folder(bank.card["bank"]), name, limit))
+    return Voxels(bank, view, input_range, VoxelCache(folder or voxel_folder(bank.card["bank"]), name, limit), accept_hu)
 
 
 def planes_of(view: ViewSpec, most: int) -> ViewSpec:

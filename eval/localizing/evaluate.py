@@ -19,7 +19,8 @@ from ...store.erasure import tokens
 from ...store.errors import UsageError
 from ...store.features import FeatureSet
 from ...store.progress import Progress, Silent
-from ..splits import Split, split_units
+from ..guards import check_unseen
+from ..splits import Split, lacking_rows, split_units
 from ..units import Units
 from .examples import Example, examples
 from .measures import DRAWS, WITHIN_MM, Measure, hits_of, measures
@@ -69,6 +70,7 @@ def localization(
     window: str = "",
     split: str | None = None,
     seed: int = 0,
+    allow_leak: bool = False,
     head: Localizer | None = None,
     opened_by: Callable[[str], Encoder] = open_named,
     progress: Progress | None = None,
@@ -84,13 +86,15 @@ def localization(
         window: sets of this HU window alone.
         split: as in `split_units`.
         seed: of the split, where one is made.
+        allow_leak: whether to go on where an encoder was trained on patients of the test side.
         head: its parameters; by default the usual ones.
         opened_by: opens an encoder by its name.
         progress: told of feature sets.
 
     Raises:
         UnknownNameError: a feature set, encoder or split is none.
-        UsageError: no sentence leads to a slice, there are no vectors along depth, or the test side has no sentence.
+        UsageError: no sentence leads to a slice, there are no vectors along depth, the test side has no sentence, or an encoder saw
+            patients of it.
         EncoderError: an encoder is not on this machine, or did not make the vectors.
     """
     progress, began, head = progress or Silent(), datetime.now(UTC), head or Localizer()
@@ -113,7 +117,10 @@ def localization(
         raise UsageError(f"split {divided.name!r} has no sentence with a reference on the test side ({counts}); choose --seed or --split")
     if len(learned) < LEAST:
         remarks.append(f"the train side has {len(learned)} sentences with a reference: the head needs {LEAST}, and is left out")
-    settings = _settings(kept, sides, divided, head, learned, tested)
+    encoders, way = [one.key.encoder for one in sets], "Choose the split that it was trained by, or others with --features"
+    guarded = check_unseen(bank, encoders, _units(tested), allow=allow_leak, way=way)
+    remarks += guarded.remarks
+    settings = _settings(kept, sides, divided, head, learned, tested) | guarded.settings
     run = f"{COMMAND}-{spec_digest(settings)[:12]}"
     progress.start("localizing", len(sets))
     found = _baselines(bank, sets[0], tested)
@@ -130,13 +137,18 @@ def localization(
 
 def _sides(bank: Bank, kept: Sequence[Example], name: str | None, seed: int) -> tuple[Split, NDArray[np.str_]]:
     """The split, and the side of each sentence: that of its patient, or of its scan where a table gave sides to scans."""
-    first = {one.ordinal: one for one in kept}
+    units = _units(kept)
+    split = split_units(bank, units, name, seed)
+    return split, split.sides[np.searchsorted(units.ordinals, [one.ordinal for one in kept])]
+
+
+def _units(sentences: Sequence[Example]) -> Units:
+    """Their scans, each once."""
+    first = {one.ordinal: one for one in sentences}
     ordinals = np.array(sorted(first), np.int64)
     volumes, patients = (np.array([getattr(first[at], name) for at in ordinals.tolist()], np.str_) for name in ("volume", "patient"))
     nothing = np.zeros(len(ordinals), np.int64)
-    units = Units(FINDING, "volume", "", tuple(volumes.tolist()), ordinals, volumes, patients, np.stack([nothing] * 2, axis=1), nothing, 0)
-    split = split_units(bank, units, name, seed)
-    return split, split.sides[np.searchsorted(ordinals, [one.ordinal for one in kept])]
+    return Units(FINDING, "volume", "", tuple(volumes.tolist()), ordinals, volumes, patients, np.stack([nothing] * 2, axis=1), nothing, 0)
 
 
 def _baselines(bank: Bank, features: FeatureSet, tested: Sequence[Example]) -> list[Found]:
@@ -190,10 +202,7 @@ def _keep(bank: Bank, result: Localization, sets: Sequence[FeatureSet], split: S
             if tokens(commit.root) != forgot:
                 raise UsageError("a patient was forgotten meanwhile, whom these results may rest on; run this again")
             bank.refresh()
-            known = {(row["split"], row["item"]): row["side"] for row in bank.snapshot.latest("splits", "side")}
-            if any(known.get((row["split"], row["item"]), row["side"]) != row["side"] for row in split.rows):
-                raise UsageError(f"another process gave patients other sides in split {split.name!r} meanwhile; run this again")
-            commit.append("splits", [row for row in split.rows if (row["split"], row["item"]) not in known])
+            commit.append("splits", lacking_rows(bank, split))
             commit.append("runs", [run | times])
             commit.append("metrics", rows)
     bank.refresh()

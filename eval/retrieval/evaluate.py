@@ -16,6 +16,8 @@ from ...store.erasure import tokens
 from ...store.errors import UsageError
 from ...store.progress import Progress, Silent
 from ..feature_choice import FeatureChoice, choose_features
+from ..guards import check_unseen
+from ..splits import Split, lacking_rows, split_units
 from .alike import LIKE, SHINGLE, same_texts
 from .measures import DRAWS, Measure, Patients, chance, measures
 from .pairs import REPORT, Sides, Studies, both_sides, present_findings, studies_with_reports, text_set
@@ -62,6 +64,8 @@ def retrieval(
     texts: str = REPORT,
     choice: FeatureChoice | None = None,
     source: str | None = None,
+    split: str | None = None,
+    allow_leak: bool = False,
     progress: Progress | None = None,
 ) -> Retrieval:
     """Let each report look for its scan and each scan for its report, by cosine; the run and its metrics go to the bank.
@@ -73,15 +77,20 @@ def retrieval(
         texts: as in `studies_with_reports`: `report`, `sentences`, or `section:NAME` such as `section:impression`.
         choice: which feature sets; by default all of encoders that have encoded the texts.
         source: whose labels tell which findings scans share; by default those of `table`, or of the only source that there is.
+        split: measures its test side alone, as in `split_units`; None measures all.
+        allow_leak: whether to go on where an encoder was trained on patients of these studies.
         progress: told of queries.
 
     Raises:
-        UnknownNameError: a section, source, feature set or encoder is none.
-        UsageError: there are fewer than two studies with a scan, a text and the vectors of both.
+        UnknownNameError: a section, source, split, feature set or encoder is none.
+        UsageError: there are fewer than two studies with a scan, a text and the vectors of both; or an encoder saw patients of theirs.
     """
     progress, began = progress or Silent(), datetime.now(UTC)
     forgot = tokens(bank.snapshot.root)
     studies = studies_with_reports(bank, texts)
+    divided = None if split is None else split_units(bank, studies.units, split)
+    if divided is not None:
+        studies = studies.of(np.flatnonzero(divided.sides == "test"))
     sides, remarks = _sides(bank, studies, choice or FeatureChoice())
     both = np.all([one.present for one in sides], axis=0)
     remarks += _left_out(studies, sides, both)
@@ -89,9 +98,14 @@ def retrieval(
     if len(kept) < 2:
         raise UsageError(f"{len(kept)} studies have a scan and a text with vectors in all of the sets; retrieval needs two or more")
     studies = studies.of(kept)
+    encoders = [one.chosen.features.key.encoder for one in sides]
+    guarded = check_unseen(bank, encoders, studies.units, allow=allow_leak, way="Measure a test side alone, such as --split patients-0")
+    remarks += guarded.remarks
     names, present, whose = present_findings(bank, studies, source)
     group = same_texts(studies.texts)
-    settings = _settings(studies, texts, names, present, whose, group)
+    settings = _settings(studies, texts, names, present, whose, group) | guarded.settings
+    if divided is not None:
+        settings |= {"split": divided.name}
     run = f"{COMMAND}-{spec_digest(settings)[:12]}"
     people = Patients(studies.units.patients)
     progress.start("retrieval", 2 * len(sides) * len(studies))
@@ -106,7 +120,7 @@ def retrieval(
     elif unlabelled := int((~present.any(axis=1)).sum()):
         remarks.append(f"{unlabelled} of {len(studies)} studies have no finding: they count as queries for all but mAP and nDCG")
     result = Retrieval(run, settings, tuple(found), chance(len(studies)), tuple(remarks))
-    _keep(bank, result, sides, began, forgot)
+    _keep(bank, result, sides, divided, began, forgot)
     return result
 
 
@@ -162,7 +176,7 @@ def _settings(
     }
 
 
-def _keep(bank: Bank, result: Retrieval, sides: Sequence[Sides], began: datetime, forgot: object) -> None:
+def _keep(bank: Bank, result: Retrieval, sides: Sequence[Sides], divided: Split | None, began: datetime, forgot: object) -> None:
     """Commit the run, unless the bank holds all of it as it is."""
     keys = {one.name: one.chosen.features.key for one in sides}
     rows = [_row(result.run, keys, found, one) for found in result.rows for one in found.measures]
@@ -177,6 +191,9 @@ def _keep(bank: Bank, result: Retrieval, sides: Sequence[Sides], began: datetime
         with commit:
             if tokens(commit.root) != forgot:
                 raise UsageError("a patient was forgotten meanwhile, whom these results may rest on; run this again")
+            if divided is not None:
+                bank.refresh()
+                commit.append("splits", lacking_rows(bank, divided))
             commit.append("runs", [run | times])
             commit.append("metrics", rows)
     bank.refresh()

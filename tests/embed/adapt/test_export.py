@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 from adapted_encoders import LORA, UPPER, adapted
 from encoder_zoo import TEXTS, TINY_CLIP, prepare
+from mounts import small_disk
 from scanbank.embed import open_encoder
 from scanbank.embed.adapt.artifact import Artifact
 from scanbank.embed.adapt.child import child_of
@@ -26,7 +27,7 @@ from scanbank.embed.ctclip import CTCLIP
 from scanbank.embed.tiny.model import load
 from scanbank.eval.children import keep_child
 from scanbank.store import Bank
-from scanbank.store.errors import EncoderError, UsageError
+from scanbank.store.errors import BankAccessError, EncoderError, UsageError
 
 IMAGES = Moving("lora", rank=2)
 PIXELS = np.random.default_rng(0).random((2, 3, 32, 32)).astype(np.float32)
@@ -65,6 +66,26 @@ def test_tiny_is_a_release(bank: Bank, tmp_path: Path) -> None:
     assert float(model.log_scale.exp().detach()) == pytest.approx(9.0)
     with pytest.raises(EncoderError, match=r"is no release of tiny"):
         open_encoder(f"tiny:{tmp_path}/out")
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_disk_without_room_is_told_and_nothing_stays(bank: Bank, tmp_path: Path, alone: bool) -> None:
+    keep_child(bank, adapted("one"), [])
+    with small_disk(tmp_path / "disk", 50_000):
+        with pytest.raises(BankAccessError, match=r"writing .*/disk/one failed: no space left"):
+            export(bank, "one", tmp_path / "disk" / "one", adapter_alone=alone)
+        assert list((tmp_path / "disk").iterdir()) == []
+
+
+def test_what_cannot_be_a_new_folder_is_told(bank: Bank, tmp_path: Path) -> None:
+    keep_child(bank, adapted("one"), [])
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name, said in (("file", "exists already"), ("link", "exists already"), ("new/..", "is no name of a new folder")):
+        with pytest.raises(UsageError, match=said):
+            export(bank, "one", tmp_path / name)
+    with pytest.raises(BankAccessError, match=r"writing .*/file/one failed"):
+        export(bank, "one", tmp_path / "file" / "one")
 
 
 def test_siglip_loads_with_transformers_and_here(bank: Bank, zoo: Path, tmp_path: Path) -> None:

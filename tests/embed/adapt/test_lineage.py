@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
+import pytest
 
 from adapted_encoders import LORA, adapted
 from eval_banks import add_vectors, add_volumes
 from scanbank.embed.adapt.lineage import UNKNOWN, children_of, lineage
 from scanbank.eval.children import keep_child
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
+from scanbank.store.errors import BankDamagedError
 
 VIEW = ViewSpec((Window(0, 80),))
 
@@ -38,3 +43,35 @@ def test_everything_known_of_each_encoder_parents_first(bank: Bank) -> None:
     assert [(s.name, s.kind, s.vectors, s.aliases) for s in one.sets] == [(key.name, "volume", 2, ("production",))]
     assert (lost.kept, lost.adapter) == (False, "ff")
     assert children_of(members, root.encoder) == [one]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"objective": {"findings": 7}},
+        {"objective": {"learns": ["labels"]}},
+        {"data": {"split": ["a"]}},
+        {"epochs": [{"epoch": 1, "loss": "low"}]},
+        {"epochs": [{"epoch": 1, "score": {}}]},
+        {"epochs": "none"},
+    ],
+)
+def test_a_card_of_other_kinds_costs_what_it_says(bank: Bank, said: dict[str, Any]) -> None:
+    spec = keep_child(bank, adapted("child", moving=LORA), [])
+    (row,) = [row for row in bank.snapshot.rows("encoders") if row["encoder"] == spec.digest]
+    edited = row | {"card": json.dumps(json.loads(row["card"]) | said)}
+    with bank.commit("edited") as commit:
+        commit.append("encoders", [{name: value for name, value in edited.items() if name != "seq"}])
+    bank.refresh()
+    (_, child) = lineage(bank)
+    assert (child.name, child.method, child.objective, child.epochs) == ("adapted:child", "", {}, 0)
+
+
+def test_rows_that_make_encoders_each_others_parents_are_refused(bank: Bank) -> None:
+    one, two = EncoderSpec("one", "1", 4, parent="f" * 32), EncoderSpec("two", "1", 4)
+    with bank.commit("a table that was edited") as commit:  # a digest is of the parent's digest, too: no true row makes a circle
+        rows = ({"encoder": spec.digest, "name": spec.name, "parent": of.digest} for spec, of in ((one, two), (two, one)))
+        commit.append("encoders", [row | {"spec": json.dumps(one.to_dict())} for row in rows])
+    bank.refresh()
+    with pytest.raises(BankDamagedError, match="the row of 'two' describes another encoder"):
+        lineage(bank)

@@ -51,10 +51,30 @@ def test_rates_suit_what_moves() -> None:
         ("epochs: 0", "--epochs 0: expected 1 or more"),
         ("learning_rate: -1", "--learning-rate -1.0: expected a number from 0"),
         ("learning_rate: .nan", "expected a number from 0"),
-        ("- lora", "holds list; expected lines of"),
+        ("- lora", "holds a list; expected lines of"),
+        ("lora", "holds a text; expected lines of"),
         ("a: [", "cannot be read"),
-        ("", "holds NoneType"),
-        ("planes: 0", "planes 0: expected 1 or more"),
+        ("", "holds nothing; expected lines of"),
+        ("planes: 0", "--planes 0: expected 1 or more"),
+        ("rank: -3", "--rank -3: expected 1 or more"),
+        ("alpha: .nan", "--alpha nan: expected a number over 0"),
+        ("alpha: .inf", "--alpha inf: expected a number over 0"),
+        ("alpha: 0", "--alpha 0.0: expected a number over 0"),
+        ("dropout: 1", "--dropout 1.0: expected a share"),
+        ("label_smoothing: .nan", "smoothing nan: expected a share"),
+        ("mixup: -1", "mixup -1.0: expected a number from 0"),
+        ("sigma_mm: 0", "sigma_mm 0.0: expected a number over 0"),
+        ("method: null", "method is None; expected a text"),
+        ("seed: 100000000000000000000", "expected a whole number below 2**63"),
+        pytest.param(f"learning_rate: 1{'0' * 400}", "expected a number", id="a number over all floats"),
+        pytest.param(f"epochs: 1{'0' * 5000}", "line 1: epochs is '1000", id="a number of 5,001 digits"),
+        ("epochs: 1\nmethod: 2024-99-99", "line 2: method is '2024-99-99'"),
+        ("method: lora\nmethod: full", "line 2: 'method' is there twice"),
+        ("layers: [a, b]", "line 1: expected `name: value`"),
+        ("? [a, b]\n: 1", "line 1: expected `name: value`"),
+        pytest.param("rank: &a [x, x]\nmethod: [*a, *a]", "line 1: expected `name: value`", id="an anchor, of which bombs are made"),
+        pytest.param(f"method: {'[' * 5000}", "nested too deep", id="nested deep"),
+        pytest.param("#" * 2**20 + "\nmethod: lora", "has more than 1048576 bytes", id="large"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, text: str, said: str) -> None:
@@ -65,6 +85,18 @@ def test_mistakes_are_told(tmp_path: Path, text: str, said: str) -> None:
     assert said in str(error.value)
 
 
+def test_what_is_no_text_is_no_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_bytes(b"\xff\xfem\x00")
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_recipe(path)
+
+
+def test_a_recipe_of_a_card_can_be_given_again() -> None:
+    assert Recipe().to_dict()["learning_rate"] is None
+    assert Recipe.from_dict(Recipe().to_dict()) == Recipe()
+
+
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read_recipe(tmp_path / "none.yaml")
@@ -72,7 +104,8 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_tags_of_yaml_make_no_objects(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    path.write_text("method: !!python/object/apply:os.system ['true']")
-    with pytest.raises(UsageError, match="cannot be read"):
-        read_recipe(path)
+    for text in ("!!python/object/apply:os.system ['true']", "!!python/name:os.system", "!!python/object/new:os.system x"):
+        path.write_text(f"method: {text}")
+        with pytest.raises(UsageError, match=r"cannot be read|expected `name: value`"):
+            read_recipe(path)
     assert issubclass(UnknownNameError, UsageError)

@@ -11,6 +11,7 @@ from scanbank.embed.encoder import Encoded, Encoder
 from scanbank.eval.localizing import localization, localize
 from scanbank.eval.localizing.examples import examples, without
 from scanbank.eval.report import report
+from scanbank.eval.trained_items import declare_trained_items
 from scanbank.heads.localizer import Localizer
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
 from scanbank.store.errors import EncoderError, UnknownNameError, UsageError
@@ -193,3 +194,22 @@ def test_references_that_lead_nowhere_are_counted(bank: Bank) -> None:
     bank.refresh()
     found, unresolved = examples(bank)
     assert (len(found), unresolved) == (10, 1)
+
+
+def test_an_encoder_is_not_measured_on_whom_it_was_trained_on(bank: Bank) -> None:
+    signs(bank)
+    reader = Reader()
+    localization(bank, opened_by=lambda _: reader)
+    sides = {row["item"]: row["side"] for row in bank.sql("SELECT item, side FROM latest_splits").to_pylist()}
+    learned, tested = (next(item for item, side in sides.items() if side == name) for name in ("train", "test"))
+    with bank.commit("trained") as commit:
+        declare_trained_items(commit, reader.spec, [learned], "patient")
+    bank.refresh()
+    localization(bank, opened_by=lambda _: reader)
+    with bank.commit("trained") as commit:
+        declare_trained_items(commit, reader.spec, [tested], "patient")
+    bank.refresh()
+    with pytest.raises(UsageError, match=r"1 of \d+ test volumes are of patients that an encoder was trained on \(1 by reader\)"):
+        localization(bank, opened_by=lambda _: reader)
+    allowed = localization(bank, opened_by=lambda _: reader, allow_leak=True)
+    assert allowed.settings["allowed_leaks"] == [{"kind": "trained_on", "count": 1}]

@@ -10,7 +10,8 @@ from scanbank.eval.feature_choice import FeatureChoice
 from scanbank.eval.report import markdown, report
 from scanbank.eval.retrieval import Retrieval, retrieval
 from scanbank.eval.retrieval.pairs import studies_with_reports
-from scanbank.store import Bank, FeatureKey, ViewSpec
+from scanbank.eval.trained_items import declare_trained_items
+from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec
 from scanbank.store.errors import UnknownNameError, UsageError
 
 TEXT = FeatureKey("text", VOLUME.encoder, ViewSpec())
@@ -195,3 +196,39 @@ def test_reports_show_both_directions(bank: Bank) -> None:
     page = report(bank, queries=[], pictures=False)
     assert "Retrieval by section:findings" in page
     assert "image to text" in page
+
+
+def trained(bank: Bank, encoder: EncoderSpec, *items: str) -> None:
+    with bank.commit("trained") as commit:
+        declare_trained_items(commit, encoder, items, "volume")
+    bank.refresh()
+
+
+def test_an_encoder_is_not_measured_on_whom_it_was_trained_on(bank: Bank) -> None:
+    three(bank)
+    plain = retrieval(bank)
+    trained(bank, VOLUME.encoder, "v1")
+    with pytest.raises(UsageError, match=r"1 of 3 test volumes are of patients .* trained on \(1 by toy\).*--split patients-0"):
+        retrieval(bank)
+    allowed = retrieval(bank, allow_leak=True)
+    assert allowed.settings["allowed_leaks"] == [{"kind": "trained_on", "count": 1}]
+    assert allowed.rows == plain.rows
+    assert any("allowed: 1 of 3" in remark for remark in allowed.remarks)
+    with bank.commit("split") as commit:
+        sides = {"p0": "test", "p1": "train", "p2": "test", "p3": "val"}
+        commit.append("splits", [{"split": "mine", "item": item, "level": "patient", "side": side} for item, side in sides.items()])
+    bank.refresh()
+    tested = retrieval(bank, split="mine")
+    assert (tested.settings["pool"], tested.settings["split"]) == (2, "mine")
+    assert len({plain.run, allowed.run, tested.run}) == 3
+
+
+def test_a_split_that_is_made_is_kept_with_the_run(bank: Bank) -> None:
+    ordinals = add_volumes(bank, [f"p{i}" for i in range(20)])
+    add_vectors(bank, VOLUME, ordinals, np.eye(8)[np.arange(20) % 8])
+    reported(bank, {f"s{i}": [("findings", f"text {i}")] for i in range(20)}, {f"s{i}": [i % 8] for i in range(20)})
+    result = retrieval(bank, split="patients-3")
+    test = bank.sql("SELECT item FROM latest_splits WHERE split = 'patients-3' AND side = 'test'").num_rows
+    assert result.settings["pool"] == test >= 2
+    with pytest.raises(UnknownNameError, match="split 'nosuch' is unknown"):
+        retrieval(bank, split="nosuch")
