@@ -12,13 +12,15 @@ from ...store.artifacts import listed
 from ...store.errors import EncoderError
 from ...store.features import distinct_names
 from ...store.known_encoders import known_specs
+from ...store.specs import EncoderSpec
+from ..tiny.parents import Bundled, bundled_parents
 from .card import Card, read_card
 
 if TYPE_CHECKING:
     from ...store.bank import Bank
 
 UNKNOWN = "unknown"
-"""Stands for the name of a parent of which a bank has the digest alone."""
+"""Stands for the name of a parent of which a bank has the digest alone, and which does not come along."""
 
 
 @final
@@ -69,16 +71,16 @@ def lineage(bank: Bank) -> list[Member]:
     there = {file.artifact for file in listed(bank.snapshot.root)}
     counted = "SELECT encoder, count(*) AS n FROM trained_items GROUP BY encoder"
     trained = {row["encoder"]: row["n"] for row in bank.sql(counted).to_pylist()} if bank.snapshot.files("trained_items") else {}
-    sets, parents = _sets(bank), {spec.parent for spec in specs.values() if spec.parent}
+    sets, bundled = _sets(bank), bundled_parents()
     members: list[Member] = []
-    for digest in {**specs, **dict.fromkeys(parents)}:
-        spec, card = specs.get(digest), cards.get(digest)
+    for digest in [*specs, *_parents(specs, bundled)]:
+        spec, card, known = specs.get(digest), cards.get(digest), bundled.get(digest)
         epochs, best = (card.epochs, card.best) if card else ((), 0)
         members.append(
             Member(
                 encoder=digest,
-                name=spec.name if spec else UNKNOWN,
-                parent=spec.parent if spec else "",
+                name=spec.name if spec else known.name if known else UNKNOWN,
+                parent=spec.parent if spec else known.parent if known else "",
                 adapter=spec.adapter if spec else "",
                 kept=bool(spec and spec.adapter in there),
                 method=card.moving.method if card else "",
@@ -92,6 +94,17 @@ def lineage(bank: Bank) -> list[Member]:
             )
         )
     return list(_in_order(members))
+
+
+def _parents(specs: Mapping[str, EncoderSpec], bundled: Mapping[str, Bundled]) -> list[str]:
+    """Digests of parents that the bank does not know otherwise, and of those that bundled ones have."""
+    found: dict[str, None] = {}
+    for spec in specs.values():
+        digest = spec.parent
+        while digest and digest not in specs and digest not in found:
+            found[digest] = None
+            digest = bundled[digest].parent if digest in bundled else ""
+    return list(found)
 
 
 def children_of(members: Sequence[Member], parent: str) -> list[Member]:

@@ -16,7 +16,8 @@ from ..device import pick_device
 from ..encoder import Encoder
 from ..exported import Exported
 from ..names import folder_name, is_folder
-from ..tiny.model import RELEASES, TinyModel, load, save
+from ..tiny.model import TinyModel, load, save
+from ..tiny.parents import RELEASES
 from ..torch_encoder import Features, TorchEncoder
 from ..towers import Towers
 from ..weights import LOAD_ERRORS, seeded

@@ -16,9 +16,6 @@ from ..text_tower import Pieces, TextTower
 from .image import ImageConfig, ImageEncoder
 from .text import TextConfig, TextEncoder, pieces_of, whole
 
-RELEASES = Path(__file__).parent / "releases"
-"""One folder for each version that was released; none is ever removed."""
-
 
 @final
 class TinyModel(nn.Module):

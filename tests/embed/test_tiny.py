@@ -13,7 +13,7 @@ from phantom_bodies import ball, body, series
 from scanbank.embed.encoder import Encoder
 from scanbank.embed.encoders.tiny_models import VIEW
 from scanbank.embed.registry import open_encoder
-from scanbank.embed.tiny.model import RELEASES
+from scanbank.embed.tiny.parents import RELEASES, Bundled, bundled_parents
 from scanbank.embed.views import volume_voxels
 from scanbank.eval.phantoms.acquire import acquire
 from scanbank.eval.phantoms.volume import volume_of
@@ -58,6 +58,8 @@ def test_versions_tell_what_they_were_made_from(tiny: Encoder) -> None:
     second, vocabfine = open_encoder("tiny@2", device="cpu").spec, open_encoder("tiny-vocabfine", device="cpu").spec
     assert (second.name, second.parent) == ("tiny@2", open_encoder("tiny@1", device="cpu").spec.digest)
     assert (vocabfine.name, vocabfine.parent) == ("tiny-vocabfine@1", second.digest)
+    assert bundled_parents()[second.digest] == Bundled("tiny@2", second.parent)
+    assert bundled_parents()[second.parent] == Bundled("tiny@1", "")
     assert len({tiny.spec.weights, second.weights, vocabfine.weights}) == 3
     assert open_encoder("tiny@2", random_weights=1, device="cpu").spec.parent == ""
 

@@ -10,6 +10,7 @@ import pytest
 
 from adapted_encoders import LORA, adapted
 from eval_banks import add_vectors, add_volumes
+from scanbank.embed import open_encoder
 from scanbank.embed.adapt.lineage import UNKNOWN, children_of, lineage
 from scanbank.eval.children import keep_child
 from scanbank.store import Bank, EncoderSpec, FeatureKey, ViewSpec, Window
@@ -75,3 +76,10 @@ def test_rows_that_make_encoders_each_others_parents_are_refused(bank: Bank) -> 
     bank.refresh()
     with pytest.raises(BankDamagedError, match="the row of 'two' describes another encoder"):
         lineage(bank)
+
+
+def test_parents_that_come_along_have_their_names(bank: Bank) -> None:
+    ordinals = add_volumes(bank, ["p0"])
+    spec = open_encoder("tiny-vocabfine", device="cpu").spec
+    add_vectors(bank, FeatureKey("volume", spec, VIEW), ordinals, np.ones((1, spec.dim)))
+    assert [one.name for one in lineage(bank)] == ["tiny@1", "tiny@2", "tiny-vocabfine@1"]
