@@ -168,8 +168,8 @@ def _settings(text: str, where: str) -> dict[str, Any]:
     loader = yaml.SafeLoader(text)
     root = loader.get_single_node()
     if not isinstance(root, yaml.MappingNode):
-        found = "nothing" if root is None else {yaml.SequenceNode: "a list"}.get(type(root), "a text")
-        raise UsageError(f"{where} holds {found}; expected lines of `name: value`, such as `method: lora`")
+        held = "nothing" if root is None else "a list" if isinstance(root, yaml.SequenceNode) else "a text"
+        raise UsageError(f"{where} holds {held}; expected lines of `name: value`, such as `method: lora`")
     found: dict[str, Any] = {}
     for key, value in root.value:
         line = f"{where}, line {key.start_mark.line + 1}"

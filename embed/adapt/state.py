@@ -99,9 +99,13 @@ def _checksum(tensors: Mapping[str, Tensor], told: Mapping[str, str]) -> str:
     found = zlib.crc32(json.dumps([told["fingerprint"], told["step"], told["told"]]).encode())
     for name, value in sorted(tensors.items()):
         found = zlib.crc32(f"{name} {value.dtype} {tuple(value.shape)}".encode(), found)
-        # a tensor of one number counts as contiguous whatever its stride, and would not be viewed as bytes
-        found = zlib.crc32(memoryview(value.as_strided((value.numel(),), (1,)).view(torch.uint8).numpy()), found)
+        found = zlib.crc32(_bytes(value), found)
     return f"{found:08x}"
+
+
+def _bytes(value: Tensor) -> Any:
+    """A view of a contiguous tensor. One of a single number counts as that whatever its stride, and would not be viewed as bytes."""
+    return value.as_strided((value.numel(),), (1,)).view(torch.uint8).numpy()
 
 
 def _reason(error: Exception) -> str:
