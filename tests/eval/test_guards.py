@@ -202,6 +202,19 @@ def test_a_bundled_child_knows_its_parents_phantoms_too(bank: Bank) -> None:
     assert not any("nobody listed" in remark for remark in guarded.remarks)
 
 
+def test_a_copy_that_names_its_parent_saw_whom_that_saw(bank: Bank) -> None:
+    toy_bank(bank)
+    units, sides, (features,) = study(bank)
+    child = EncoderSpec("adapted:child", "1", 8, weights="x", parent="0" * 32, adapter="ff")
+    seen = units.items[np.flatnonzero(sides == "test")[0]]
+    with bank.commit("adapted") as commit:
+        declare_trained_items(commit, child, [seen], "volume")
+    bank.refresh()
+    copy = replace(features, key=replace(features.key, encoder=EncoderSpec("tiny:copy", "1", 8, weights="y", parent=child.digest)))
+    with pytest.raises(UsageError, match="by tiny:copy"):
+        check_leaks(bank, units, sides, [copy], allow=False)
+
+
 def test_slices_of_a_patient_are_no_duplicates(bank: Bank) -> None:
     add_volumes(bank, [f"p{i}" for i in range(20)])
     ordinals = bank.sql("SELECT ordinal FROM slices ORDER BY ordinal").column(0).to_numpy()
