@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from ..store.errors import EncoderError
 
 _LONGEST = 200
@@ -30,6 +32,13 @@ def one_line(error: BaseException) -> str:
     """An error of a library as its type and first line."""
     said = first_line(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def disk_error(error: Exception) -> OSError:
+    """What safetensors, which is Rust's, says of a disk that cannot be written to, as Python's own error."""
+    if isinstance(error, OSError):
+        return error
+    return OSError(errno.ENOSPC if "os error 28" in str(error) else errno.EIO, first_line(error))
 
 
 class EncoderUnavailableError(EncoderError):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 ASIDE = ("comparison", "history", "technique")
 """Sections that do not say what is seen."""
+_IS_ASIDE = f"coalesce(section, '') IN {listed(ASIDE)}"
+OF_IMAGES = f"QUALIFY NOT {_IS_ASIDE} OR bool_and({_IS_ASIDE}) OVER (PARTITION BY study)"
+"""After a WHERE on snippets, in SQL: those that say what is seen; where a report has no such one, all that it has."""
 
 
 @final
@@ -61,7 +64,7 @@ def pieces_of(bank: Bank, studies: Sequence[str]) -> list[dict[str, Any]]:
         return []
     return bank.sql(f"""SELECT snippet, ordinal, study, coalesce(section, '') AS section, text FROM snippets
         WHERE {_searched(bank)} AND study IN {listed(sorted(set(studies)))}
-        QUALIFY coalesce(section, '') NOT IN {listed(ASIDE)} OR bool_and(coalesce(section, '') IN {listed(ASIDE)}) OVER (PARTITION BY study)
+        {OF_IMAGES}
         ORDER BY ordinal""").to_pylist()
 
 

@@ -23,6 +23,7 @@ from scanbank.embed import open_encoder
 from scanbank.eval.phantoms.cohort import COHORTS
 from scanbank.scripts.tiny.banks import phantom_bank, scanbank
 from scanbank.scripts.tiny.data import finding_names
+from scanbank.scripts.tiny.draws import patient_draws, with_interval
 from scanbank.scripts.tiny.scores import aurocs, prompt_margins, recall_at
 from scanbank.store import Bank
 
@@ -33,7 +34,6 @@ PATIENTS = 80
 TRAINED_ON, TESTED_ON = 101, 202
 """Seeds of the cohorts; `tiny` was trained on another."""
 MAKERS = {"siemens": "A", "ge": "B", "philips": "C", "toshiba": "D"}
-DRAWS = 1000
 POOL = 100
 
 
@@ -90,17 +90,12 @@ def _read(bank: Bank, phantoms: Path, findings: Sequence[str]) -> Cases:
 
 
 def interval(found: Cases, score: Callable[[Cases, NDArray[Any]], float | None]) -> str:
-    """A score and its 95% interval: patients drawn with replacement, percentiles of `DRAWS` draws."""
-    rng = np.random.default_rng(0)
-    every = np.arange(len(found))
-    whole = score(found, every)
+    """A score and its 95% interval."""
+    whole = score(found, np.arange(len(found)))
     if whole is None:
         return "one class only"
-    names = np.unique(found.patient)
-    of = {name: np.flatnonzero(found.patient == name) for name in names}
-    drawn = (score(found, np.concatenate([of[name] for name in rng.choice(names, len(names))])) for _ in range(DRAWS))
-    low, high = np.percentile([value for value in drawn if value is not None], [2.5, 97.5])
-    return f"{whole:.2f} ({low:.2f} to {high:.2f})"
+    values = (score(found, rows) for (rows,) in patient_draws(found.patient))
+    return with_interval(whole, (np.nan if value is None else value for value in values))
 
 
 def auroc_cell(found: Cases, margins: NDArray[Any], column: int) -> str:

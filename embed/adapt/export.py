@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import secrets
@@ -20,6 +19,7 @@ from safetensors import SafetensorError
 from ...store.errors import UsageError
 from ...store.files import fsync_folder
 from ...store.repository import told
+from ..errors import disk_error
 from ..exported import Exported
 from ..named import bank_name, open_named
 from ..torch_encoder import TorchEncoder
@@ -123,9 +123,8 @@ def _whole(folder: Path) -> Iterator[Path]:
     try:
         try:
             yield aside
-        except SafetensorError as error:  # what Rust says of a disk
-            full = "os error 28" in str(error)
-            raise OSError(errno.ENOSPC if full else errno.EIO, str(error).partition("\n")[0]) from error
+        except SafetensorError as error:
+            raise disk_error(error) from error
         aside.rename(folder)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)

@@ -13,7 +13,7 @@ from ...store.errors import EncoderError
 from ...store.features import distinct_names
 from ...store.known_encoders import known_specs
 from ...store.specs import EncoderSpec
-from ..tiny.parents import Bundled, bundled_parents
+from ..tiny.bundled import Bundled, bundled_parents
 from .card import Card, read_card
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ...store.errors import UsageError
 from ...store.files import private_folder
+from ..errors import disk_error
 from .errors import AdaptError
 
 _FILE = "state.safetensors"
@@ -56,8 +57,8 @@ def save_state(folder: Path, fingerprint: str, state: State) -> None:
         with suppress(OSError):
             aside.unlink()
         raise AdaptError(
-            f"the state of this run cannot be saved in {folder} ({_reason(error)}); make room, or name another folder by --work, and run "
-            "the same command: it goes on from the last state that was saved there"
+            f"the state of this run cannot be saved in {folder} ({_reason(disk_error(error))}); make room, or name another folder by "
+            "--work, and run the same command: it goes on from the last state that was saved there"
         ) from error
 
 
@@ -108,10 +109,8 @@ def _bytes(value: Tensor) -> Any:
     return value.as_strided((value.numel(),), (1,)).view(torch.uint8).numpy()
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return "no space left" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
-    return "no space left" if "os error 28" in str(error) else str(error).partition("\n")[0]  # safetensors is Rust's
+def _reason(error: OSError) -> str:
+    return "no space left" if error.errno == errno.ENOSPC else error.strerror or type(error).__name__
 
 
 def moments(optimizer: torch.optim.AdamW) -> dict[str, Tensor]:

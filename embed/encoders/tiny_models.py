@@ -16,8 +16,8 @@ from ..device import pick_device
 from ..encoder import Encoder
 from ..exported import Exported
 from ..names import folder_name, is_folder
+from ..tiny.bundled import released
 from ..tiny.model import TinyModel, load, save
-from ..tiny.parents import RELEASES
 from ..torch_encoder import Features, TorchEncoder
 from ..towers import Towers
 from ..weights import LOAD_ERRORS, seeded
@@ -44,15 +44,12 @@ def open_release(kind: str, version: str, *, random_weights: int | None, device:
         UnknownNameError: there is no such version.
         EncoderError: its files are damaged.
     """
-    before = kind.removeprefix("tiny").removeprefix("-")
-    before += "-" if before else ""
-    named = {folder.name.removeprefix(before): folder for folder in RELEASES.iterdir() if folder.name.startswith(before)}
-    released = {name: folder for name, folder in named.items() if name.isdigit() and (folder / "card.json").is_file()}
-    if version not in released:
-        raise UnknownNameError(f"version of {kind}", version, sorted(released))
-    uri, on = f"{kind}@{version}", pick_device(device)
+    folders, uri = released(), f"{kind}@{version}"
+    if uri not in folders:
+        raise UnknownNameError(f"version of {kind}", version, [name.partition("@")[2] for name in folders if name.startswith(f"{kind}@")])
+    on = pick_device(device)
     try:
-        model, card = load(released[version])
+        model, card = load(folders[uri])
         parent = parent_of(card)
     except LOAD_ERRORS as error:
         raise EncoderError(f"encoder {uri!r}: its files are damaged ({type(error).__name__}: {error}); reinstall scanbank") from error

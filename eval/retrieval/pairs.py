@@ -14,8 +14,8 @@ from ...store.errors import UnknownNameError, UsageError
 from ...store.features import FeatureSet
 from ...store.specs import ViewSpec
 from ..pooling import unit_features
-from ..quoting import listed, quoted
-from ..report_texts import ASIDE
+from ..quoting import quoted
+from ..report_texts import OF_IMAGES
 from ..text_sums import text_sums
 from ..units import FIRST_SOURCE, Units
 
@@ -163,9 +163,7 @@ def present_findings(bank: Bank, studies: Studies, source: str | None) -> tuple[
 def _chosen(bank: Bank, texts: str) -> str:
     """Which snippets, in SQL: of a report what says what is seen, where it has that."""
     if texts in (REPORT, SENTENCES):
-        aside = f"coalesce(section, '') IN {listed(ASIDE)}"
-        part = "section" if texts == REPORT else "sentence"
-        return f"part = '{part}' QUALIFY NOT {aside} OR bool_and({aside}) OVER (PARTITION BY study)"
+        return f"part = '{'section' if texts == REPORT else 'sentence'}' {OF_IMAGES}"
     section = texts.removeprefix(SECTION)
     if section == texts or not section:
         raise UsageError(f"texts {texts!r} is unknown; choose report, sentences, or section:NAME such as section:impression")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanbank.embed import open_encoder
 from scanbank.embed.encoder import Encoder
+from scanbank.eval.adapt_tables import markdown
 from scanbank.eval.feature_choice import FeatureChoice, choose_features
 from scanbank.eval.localizing.examples import Example, examples
 from scanbank.eval.localizing.points import apart_mm, middle_mm
@@ -20,9 +21,9 @@ from scanbank.eval.retrieval.pairs import both_sides, studies_with_reports, text
 from scanbank.eval.retrieval.ranking import rank_pairs
 from scanbank.store import Bank
 
+from .draws import patient_draws, with_interval
 from .scores import aurocs, prompt_margins
 
-DRAWS = 1000
 Floats = NDArray[np.float64]
 Score = Callable[["Measured", NDArray[np.int64], NDArray[np.int64]], float]
 """Of rows of studies and of sentences."""
@@ -49,13 +50,9 @@ class Measured:
     """(S,) patients."""
 
     @cached_property
-    def draws(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Rows of studies and of sentences of `DRAWS` draws of patients."""
-        rng = np.random.default_rng(0)
-        names = np.unique(self.patients)
-        studies, sentences = ({name: np.flatnonzero(whose == name) for name in names} for whose in (self.patients, self.speakers))
-        drawn = [rng.choice(names, len(names)) for _ in range(DRAWS)]
-        return [(np.concatenate([studies[name] for name in some]), np.concatenate([sentences[name] for name in some])) for some in drawn]
+    def draws(self) -> list[tuple[NDArray[np.int64], ...]]:
+        """Rows of studies and of sentences of draws of patients."""
+        return patient_draws(self.patients, self.speakers)
 
 
 def measured(bank: Bank, name: str, uri: str, findings: Sequence[str]) -> Measured:
@@ -119,44 +116,39 @@ SCORES: Mapping[str, Score] = {
 }
 
 
-def with_interval(score: Callable[[NDArray[np.int64], NDArray[np.int64]], float], of: Measured, digits: int = 2) -> str:
-    """A number over all, and percentiles of draws of patients; draws that have none (a class is missing) do not count."""
+def cell(score: Callable[[NDArray[np.int64], NDArray[np.int64]], float], of: Measured, digits: int = 2) -> str:
+    """A number over all with its interval."""
     every = score(np.arange(len(of.ranks)), np.arange(len(of.apart_mm)))
-    low, high = np.nanpercentile([score(*rows) for rows in of.draws], [2.5, 97.5])
-    return f"{every:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    return with_interval(every, (score(*rows) for rows in of.draws), digits)
 
 
 def table(found: Sequence[Measured]) -> str:
     """A line an encoder, a column a score."""
-    lines = [f"| encoder | {' | '.join(SCORES)} |", f"|---|{'---|' * len(SCORES)}"]
-    for of in found:
-        cells = [with_interval(lambda a, b, s=score, o=of: s(o, a, b), of, _digits(name)) for name, score in SCORES.items()]
-        lines.append(f"| {of.name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    lines = [
+        [of.name, *(cell(lambda a, b, s=score, o=of: s(o, a, b), of, _digits(name)) for name, score in SCORES.items())] for of in found
+    ]
+    return markdown(["encoder", *SCORES], lines)
 
 
 def differences(found: Sequence[Measured], against: Measured) -> str:
     """The same, each minus `against` on the same draws."""
-    lines = [f"| minus {against.name} | {' | '.join(SCORES)} |", f"|---|{'---|' * len(SCORES)}"]
-    for of in found:
-        cells = [
-            with_interval(lambda a, b, s=score, o=of: s(o, a, b) - s(against, a, b), of, _digits(name) + 1)
-            for name, score in SCORES.items()
-        ]
-        lines.append(f"| {of.name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+
+    def minus(of: Measured, score: Score) -> Callable[[NDArray[np.int64], NDArray[np.int64]], float]:
+        return lambda a, b: score(of, a, b) - score(against, a, b)
+
+    lines = [[of.name, *(cell(minus(of, score), of, _digits(name) + 1) for name, score in SCORES.items())] for of in found]
+    return markdown([f"minus {against.name}", *SCORES], lines)
 
 
 def by_finding(found: Sequence[Measured], findings: Sequence[str]) -> str:
     """AUROC of each finding by prompts, a column an encoder."""
-    lines = [f"| finding | positive | {' | '.join(of.name for of in found)} |", f"|---|---:|{'---|' * len(found)}"]
+    lines = list[list[str]]()
     for place, finding in enumerate(findings):
-        cells = [
-            with_interval(lambda a, _, o=of, p=place: _auroc(o, a, p), of) if 0 < of.labels[:, place].sum() < len(of.labels) else ""
-            for of in found
-        ]
-        lines.append(f"| {finding.replace('_', ' ')} | {found[0].labels[:, place].sum()} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+        positive = int(found[0].labels[:, place].sum())
+        both = 0 < positive < len(found[0].labels)
+        cells = [cell(lambda a, _, o=of, p=place: _auroc(o, a, p), of) if both else "" for of in found]
+        lines.append([finding.replace("_", " "), str(positive), *cells])
+    return markdown(["finding", "positive", *(of.name for of in found)], lines)
 
 
 def _auroc(of: Measured, rows: NDArray[np.int64], place: int) -> float:

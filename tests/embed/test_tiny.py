@@ -13,7 +13,7 @@ from phantom_bodies import ball, body, series
 from scanbank.embed.encoder import Encoder
 from scanbank.embed.encoders.tiny_models import VIEW
 from scanbank.embed.registry import open_encoder
-from scanbank.embed.tiny.parents import RELEASES, Bundled, bundled_parents
+from scanbank.embed.tiny.bundled import RELEASES, Bundled, bundled_parents
 from scanbank.embed.views import volume_voxels
 from scanbank.eval.phantoms.acquire import acquire
 from scanbank.eval.phantoms.volume import volume_of

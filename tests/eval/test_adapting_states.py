@@ -14,7 +14,6 @@ from adapt_banks import net_encoder, scans_bank
 from scanbank.embed.adapt.errors import AdaptError
 from scanbank.embed.adapt.opening import kept_named
 from scanbank.embed.adapt.recipe import Recipe
-from scanbank.embed.torch_encoder import TorchEncoder
 from scanbank.eval.adapt_data import Learned, adapt_items, report_items
 from scanbank.eval.adapt_run import Child, run
 from scanbank.eval.adapt_validation import _finite
@@ -183,18 +182,14 @@ def test_what_a_report_says_and_which_voxels_a_scan_has_count_as_data(bank: Bank
     assert _digest(moved, moved.train, moved.val) != _digest(items, items.train, items.val)
 
 
-def test_ctrl_c_while_the_bank_is_embedded_ends_the_command(bank: Bank) -> None:
-    class Stopped:
-        def __getattr__(self, name: str) -> object:
-            return getattr(encoder, name)
-
-        def encode_volumes(self, *_: object) -> object:
-            raise KeyboardInterrupt
+def test_ctrl_c_while_the_bank_is_embedded_ends_the_command(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
 
     encoder = net_encoder()
-    assert isinstance(encoder, TorchEncoder)
+    monkeypatch.setattr(encoder, "encode_volumes", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        embed_child(bank, Stopped(), encoder.view, 1, Silent())  # pyright: ignore[reportArgumentType]
+        embed_child(bank, encoder, encoder.view, 1, Silent())
 
 
 def test_a_child_without_looking_is_kept_as_before(bank: Bank) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scanbank.scripts.tiny.measured import Measured, by_finding, differences, error_mm, recall5, reciprocal, table, with_interval, zero_shot
+from scanbank.scripts.tiny.measured import Measured, by_finding, cell, differences, error_mm, recall5, reciprocal, table, zero_shot
 
 OF = Measured(
     "first",
@@ -23,7 +23,7 @@ OF = Measured(
 
 @pytest.fixture(autouse=True)
 def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scanbank.scripts.tiny.measured.DRAWS", 40)
+    monkeypatch.setattr("scanbank.scripts.tiny.draws.DRAWS", 40)
 
 
 EVERY, SENTENCES = np.arange(4), np.arange(3)
@@ -52,7 +52,7 @@ def test_intervals_hold_the_number_and_patients_stay_together() -> None:
         seen.add((int((studies == 0).sum()), int((studies == 1).sum())))
         return float((OF.ranks[studies] <= 5).mean())
 
-    assert with_interval(score, OF).startswith("0.75 (")
+    assert cell(score, OF).startswith("0.75 (")
     assert all(first == second for first, second in seen)
 
 

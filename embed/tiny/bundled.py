@@ -1,4 +1,4 @@
-"""What the bundled releases of `tiny` were made from, by their cards alone: no weights are opened, and no torch."""
+"""The releases of `tiny` that come along, and what they were made from, by their cards alone: no weights are opened, and no torch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,17 @@ class Bundled:
     """Digest of what it was made from itself; empty where it was made from nothing."""
 
 
-def bundled_parents() -> dict[str, Bundled]:
-    """By digest, the releases that others were made from."""
-    cards: dict[str, dict[str, Any]] = {}
+def released() -> dict[str, Path]:
+    """By name, such as `tiny@1` and `tiny-vocabfine@1`, the folders of what comes along: `1` and `vocabfine-1`."""
+    found: dict[str, Path] = {}
     for path in sorted(RELEASES.glob("*/card.json")):
         before, _, version = path.parent.name.rpartition("-")
-        cards[f"{f'tiny-{before}' if before else 'tiny'}@{version}"] = json.loads(path.read_text())
+        found[f"{f'tiny-{before}' if before else 'tiny'}@{version}"] = path.parent
+    return found
+
+
+def bundled_parents() -> dict[str, Bundled]:
+    """By digest, the releases that others were made from."""
+    cards: dict[str, dict[str, Any]] = {name: json.loads((folder / "card.json").read_text()) for name, folder in released().items()}
     made = [card for card in cards.values() if "parent" in card]
     return {card["parent"]: Bundled(name := card["training"]["parent"], cards[name].get("parent", "")) for card in made}
