@@ -49,7 +49,8 @@ def objective_of(
     if recipe.learns == "labels":
         mean, std = _moments(Model(encoder), examples, recipe.training.micro or recipe.training.batch)
         return Supervised(encoder, targets, items.findings, Supervision(recipe.loss), mean=mean, std=std)
-    prompts = Prompts.plain(items.findings) if items.findings else None
+    wordings = recipe.wordings if recipe.learns == "contrastive" else 1
+    prompts = Prompts.plain(items.findings, wordings) if items.findings else None
     if recipe.learns == "vocabfine":
         assert prompts is not None  # the caller looked
         return VocabFine(encoder, targets, prompts)

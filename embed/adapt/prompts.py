@@ -10,6 +10,14 @@ import numpy as np
 
 from ...store.errors import UsageError
 
+WORDINGS = (
+    ("{} is present.", "{} is not present."),
+    ("there is {}.", "there is no {}."),
+    ("{} is seen.", "{} is not seen."),
+    ("evidence of {}.", "no evidence of {}."),
+)
+"""Forms of presence, each with its denial."""
+
 
 @final
 @dataclass(frozen=True)
@@ -35,12 +43,21 @@ class Prompts:
                 )
 
     @classmethod
-    def plain(cls, findings: Iterable[str]) -> Prompts:
-        """The sentences of CT-CLIP (Hamamci et al. 2024): "X is present." and "X is not present."."""
+    def plain(cls, findings: Iterable[str], wordings: int = 1) -> Prompts:
+        """The first so many of `WORDINGS`: one is CT-CLIP's (Hamamci et al. 2024), "X is present." and "X is not present.".
+
+        Raises:
+            UsageError: there are not so many, or no findings.
+        """
+        if not 1 <= wordings <= len(WORDINGS):
+            raise UsageError(f"wordings {wordings}: expected 1 to {len(WORDINGS)}")
         names = tuple(findings)
         said = [name.replace("_", " ") for name in names]
-        said = [name[:1].upper() + name[1:] for name in said]
-        return cls(names, tuple((f"{name} is present.",) for name in said), tuple((f"{name} is not present.",) for name in said))
+
+        def of_each(place: int) -> tuple[tuple[str, ...], ...]:
+            return tuple(tuple(_sentence(pair[place], name) for pair in WORDINGS[:wordings]) for name in said)
+
+        return cls(names, of_each(0), of_each(1))
 
     def every(self) -> list[str]:
         """All sentences."""
@@ -50,6 +67,11 @@ class Prompts:
         """2 F sentences, a wording of each finding: F that it is present, then F that it is not. Without a generator the first ones."""
         places = [0 if generator is None else int(generator.integers(len(group))) for group in self.present]
         return [*_at(self.present, places), *_at(self.absent, places)]
+
+
+def _sentence(form: str, name: str) -> str:
+    said = form.format(name)
+    return said[:1].upper() + said[1:]
 
 
 def _at(groups: Sequence[Sequence[str]], places: Sequence[int]) -> list[str]:

@@ -14,6 +14,7 @@ from ...store.errors import UnknownNameError, UsageError
 from .contrastive import Contrast
 from .methods.kinds import METHODS
 from .moving import Moving
+from .prompts import WORDINGS
 from .supervised import LOSSES
 from .training import Training
 
@@ -69,6 +70,8 @@ class Recipe:
     report_weight: float = Contrast.report_weight
     prompt_weight: float = 0.0
     """Of contrastive: the loss on prompts of the findings asked for."""
+    wordings: int = len(WORDINGS)
+    """How many forms these prompts have, of which each step draws one for each finding; 1 is CT-CLIP's alone."""
     pointer_weight: float = 0.0
     """Of contrastive: the loss on depths that sentences refer to."""
     sigma_mm: float = Contrast.sigma_mm
@@ -86,6 +89,8 @@ class Recipe:
         for name in ("planes", "rank", "bottleneck"):
             if getattr(self, name) < 1:
                 raise UsageError(f"--{name} {getattr(self, name)}: expected 1 or more")
+        if not 1 <= self.wordings <= len(WORDINGS):
+            raise UsageError(f"wordings {self.wordings}: expected 1 to {len(WORDINGS)}")
         if not (math.isfinite(self.alpha) and self.alpha > 0):
             raise UsageError(f"--alpha {self.alpha}: expected a number over 0, by which LoRA's updates are multiplied")
         if not 0 <= self.dropout < 1:

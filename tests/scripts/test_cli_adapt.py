@@ -15,12 +15,15 @@ from typer.testing import CliRunner
 
 from adapt_banks import scans_bank
 from fault_banks import homes
+from scanbank.embed.adapt.card import read_card
 from scanbank.embed.adapt.recipe import Recipe
+from scanbank.eval.adapt_objectives import pointing
 from scanbank.scripts.cli import app
 from scanbank.scripts.cli_adapt import adapt
 from scanbank.scripts.cli_study import _uris as uris
 from scanbank.store import Bank
 from scanbank.store.errors import UsageError
+from scanbank.store.key import SecretKey
 from siglip_folders import siglip_folder
 
 
@@ -178,3 +181,40 @@ def test_what_the_terms_of_contrastive_need_is_told_with_a_command_that_helps(ba
     assert code == 2
     assert f"`scanbank embed {bank} --encoder tiny@1 --window=brain` first" in said
     assert "decoding" not in said
+
+
+def contrastive(bank: Path, folder: Path, finding: str, terms: str) -> Bank:
+    """The bank with a child `three` of tiny, which learned from reports in parts of a batch."""
+    recipe = folder / "r.yaml"
+    recipe.write_text(f"method: contrastive\nbatch: 4\nmicro: 2\nepochs: 1\nmoves: lora\n{terms}")
+    what = ("--encoder", "tiny@1", "--recipe", recipe, "--finding", finding, "--name", "three", "--cache", folder / "cache")
+    code, said = run("adapt", bank, *what)
+    assert code == 0, said
+    opened = Bank.open(bank)
+    assert {one.key.kind for one in opened.feature_sets if one.key.encoder.name == "adapted:three"} >= {"volume", "depth", "text"}
+    return opened
+
+
+def test_reports_and_prompts_are_learned_at_once(tmp_path: Path) -> None:
+    bank, table = scans_bank(tmp_path, 20).path, tmp_path / "reports.csv"
+    rows = (f'{tmp_path}/scans/s{i}.nii.gz,"FINDINGS: {"A bleed" if i % 2 else "No bleed"} {i}."' for i in range(20))
+    table.write_text("path,report\n" + "\n".join(rows) + "\n")
+    assert run("ingest", bank, "--reports", table)[0] == 0
+    opened = contrastive(bank, tmp_path, "bleed", "prompt_weight: 0.5\n")
+    cards = [row["card"] for row in opened.snapshot.latest("encoders", "name", "card") if row["name"] == "adapted:three"]
+    assert read_card(cards[0], "card")[0].recipe["wordings"] == 4
+
+
+@pytest.mark.slow
+def test_the_three_terms_are_learned_at_once(tmp_path: Path) -> None:
+    """On phantoms, whose reports refer to images."""
+    cohort, bank = tmp_path / "cohort", tmp_path / "bank"
+    key = ("--key-file", tmp_path / "key")
+    SecretKey(bytes(range(32))).write(tmp_path / "key")  # ids follow from it, and sides from ids
+    assert run("phantom", cohort, "--cohort", "chest", "--patients", "14", "--seed", "9", "--no-masks")[0] == 0
+    assert run("init", bank, *key)[0] == 0
+    tables = ("--labels", cohort / "labels.csv", "--reports", cohort / "reports.csv")
+    assert run("ingest", bank, cohort / "dicom", *tables, *key)[0] == 0
+    assert run("embed", bank, "--encoder", "tiny@1")[0] == 0
+    opened = contrastive(bank, tmp_path, "nodule", "prompt_weight: 0.5\npointer_weight: 0.5\n")
+    assert any(pointing(opened, opened.sql("SELECT ordinal FROM volumes ORDER BY ordinal").column(0).to_numpy()))

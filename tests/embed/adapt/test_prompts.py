@@ -18,6 +18,15 @@ def test_the_published_sentences() -> None:
     assert sorted(prompts.every()) == sorted(prompts.drawn(None))
 
 
+def test_several_wordings_of_the_same() -> None:
+    prompts = Prompts.plain(["lung_nodule"], 3)
+    assert prompts.present == (("Lung nodule is present.", "There is lung nodule.", "Lung nodule is seen."),)
+    assert prompts.absent == (("Lung nodule is not present.", "There is no lung nodule.", "Lung nodule is not seen."),)
+    assert prompts.drawn(None) == Prompts.plain(["lung_nodule"]).drawn(None)
+    with pytest.raises(UsageError, match="wordings 9: expected 1 to 4"):
+        Prompts.plain(["lung_nodule"], 9)
+
+
 def test_a_wording_is_drawn_with_its_denial() -> None:
     prompts = Prompts(("a", "b"), (("a1", "a2", "a3"), ("b1",)), (("no a1", "no a2", "no a3"), ("no b1",)))
     drawn = [prompts.drawn(np.random.default_rng(seed)) for seed in range(20)]
